@@ -1,0 +1,60 @@
+# Two commands for newcomers: `make demo` and `make test`. Each sets up what it needs.
+# ARGS="…" is passed on: make demo ARGS="--photos ~/pictures --no-browser"
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+export WARDLENS_MODELS ?= $(CURDIR)/.models
+
+.PHONY: help setup demo test lint bench clean lock
+
+help:  ## what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+$(BIN)/python:
+	@[ -n "$(PYTHON)" ] || { echo "Wardlens needs Python 3.11 or newer with venv: sudo apt install python3 python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: requirements/demo.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements/demo.txt -r requirements/build.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt requirements/build.txt $(VENV)/.demo
+	$(PIP) --require-hashes -r requirements/test.txt -r requirements/build.txt
+	@touch $@
+
+$(WARDLENS_MODELS)/.fetched: inference/models.toml $(VENV)/.demo
+	$(BIN)/wardlens models fetch
+	@touch $@
+
+setup: $(VENV)/.demo $(WARDLENS_MODELS)/.fetched  ## make .venv with the wardlens command and fetch the models
+
+demo: setup  ## the main job on this machine: no root, no server to install
+	$(BIN)/wardlens demo $(ARGS)
+
+test: setup $(VENV)/.test  ## all checks and tests; asks for the real servers they need
+	@tests/servers.sh
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.test  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## the figures of docs/benchmarks.md, on this machine
+	$(BIN)/wardlens bench $(ARGS)
+
+lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra demo pyproject.toml -o requirements/demo.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra test pyproject.toml -o requirements/test.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade requirements/build.in -o requirements/build.txt
+
+clean:  ## remove all that the other targets made
+	rm -rf $(VENV) .models .demo build dist test-output *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,37 @@
+"""What can go wrong between pixels and regions.
+
+::
+
+    InferenceError
+    ├── ModelUnusable            what the machine has
+    │   ├── ModelMissing
+    │   ├── ModelAltered
+    │   └── ModelMisbehaves
+    └── DetectionFailed          what happened to one picture
+
+Each docstring is the sentence that the nurse or IT reads. After any of them nothing may be sealed.
+"""
+
+
+class InferenceError(Exception):
+    """The picture could not be de-identified, so nothing was kept."""
+
+
+class ModelUnusable(InferenceError):  # noqa: N818 - named for what is known
+    """A model cannot be used. Run `wardlens models fetch`, then `wardlens models verify`."""
+
+
+class ModelMissing(ModelUnusable):
+    """A model file is not there. Run `wardlens models fetch`."""
+
+
+class ModelAltered(ModelUnusable):
+    """A model file is not the one the manifest names. Delete it and run `wardlens models fetch`."""
+
+
+class ModelMisbehaves(ModelUnusable):
+    """A model does not give its known answer on this machine. Do not use this device; call IT."""
+
+
+class DetectionFailed(InferenceError):  # noqa: N818 - named for what is known
+    """A detector failed on this picture, so nothing was kept. Try again; if it repeats, call IT."""

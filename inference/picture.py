@@ -1,0 +1,274 @@
+"""The values that pass between a camera, the detectors and whoever keeps a picture.
+
+A :class:`Frame` is raw pixels and has no way out: it cannot be pickled, converted or encoded. What may leave memory is
+a :class:`Photo` (a still) or a :class:`LiveView` (a moment of the viewfinder), and only
+:mod:`inference.deidentifier` can make either, because only it holds the mint. So "raw pixels cannot be encoded" is
+a type error for mypy and a TypeError at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final, NoReturn, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""H×W×3 uint8, RGB, upright."""
+
+Polygon = tuple[tuple[float, float], ...]
+"""At least three (x, y) corners in pixels, origin top left."""
+
+
+class Kind(StrEnum):
+    """What an identifier can be."""
+
+    FACE = "face"
+    TATTOO = "tattoo"
+    TEXT = "text"
+    CODE = "code"
+
+
+class Outcome(StrEnum):
+    """What a detector answered for one kind. UNSURE asks a person; it is never read as CLEAR."""
+
+    FOUND = "found"
+    CLEAR = "clear"
+    UNSURE = "unsure"
+
+
+class Action(StrEnum):
+    """What a person may decide in review."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    CONFIRM = "confirm"
+
+
+def frozen_pixels(pixels: Pixels) -> Pixels:
+    """The same pixels as a read-only, C-contiguous H×W×3 uint8 array.
+
+    Raises:
+        ValueError: not an H×W×3 uint8 array, or no pixel in it.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise ValueError(f"pixels must be H×W×3 uint8 and not empty, got {pixels.dtype} {pixels.shape}")
+    view = np.ascontiguousarray(pixels).view()
+    view.flags.writeable = False
+    return view
+
+
+class _StaysInMemory:
+    """Refuses the ways by which Python objects leave memory unnoticed."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} never leaves memory: it cannot be pickled or copied")
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame(_StaysInMemory):
+    """Raw pixels from a camera. Never leaves the camera service; no function encodes one.
+
+    Attributes:
+        pixels: H×W×3 uint8 RGB, upright, read-only.
+        monotonic_ns: when the light was taken, on this machine's monotonic clock.
+        metadata: what the sensor said (exposure, gain, a replayed picture's place in its row); never a patient's name.
+    """
+
+    pixels: Pixels = field(repr=False)
+    monotonic_ns: int
+    metadata: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pixels", frozen_pixels(self.pixels))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return int(self.pixels.shape[0])
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where an identifier is.
+
+    Attributes:
+        kind: what it is.
+        polygon: its outline in pixels of the picture it was found in; what is covered is exactly this.
+        score: 0 to 1, the model's own; 1.0 when a person drew it.
+        model: the manifest name of the model that found it, or "person".
+    """
+
+    kind: Kind
+    polygon: Polygon
+    score: float
+    model: str
+
+    def __post_init__(self) -> None:
+        if len(self.polygon) < 3:
+            raise ValueError("a region needs at least three corners")
+        if not all(np.isfinite(value) for corner in self.polygon for value in corner):
+            raise ValueError("a region's corners must be finite numbers")
+        if not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"a region's score lies in 0..1, got {self.score}")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided about a picture in review.
+
+    Attributes:
+        action: ADD covers `polygon`; REMOVE uncovers the region at `index`, with a reason; CONFIRM answers an UNSURE kind.
+        kind: which kind it is about.
+        by: who decided, as the roster names them.
+        at_ms: when, in Unix milliseconds.
+        polygon: for ADD.
+        index: for REMOVE, the region's place in the Redaction that was reviewed.
+        reason: why, in the person's words; required for REMOVE.
+    """
+
+    action: Action
+    kind: Kind
+    by: str
+    at_ms: int
+    polygon: Polygon | None = None
+    index: int | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.action is Action.ADD and self.polygon is None:
+            raise ValueError("to add a region, say where it is")
+        if self.action is Action.REMOVE and (self.index is None or not self.reason.strip()):
+            raise ValueError("to uncover a region, say which one and why")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """The de-identification record of one picture: what each detector answered, what was covered, who decided what.
+
+    Attributes:
+        width, height: of the picture, pixels; regions are in its coordinates.
+        regions: everything that is covered.
+        outcomes: the answer for each kind; every kind is there.
+        models: manifest name → SHA-256 (hex) of each model that looked.
+        thresholds: name → score from which a region counts, as used.
+        policy: version of the redaction policy.
+        second_look: what a second look at the redacted pixels answered.
+        decisions: what people decided, oldest first.
+    """
+
+    width: int
+    height: int
+    regions: tuple[Region, ...]
+    outcomes: Mapping[Kind, Outcome]
+    models: Mapping[str, str]
+    thresholds: Mapping[str, float]
+    policy: str
+    second_look: Outcome
+    decisions: tuple[Decision, ...] = ()
+
+    def __post_init__(self) -> None:
+        if set(self.outcomes) != set(Kind):
+            raise ValueError("a redaction answers for every kind")
+        for name in ("outcomes", "models", "thresholds"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def unanswered(self) -> tuple[Kind, ...]:
+        """The kinds that are unsure and that no person has confirmed. While any is left, nothing may be sealed."""
+        confirmed = {decision.kind for decision in self.decisions if decision.action is Action.CONFIRM}
+        return tuple(k for k in Kind if self.outcomes[k] is Outcome.UNSURE and k not in confirmed)
+
+
+_MINT: Final = object()
+"""Held by the de-identifier alone (and by tests that prove what happens without it)."""
+
+
+class _Deidentified(_StaysInMemory):
+    """Pixels that have been through de-identification."""
+
+    __slots__ = ("_pixels",)
+
+    def __init__(self, pixels: Pixels, mint: object) -> None:
+        if mint is not _MINT:
+            raise TypeError(
+                f"a {type(self).__name__} is made by a Deidentifier, from a Frame; nothing else may make one"
+            )
+        self._pixels = frozen_pixels(pixels)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if cls.__module__ != __name__:
+            raise TypeError("de-identified pictures have two types, and no third")
+        super().__init_subclass__(**kwargs)
+
+    @property
+    def pixels(self) -> Pixels:
+        """H×W×3 uint8 RGB, read-only, every region filled."""
+        return self._pixels
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return int(self._pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return int(self._pixels.shape[0])
+
+
+@final
+class Photo(_Deidentified):
+    """A still that has been through de-identification, with its record."""
+
+    __slots__ = ("milliseconds", "redaction")
+
+    def __init__(
+        self, pixels: Pixels, redaction: Redaction, milliseconds: Mapping[str, float], *, mint: object = None
+    ) -> None:
+        super().__init__(pixels, mint)
+        self.redaction = redaction
+        self.milliseconds: Mapping[str, float] = MappingProxyType(dict(milliseconds))
+
+
+@final
+class LiveView(_Deidentified):
+    """One moment of the viewfinder, de-identified, with the regions it covers.
+
+    Attributes:
+        regions: what is covered.
+        monotonic_ns: when the light was taken.
+        milliseconds: what each stage took.
+    """
+
+    __slots__ = ("milliseconds", "monotonic_ns", "regions")
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        regions: tuple[Region, ...],
+        monotonic_ns: int,
+        milliseconds: Mapping[str, float],
+        *,
+        mint: object = None,
+    ) -> None:
+        super().__init__(pixels, mint)
+        self.regions = regions
+        self.monotonic_ns = monotonic_ns
+        self.milliseconds: Mapping[str, float] = MappingProxyType(dict(milliseconds))
