@@ -133,7 +133,7 @@ class Decision:
     """What a person decided about a picture in review.
 
     Attributes:
-        action: ADD covers `polygon`; REMOVE uncovers the region at `index`, with a reason; CONFIRM answers an UNSURE kind.
+        action: ADD covers `polygon`; REMOVE uncovers the one at `index`; CONFIRM answers an UNSURE kind.
         kind: which kind it is about.
         by: who decided, as the roster names them.
         at_ms: when, in Unix milliseconds.

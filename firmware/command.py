@@ -1,0 +1,58 @@
+"""`wardlens`, the one command. Its groups are one file each in :mod:`firmware.commands`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from firmware.commands import device, doctor, envelope, hospital, main_job, measure, models, pictures, site
+from firmware.commands.room_errors import sentence_of
+from firmware.terminal import err
+
+app = typer.Typer(
+    name="wardlens",
+    help="De-identify, seal and sync clinical pictures on a ward device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(main_job.demo)
+app.command("redact")(pictures.redact)
+app.command("capture")(pictures.capture)
+app.command("bench")(measure.bench)
+app.command("doctor")(doctor.doctor)
+app.add_typer(models.app, name="models")
+app.add_typer(site.app, name="site")
+app.add_typer(device.app, name="device")
+app.add_typer(device.ledger, name="ledger", hidden=True)
+app.add_typer(device.camera, name="camera")
+app.add_typer(device.sync, name="sync")
+app.add_typer(device.panel, name="panel")
+app.add_typer(hospital.app, name="receiver")
+app.add_typer(envelope.app, name="envelope")
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> NoReturn:
+    """Run the command line: exit status 0 done, 1 the work failed, 2 the request was wrong; never a traceback."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        known = sentence_of(error)
+        if known is None:
+            raise
+        status, sentence = known
+        err.print(f"[bold red]wardlens:[/] {sentence}", markup=True)
+        sys.exit(status)
+    sys.exit(0)

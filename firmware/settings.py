@@ -1,0 +1,228 @@
+"""Every setting of a Wardlens machine: one TOML file, each key also an environment variable, unknown keys refused.
+
+The file is the one that `--config` or `WARDLENS_CONFIG` names, else `/etc/wardlens/wardlens.toml` when it is there. The
+environment wins over the file: `WARDLENS_STATE`, and `WARDLENS_PANEL__PORT` for `port` in `[panel]`. The table in
+`docs/settings.md` is made from this module.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from firmware.errors import RequestWrong
+
+SYSTEM_FILE = Path("/etc/wardlens/wardlens.toml")
+PREFIX = "WARDLENS_"
+NESTED = "__"
+
+NOT_SETTINGS = frozenset({"WARDLENS_CONFIG", "WARDLENS_TEST_DATA", "WARDLENS_REQUIRE_SERVERS"})
+"""Variables of ours that are not settings: where the file is, and what the tests are given."""
+
+
+def _home(variable: str, fallback: str) -> Path:
+    """The user's folder of that kind, by the XDG base directory specification."""
+    return Path(os.environ.get(variable) or Path.home() / fallback)
+
+
+def _expanded(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+Folder = Annotated[Path, AfterValidator(_expanded)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Camera(_Section):
+    """`[camera]`: where the light comes from."""
+
+    adapter: Literal["replay", "v4l2", "picamera"] = "v4l2"
+    """Which adapter drives the camera: a Raspberry Pi camera, a USB camera, or pictures from a folder."""
+    source: str = "/dev/video0"
+    """What it opens: a device for v4l2, a camera number for picamera, a picture, folder or video for replay."""
+    threads: Annotated[int, Field(ge=0, le=64)] = 0
+    """Threads that inference may use; 0 leaves one core free for the rest."""
+    jpeg_quality: Annotated[int, Field(ge=60, le=100)] = 92
+    """JPEG quality of sealed pictures."""
+
+
+class Vault(_Section):
+    """`[vault]`: where sealed pictures wait."""
+
+    reserve_megabytes: Annotated[int, Field(ge=1)] = 64
+    """Free space that is never used up; below it a new picture is refused in sight."""
+
+
+class Panel(_Section):
+    """`[panel]`: the device's own screen."""
+
+    host: str = "127.0.0.1"
+    """Address that the panel listens on."""
+    port: Port = 8470
+    """Port that the panel listens on."""
+    lock_seconds: Annotated[int, Field(ge=10, le=3600)] = 60
+    """Seconds without a touch after which the panel locks and discards what was not accepted."""
+
+
+class Receiver(_Section):
+    """`[receiver]`: the hospital's side."""
+
+    site: Folder = Field(default_factory=lambda: _home("XDG_DATA_HOME", ".local/share") / "wardlens-site")
+    """Folder of the site's keys and registry, made by `wardlens site init`."""
+    database: str = ""
+    """SQLAlchemy URL of the archive's rows; empty for SQLite in the archive folder."""
+    objects: str = ""
+    """URL of the object store; empty for a folder in the archive folder."""
+    archive: Folder = Field(default_factory=lambda: _home("XDG_DATA_HOME", ".local/share") / "wardlens-archive")
+    """Folder of the embedded archive."""
+    name: str = "receiver-1"
+    """This receiver's name on the broker; each one of several has its own."""
+    host: str = "127.0.0.1"
+    """Address that the hospital's view listens on."""
+    port: Port = 8480
+    """Port that the hospital's view listens on."""
+
+
+class Broker(_Section):
+    """`[broker]`: the MQTT broker, as the receiver and new invitations see it."""
+
+    host: str = "127.0.0.1"
+    """Address of the broker."""
+    port: Port = 8883
+    """TLS port of the broker."""
+    protocol: Literal["auto", "3.1.1", "5"] = "auto"
+    """MQTT version; auto tries 5 and falls back."""
+    shared: bool = True
+    """Whether receivers share one subscription (`$share`); off for a broker that does not know it."""
+
+
+class Enrolment(_Section):
+    """`[enrolment]`: where new devices are introduced to the site."""
+
+    host: str = "127.0.0.1"
+    """Address that the enrolment server listens on."""
+    port: Port = 8444
+    """Port that the enrolment server listens on."""
+
+
+class Log(_Section):
+    """`[log]`: what is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe event that is written."""
+    format: Literal["auto", "json", "plain"] = "auto"
+    """JSON lines, plain lines, or plain on a terminal and JSON elsewhere."""
+
+
+class Settings(BaseSettings):
+    """Top-level keys."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter=NESTED,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        nested_model_default_partial_update=True,
+    )
+
+    state: Folder = Field(default_factory=lambda: _home("XDG_DATA_HOME", ".local/share") / "wardlens")
+    """Folder of everything that the device keeps: keys, certificates, vault, ledger."""
+    runtime: Folder | None = None
+    """Folder of the camera service's socket; `run` inside the state folder when not set."""
+    models: Folder = Field(default_factory=lambda: _home("XDG_CACHE_HOME", ".cache") / "wardlens" / "models")
+    """Folder of the models that `wardlens models fetch` brings."""
+    camera: Camera = Camera()
+    vault: Vault = Vault()
+    panel: Panel = Panel()
+    receiver: Receiver = Field(default_factory=Receiver)
+    broker: Broker = Broker()
+    enrolment: Enrolment = Enrolment()
+    log: Log = Log()
+
+    @property
+    def socket(self) -> Path:
+        """The camera service's unix socket."""
+        return (self.runtime or self.state / "run") / "camera.sock"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then the file (given as init values). No dotenv file, no secrets folder."""
+        return env_settings, InitSettingsSource(settings_cls, init_settings())
+
+
+def keys() -> Iterator[tuple[str, str, str, str]]:
+    """(TOML key, environment variable, default, meaning) of every setting, in the order of this module."""
+    yield from _keys_of(Settings, ())
+
+
+def _keys_of(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, str, str, str]]:
+    for name, field in model.model_fields.items():
+        here = (*path, name)
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            yield from _keys_of(section, here)
+            continue
+        default = field.get_default(call_default_factory=True, validated_data={})
+        shown = str(default).replace(str(Path.home()), "~") if default is not None else ""
+        yield ".".join(here), PREFIX + NESTED.join(here).upper(), shown, field.description or ""
+
+
+def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
+    """The settings in force.
+
+    Args:
+        file: the TOML file; without it, what `WARDLENS_CONFIG` names, else the system's file when it is there.
+        overrides: top-level values from the command line; they win over everything.
+
+    Raises:
+        RequestWrong: the file cannot be read, or a key or value is not one of ours.
+    """
+    named = file or (Path(os.environ["WARDLENS_CONFIG"]) if os.environ.get("WARDLENS_CONFIG") else None)
+    values = _read(named) if named else _read(SYSTEM_FILE) if SYSTEM_FILE.is_file() else {}
+    _refuse_unknown_variables(os.environ)
+    try:
+        settings = Settings(**values)
+        given = {name: value for name, value in overrides.items() if value is not None}
+        return settings.model_copy(update={n: _expanded(v) if isinstance(v, Path) else v for n, v in given.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RequestWrong(
+            f"The setting {where} is wrong: {first['msg'].lower()}. docs/settings.md lists every key."
+        ) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise RequestWrong(
+            f"The settings file {file} cannot be read ({error.strerror}). Name another by --config."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestWrong(f"The settings file {file} is not TOML: {error}. Correct that line.") from None
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {variable for _, variable, _, _ in keys()} | NOT_SETTINGS
+    for name in environment:
+        if name.startswith(PREFIX) and name not in known:
+            raise RequestWrong(f"The environment variable {name} is not a setting. docs/settings.md lists every one.")
