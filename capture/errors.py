@@ -53,11 +53,11 @@ class CameraServiceError(CaptureError):
     """The camera service did not do what it was asked."""
 
 
-class CameraServiceAway(CameraServiceError):
+class CameraServiceAway(CameraServiceError):  # noqa: N818 - named for what is known
     """The camera service does not answer. It restarts by itself; if this stays, call IT."""
 
 
-class CameraServiceRefused(CameraServiceError):
+class CameraServiceRefused(CameraServiceError):  # noqa: N818 - named for what is known
     """The camera service refused.
 
     Attributes:
