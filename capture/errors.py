@@ -8,9 +8,21 @@
     │   ├── CameraMissing
     │   ├── CameraStalled
     │   └── CameraLost
-    └── CameraServiceError       what the camera service answered its client
-        ├── CameraServiceAway
-        └── CameraServiceRefused
+    ├── CameraServiceError       what the camera service answered its client
+    │   ├── CameraServiceAway
+    │   └── CameraServiceRefused
+    ├── EnvelopeRefused          what a peer sent, or time did to a file
+    ├── StillUnanswered          what we did wrong
+    ├── SigningKeyUnusable       what the machine has
+    ├── VaultError               what the machine did to the vault
+    │   ├── VaultFull
+    │   ├── VaultUnwritable
+    │   └── VaultDamaged
+    ├── TransitionRefused        what we, or a peer, asked of an envelope in the wrong state
+    └── LedgerError              what the machine, or somebody, did to the ledger
+        ├── LedgerUnwritable
+        ├── LedgerBusy
+        └── LedgerDamaged
 
 Each docstring is the sentence that the nurse or IT reads when the one who raised had nothing more exact to say.
 """
@@ -18,6 +30,7 @@ Each docstring is the sentence that the nurse or IT reads when the one who raise
 from __future__ import annotations
 
 import inspect
+from enum import StrEnum
 
 
 class CaptureError(Exception):
@@ -71,3 +84,87 @@ class CameraServiceRefused(CameraServiceError):  # noqa: N818 - named for what i
         self.status = status
         self.error = error
         self.unanswered = unanswered
+
+
+class Refusal(StrEnum):
+    """Why bytes are not an envelope, or not one to trust: docs/formats/envelope.md has a row for each."""
+
+    NOT_AN_ENVELOPE = "not-an-envelope"
+    VERSION = "version"
+    TOO_LARGE = "too-large"
+    TRUNCATED = "truncated"
+    TRAILING = "trailing"
+    HEADER = "header"
+    SUITE = "suite"
+    SIGNATURE_FORM = "signature-form"
+    SITE = "site"
+    CERTIFICATE = "certificate"
+    AUTHORITY = "authority"
+    SIGNATURE = "signature"
+
+
+class EnvelopeRefused(CaptureError):  # noqa: N818 - named for what is known
+    """This is not an envelope of a device this site trusts. Keep the file as it is and call IT.
+
+    Attributes:
+        reason: which rule of docs/formats/envelope.md it breaks.
+    """
+
+    def __init__(self, reason: Refusal, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
+class StillUnanswered(CaptureError):  # noqa: N818 - named for what is known
+    """The picture asks a question that nobody has answered, so it was not sealed. Answer it on the review screen.
+
+    Attributes:
+        kinds: what it asks about.
+    """
+
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Nobody has said yet whether the picture shows {', '.join(kinds)}, so it was not sealed. "
+            "Answer on the review screen."
+        )
+        self.kinds = kinds
+
+
+class SigningKeyUnusable(CaptureError):  # noqa: N818 - named for what is known
+    """The device's signing key cannot be used. Pair the device again."""
+
+
+class VaultError(CaptureError):
+    """The vault could not do what it was asked; what is in it is safe."""
+
+
+class VaultFull(VaultError):  # noqa: N818 - named for what is known
+    """The device is full, so the picture was not taken. Connect it to the network until its queue is shorter."""
+
+
+class VaultUnwritable(VaultError):  # noqa: N818 - named for what is known
+    """The device cannot write to its storage, so the picture was not taken. Use another device and call IT."""
+
+
+class VaultDamaged(VaultError):  # noqa: N818 - named for what is known
+    """The device's storage lost or altered something. Do not wipe this device; call IT."""
+
+
+class TransitionRefused(CaptureError):  # noqa: N818 - named for what is known
+    """This envelope's state does not allow that, so nothing was changed."""
+
+
+class LedgerError(CaptureError):
+    """The device's audit log could not be written, so nothing that must be on it was done."""
+
+
+class LedgerUnwritable(LedgerError):  # noqa: N818 - named for what is known
+    """The device cannot write its audit log. Use another device and call IT."""
+
+
+class LedgerBusy(LedgerError):  # noqa: N818 - named for what is known
+    """Another process is writing this audit log. Stop the other service, or restart the device."""
+
+
+class LedgerDamaged(LedgerError):  # noqa: N818 - named for what is known
+    """The device's audit log was altered or cut. Keep the device as it is and call IT."""

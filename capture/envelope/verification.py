@@ -1,0 +1,88 @@
+"""Who sealed an envelope: decided from its bytes, the site's id and the site's authorities, and nothing else.
+
+No clock here. A ward device may wake up in 1970 and its certificate may expire while it is offline; neither may cost a
+record. Whether a device was revoked is the receiver's question (docs/formats/envelope.md, "What is not checked").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from capture.envelope.layout import Envelope
+from capture.envelope.signing import is_signed_by
+from capture.errors import EnvelopeRefused, Refusal
+from capture.identifiers import DeviceId, SiteId
+
+
+def verify_envelope(envelope: Envelope, *, site: SiteId, authorities: Sequence[x509.Certificate]) -> None:
+    """Returns if a device of `site` sealed this, exactly these bytes.
+
+    Args:
+        envelope: parsed bytes.
+        site: the site that asks.
+        authorities: the issuing certificates the site trusts, each already verified up to its root.
+
+    Raises:
+        EnvelopeRefused: SITE, CERTIFICATE, AUTHORITY or SIGNATURE.
+    """
+    if envelope.site != site:
+        raise EnvelopeRefused(Refusal.SITE, "The envelope was sealed for another site.")
+    chain = _chain(envelope.header.certificates)
+    public_key = _signing_key(chain[0], site=envelope.site, device=envelope.device)
+    if not any(_issued(chain[0], authority) for authority in authorities):
+        raise EnvelopeRefused(Refusal.AUTHORITY, "The envelope's certificate was not issued by this site.")
+    if not is_signed_by(public_key, envelope.signature, envelope.signed_digest):
+        raise EnvelopeRefused(Refusal.SIGNATURE, "The envelope is not what the device signed.")
+
+
+def _chain(certificates: tuple[bytes, ...]) -> list[x509.Certificate]:
+    try:
+        chain = [x509.load_der_x509_certificate(der) for der in certificates]
+    except ValueError as error:
+        raise _certificate("is not a certificate") from error
+    if not all(_issued(lower, upper) for lower, upper in pairwise(chain)):
+        raise _certificate("comes with certificates that did not issue it")
+    return chain
+
+
+def _signing_key(leaf: x509.Certificate, *, site: SiteId, device: DeviceId) -> ec.EllipticCurvePublicKey:
+    """The key of a certificate that says: this device's, of this site, for signing records; nothing else."""
+    try:
+        names = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        other_names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        extended = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+        basic = leaf.extensions.get_extension_for_class(x509.BasicConstraints).value
+        public_key = leaf.public_key()
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise _certificate("lacks what a device's signing certificate says") from error
+    if [name.value for name in names] != [device]:
+        raise _certificate("names another device")
+    if list(other_names) != [x509.UniformResourceIdentifier(f"spiffe://{site}/device/{device}")]:
+        raise _certificate("names another device or site")
+    if list(extended) != [ExtendedKeyUsageOID.CLIENT_AUTH] or basic.ca:
+        raise _certificate("is for another use")
+    if not usage.digital_signature or not usage.content_commitment:
+        # The device's other key, the one that meets the network, has no content commitment: docs/adr/0004.
+        raise _certificate("is not for signing records")
+    if not isinstance(public_key, ec.EllipticCurvePublicKey) or not isinstance(public_key.curve, ec.SECP256R1):
+        raise _certificate("holds another kind of key")
+    return public_key
+
+
+def _issued(lower: x509.Certificate, upper: x509.Certificate) -> bool:
+    try:
+        lower.verify_directly_issued_by(upper)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _certificate(what: str) -> EnvelopeRefused:
+    return EnvelopeRefused(Refusal.CERTIFICATE, f"The envelope's certificate {what}.")
