@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from capture.envelope.layout import Envelope
 from capture.envelope.signing import is_signed_by
 from capture.errors import EnvelopeRefused, Refusal
 from capture.identifiers import DeviceId, SiteId
+
+DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+"""id-kp-documentSigning (RFC 9336). The device's other certificate, the one that meets the network, has not got it."""
 
 
 def verify_envelope(envelope: Envelope, *, site: SiteId, authorities: Sequence[x509.Certificate]) -> None:
@@ -66,11 +70,8 @@ def _signing_key(leaf: x509.Certificate, *, site: SiteId, device: DeviceId) -> e
         raise _certificate("names another device")
     if list(other_names) != [x509.UniformResourceIdentifier(f"spiffe://{site}/device/{device}")]:
         raise _certificate("names another device or site")
-    if list(extended) != [ExtendedKeyUsageOID.CLIENT_AUTH] or basic.ca:
+    if list(extended) != [DOCUMENT_SIGNING] or not usage.digital_signature or basic.ca:
         raise _certificate("is for another use")
-    if not usage.digital_signature or not usage.content_commitment:
-        # The device's other key, the one that meets the network, has no content commitment: docs/adr/0004.
-        raise _certificate("is not for signing records")
     if not isinstance(public_key, ec.EllipticCurvePublicKey) or not isinstance(public_key.curve, ec.SECP256R1):
         raise _certificate("holds another kind of key")
     return public_key
