@@ -8,7 +8,8 @@
     │   ├── BrokerNotThere
     │   ├── BrokerNotTrusted
     │   ├── BrokerRefuses
-    │   └── BrokerTooSmall
+    │   ├── BrokerTooSmall
+    │   └── CertificateUnreadable
     └── BrokerNotStarted         a broker of ours that did not come up
 
 Each docstring is the sentence that the nurse or IT reads; an instance's own text is the same with the names filled in.
@@ -70,6 +71,10 @@ class BrokerRefuses(BrokerUnavailable):
 
 class BrokerTooSmall(BrokerUnavailable):
     """The broker takes only packets too small for a picture. Call IT: raise its packet limit to 256 KiB or more."""
+
+
+class CertificateUnreadable(BrokerUnavailable):
+    """This machine's certificate or key cannot be read. Call IT: it may need to be paired again."""
 
 
 class BrokerNotStarted(SyncError):  # noqa: N818 - named for what is known
