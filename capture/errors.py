@@ -8,6 +8,12 @@
     │   ├── CameraMissing
     │   ├── CameraStalled
     │   └── CameraLost
+    ├── EngineNotReady           what the machine has
+    ├── StillRefused             what was asked of the camera service
+    │   ├── StillUnknown
+    │   ├── StillsFull
+    │   ├── StillDropped
+    │   └── RequestWrong
     ├── CameraServiceError       what the camera service answered its client
     │   ├── CameraServiceAway
     │   └── CameraServiceRefused
@@ -17,7 +23,8 @@
     ├── VaultError               what the machine did to the vault
     │   ├── VaultFull
     │   ├── VaultUnwritable
-    │   └── VaultDamaged
+    │   ├── VaultDamaged
+    │   └── NotInVault
     ├── TransitionRefused        what we, or a peer, asked of an envelope in the wrong state
     └── LedgerError              what the machine, or somebody, did to the ledger
         ├── LedgerUnwritable
@@ -60,6 +67,30 @@ class CameraStalled(CameraFailed):
 
 class CameraLost(CameraFailed):
     """The camera was unplugged or taken away. Plug it in again; the picture comes back by itself."""
+
+
+class EngineNotReady(CaptureError):  # noqa: N818 - named for what is known
+    """De-identification is not ready, so no picture can be taken. Wait a moment; if this stays, call IT."""
+
+
+class StillRefused(CaptureError):  # noqa: N818 - named for what is known
+    """This cannot be done with that picture."""
+
+
+class StillUnknown(StillRefused):
+    """That picture is not in review any more. Take it again."""
+
+
+class StillsFull(StillRefused):
+    """Too many pictures wait for review. Accept or discard one, then take the next."""
+
+
+class StillDropped(StillRefused):
+    """The screen was locked while the picture was taken, so it was not kept. Sign in and take it again."""
+
+
+class RequestWrong(StillRefused):
+    """The request was not understood. Reload the page; if this repeats, call IT."""
 
 
 class CameraServiceError(CaptureError):
@@ -148,6 +179,10 @@ class VaultUnwritable(VaultError):  # noqa: N818 - named for what is known
 
 class VaultDamaged(VaultError):  # noqa: N818 - named for what is known
     """The device's storage lost or altered something. Do not wipe this device; call IT."""
+
+
+class NotInVault(VaultError):  # noqa: N818 - named for what is known
+    """This picture is not on this device, or was erased and forgotten after the hospital's receipt."""
 
 
 class TransitionRefused(CaptureError):  # noqa: N818 - named for what is known

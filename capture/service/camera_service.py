@@ -1,0 +1,82 @@
+"""The camera service: its parts put together, started and stopped."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import structlog
+
+from capture.camera import CameraSupervisor
+from capture.errors import VaultError
+from capture.events import Event
+from capture.service.engine import Engine
+from capture.service.keeping import Keeper
+from capture.service.live import LiveLoop
+from capture.service.messages import camera_to_json, engine_to_json
+from capture.service.parts import CameraServiceParts
+from capture.service.shutter import Shutter
+from capture.service.stills import Shelf
+from capture.service.wire import Json
+from capture.service.worker import Worker
+
+VERSION = version("wardlens")
+
+
+class CameraService:
+    """Everything behind the socket. Four threads: the camera's, the engine's loader, the live view's, the shutter's."""
+
+    def __init__(self, parts: CameraServiceParts) -> None:
+        self.parts = parts
+        self.camera = CameraSupervisor(parts.camera)
+        self.engine = Engine(parts.load_engine)
+        self.live = LiveLoop(self.camera, self.engine, quality=parts.live_quality)
+        self.shelf = Shelf()
+        self.worker = Worker()
+        self.shutter = Shutter(
+            self.camera, self.engine, self.shelf, wall_ms=parts.wall_ms, new_capture=parts.new_capture
+        )
+        self.keeper = Keeper(
+            parts.vault,
+            parts.ledger,
+            parts.sealing_context,
+            quality=parts.still_quality,
+            software=VERSION,
+            camera=parts.camera.name,
+        )
+
+    def start(self) -> None:
+        """Begin; the camera and the models may come later."""
+        self.worker.start()
+        self.engine.start()
+        self.camera.start()
+        self.live.start()
+
+    def stop(self) -> None:
+        """End within about two seconds; the stills in review are forgotten."""
+        self.engine.stop()
+        self.live.stop(0.5)
+        self.worker.stop(1.0)
+        self.camera.stop(0.5)
+        self.shelf.discard_all()
+        structlog.get_logger().info(Event.SERVICE_STOPPED)
+
+    def health(self) -> Json:
+        """What works and what does not, in sentences."""
+        return {
+            "camera": camera_to_json(self.camera.status),
+            "engine": engine_to_json(self.engine.status),
+            "vault": self._vault(),
+            "live_fps": self.live.frames_per_second,
+            "stills_held": len(self.shelf),
+            "version": VERSION,
+        }
+
+    def _vault(self) -> Json:
+        try:
+            free = self.parts.vault.free_bytes()
+        except (VaultError, OSError) as failed:
+            sentence = failed.sentence if isinstance(failed, VaultError) else VaultError().sentence
+            return {"writable": False, "sentence": sentence, "free_bytes": 0}
+        if free <= 0:
+            return {"writable": False, "sentence": "There is no room for another picture.", "free_bytes": 0}
+        return {"writable": True, "sentence": "There is room for pictures.", "free_bytes": free}

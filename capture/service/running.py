@@ -1,0 +1,122 @@
+"""The camera service on its socket, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket as sockets
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvicorn
+
+from capture.errors import CaptureError
+from capture.events import Event
+from capture.service.app import create_app
+from capture.service.camera_service import CameraService
+from capture.service.parts import CameraServiceParts
+
+_SOCKET_MODE: Final = 0o660
+_GRACE_S: Final = 1
+_BACKLOG: Final = 64
+
+
+def run_camera_service(parts: CameraServiceParts, socket: Path, stop: threading.Event) -> None:
+    """Serve on the unix socket `socket` (0660) until `stop` is set; then end within two seconds and leave no socket.
+
+    A socket that a killed service left behind is replaced. Signals are the composition root's: it sets `stop`.
+
+    Raises:
+        CaptureError: another camera service answers on that socket, or it cannot be made.
+    """
+    with _listening(socket) as listener:
+        service = CameraService(parts)
+        service.start()
+        try:
+            asyncio.run(_serve(service, listener, stop))
+        finally:
+            service.stop()
+
+
+async def _serve(service: CameraService, listener: sockets.socket, stop: threading.Event) -> None:
+    server = _Server(
+        uvicorn.Config(
+            create_app(service),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=_GRACE_S,
+            server_header=False,
+            date_header=False,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    ended = threading.Event()
+
+    def watch() -> None:
+        stop.wait()
+        if not ended.is_set():
+            loop.call_soon_threadsafe(setattr, server, "should_exit", True)
+
+    threading.Thread(target=watch, name="stop-watch", daemon=True).start()
+    structlog.get_logger().info(Event.SERVICE_LISTENING)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        ended.set()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: who stops this service is the composition root's decision."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _listening(path: Path) -> Iterator[sockets.socket]:
+    """A listening socket at `path`, gone afterwards."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_dead(path)
+        listener = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+        before = os.umask(0o777 & ~_SOCKET_MODE)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        listener.listen(_BACKLOG)
+    except OSError as failed:
+        raise CaptureError(
+            f"The camera service cannot listen at {path} ({failed.strerror}). Check its folder."
+        ) from None
+    try:
+        yield listener
+    finally:
+        listener.close()
+        path.unlink(missing_ok=True)
+
+
+def _remove_dead(path: Path) -> None:
+    """Remove a socket that nobody answers on.
+
+    Raises:
+        CaptureError: somebody does.
+    """
+    if not path.is_socket():
+        return
+    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+            return
+    raise CaptureError(f"Another camera service already runs at {path}. Stop it first.")

@@ -1,0 +1,87 @@
+"""From the shutter to a still in review, and what a person decides about it. Runs on the worker's thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from capture.camera import CameraSupervisor
+from capture.errors import RequestWrong
+from capture.events import Event
+from capture.identifiers import CaptureId
+from capture.quality import assess
+from capture.service.engine import Engine
+from capture.service.stills import HeldStill, Shelf
+from inference.picture import Decision
+
+
+class Shutter:
+    """Takes stills and revises them. Nothing is kept of one that fails."""
+
+    def __init__(
+        self,
+        camera: CameraSupervisor,
+        engine: Engine,
+        shelf: Shelf,
+        *,
+        wall_ms: Callable[[], int],
+        new_capture: Callable[[], CaptureId],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._camera = camera
+        self._engine = engine
+        self._shelf = shelf
+        self._wall_ms = wall_ms
+        self._new_capture = new_capture
+        self._clock = clock
+        self._log = structlog.get_logger()
+
+    def take(self, ticket: int) -> HeldStill:
+        """A new still in review; `ticket` comes from :meth:`Shelf.room`.
+
+        Raises:
+            CameraFailed: the camera gave nothing.
+            EngineNotReady: it could not be de-identified.
+            StillDropped: everything was discarded meanwhile.
+        """
+        self._engine.require()
+        began = self._clock()
+        taken_at_ms = self._wall_ms()
+        frame = self._camera.still()
+        seen = self._clock()
+        photo = self._engine.still(frame)
+        looked = self._clock()
+        quality = assess(frame.pixels)
+        milliseconds = {
+            "camera": _ms(began, seen),
+            **{stage: round(value, 1) for stage, value in photo.milliseconds.items()},
+            "quality": _ms(looked, self._clock()),
+        }
+        still = HeldStill(self._new_capture(), frame, photo, quality, taken_at_ms, milliseconds)
+        self._shelf.add(still, ticket)
+        self._log.info(Event.STILL_TAKEN, width=photo.width, height=photo.height, ms=_ms(began, self._clock()))
+        return still
+
+    def decide(self, capture: str, decisions: Sequence[Decision]) -> HeldStill:
+        """The still after these decisions; all of them or none.
+
+        Raises:
+            StillUnknown: it is not in review.
+            RequestWrong: a decision about a region that is not there.
+            EngineNotReady: the decision could not be applied; the still stays as it was.
+        """
+        still = self._shelf.get(capture)
+        try:
+            photo = self._engine.revise(still.frame, still.photo.redaction, decisions)
+        except ValueError as wrong:
+            raise RequestWrong(f"That decision cannot be followed: {wrong}.") from wrong
+        revised = replace(still, photo=photo)
+        self._shelf.replace(revised)
+        return revised
+
+
+def _ms(begin: float, end: float) -> float:
+    return round((end - begin) * 1000, 1)
