@@ -1,0 +1,502 @@
+"""The vault: envelopes in a folder, and the queue of what has become of each."""
+
+from __future__ import annotations
+
+import errno
+import re
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from capture.envelope import MAX_ENVELOPE, Envelope
+from capture.errors import (
+    NotInVault,
+    TransitionRefused,
+    VaultDamaged,
+    VaultError,
+    VaultFull,
+    VaultUnwritable,
+)
+from capture.identifiers import CaptureId, capture_id
+from capture.vault.counter import Counter
+from capture.vault.entry import Entry
+from capture.vault.files import Files, RealFiles, write_durably
+from capture.vault.lock import FolderLock
+from capture.vault.queue import Queue, QueueDamaged, create_queue
+from capture.vault.states import START, State, Step, after
+from capture.vault.sweep import Findings, compare
+
+Result = TypeVar("Result")
+
+RESERVE_BYTES: Final = 256 * 1024 * 1024
+"""What a put leaves free, so that the queue, the ledger and the system can still write."""
+MAX_RECEIPT: Final = 64 * 1024
+ERASED_KEPT: Final = 10_000
+
+_SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
+_QUEUE: Final = re.compile(r"queue(?:\.([0-9]{1,9}))?\.sqlite", re.ASCII)
+_ENVELOPE: Final = re.compile(r"([0-9a-f]{32})\.wle", re.ASCII)
+_SHARD: Final = re.compile(r"[0-9a-f]{2}", re.ASCII)
+_SUFFIX: Final = ".wle"
+_PART: Final = ".part"
+
+
+def wall_ms() -> int:
+    """Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Whether a picture could be taken now.
+
+    Attributes:
+        writable: whether a put is expected to work.
+        sentence: what to do where it is not; "The vault is ready." where it is.
+        free_bytes: room left on its disk.
+    """
+
+    writable: bool
+    sentence: str
+    free_bytes: int
+
+
+class Vault:
+    """Envelopes on this device and their states. Threads and processes may share one folder.
+
+    Opening it puts right what a power cut left behind: half-written files go, whole envelopes without an entry are
+    adopted, a damaged queue is built again from the envelopes alone; `findings` says what there was to do.
+
+    Raises:
+        VaultUnwritable: the folder cannot be written.
+        VaultFull: not even the queue has room.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        reserve_bytes: int = RESERVE_BYTES,
+        files: Files | None = None,
+        clock: Callable[[], int] = wall_ms,
+    ) -> None:
+        self._folder = folder
+        self._envelopes = folder / "envelopes"
+        self._reserve = reserve_bytes
+        self._files: Files = RealFiles() if files is None else files
+        self._clock = clock
+        self._fault = ""
+        self._fault = ""
+        self._shards: set[str] = set()
+        self._counter = Counter(folder / "counter", self._files)
+        self._mutex = threading.RLock()
+        self._lock = self._on_disk(self._prepared)
+        with self._lock:
+            self._on_disk(self._sweep_parts)
+            self._queue = self._opened()
+            self.findings: Findings = self._reconcile()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The queue and the lock are closed. Nothing is lost without it."""
+        with self._mutex:
+            self._queue.close()
+            self._lock.close()
+
+    # What is taken ------------------------------------------------------------------------------------------------
+
+    def next_counter(self) -> int:
+        """The device's next count: greater than any before, through crashes and rebuilds; gaps are possible.
+
+        Raises:
+            VaultError: it could not be made durable.
+        """
+
+        def count(queue: Queue) -> int:
+            following = queue.fact("counter") + 1
+            if following > queue.fact("reserved"):
+                queue.remember("reserved", self._on_disk(lambda: self._counter.reserve(following)))
+            queue.remember("counter", following)
+            return following
+
+        return self._change(count)
+
+    def put(self, envelope: Envelope, *, urgent: bool = False) -> Entry:
+        """`envelope`, taken: when this returns, a power cut does not lose it. Twice is as good as once.
+
+        Raises:
+            VaultFull: it would eat into the reserve, or the disk is full. Nothing was written.
+            VaultUnwritable: the disk. Nothing half-written is left that could be taken for an envelope.
+            TransitionRefused: another envelope of the same capture is there.
+        """
+        with self._lock:
+            known = self._look(lambda queue: queue.get(envelope.capture))
+            if known is not None:
+                if known.digest != envelope.digest:
+                    raise TransitionRefused("Another envelope of the same capture is already in the vault.")
+                return known
+            free = self.free_bytes()
+            if free - len(envelope.raw) < self._reserve:
+                raise VaultFull
+            entry = Entry(
+                capture=envelope.capture,
+                digest=envelope.digest,
+                length=len(envelope.raw),
+                counter=envelope.counter,
+                urgent=urgent,
+                state=START,
+                sealed_at_ms=self._clock(),
+            )
+            try:
+                self._on_disk(lambda: self._write(envelope))
+                self._change(lambda queue: queue.store(entry))
+            except VaultError:
+                self._unwrite(envelope.capture)
+                raise
+            return entry
+
+    # What is known ------------------------------------------------------------------------------------------------
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Every entry, oldest first; of the erased ones, the newest ten thousand."""
+        return self._look(lambda queue: tuple(queue.all()))
+
+    def pending(self) -> tuple[Entry, ...]:
+        """What still has to reach the hospital: urgent first, then oldest."""
+        return self._look(lambda queue: tuple(queue.waiting()))
+
+    def entry(self, capture: CaptureId) -> Entry:
+        """The entry of `capture`.
+
+        Raises:
+            NotInVault: there is none.
+        """
+        found = self._look(lambda queue: queue.get(capture))
+        if found is None:
+            raise NotInVault
+        return found
+
+    def read(self, capture: CaptureId, offset: int = 0, length: int = MAX_ENVELOPE) -> bytes:
+        """Up to `length` bytes of an envelope from `offset`; fewer only at its end.
+
+        Raises:
+            NotInVault: there is no such envelope, or it was erased.
+            VaultDamaged: its file is gone or too short.
+        """
+        entry = self.entry(capture)
+        if entry.state is State.ERASED:
+            raise NotInVault
+        if offset < 0 or length < 0:
+            raise ValueError("an offset and a length are not negative")
+        expected = max(0, min(length, entry.length - offset))
+        try:
+            data = self._files.read(self._path(capture), offset, expected)
+        except OSError as error:
+            raise VaultDamaged from error
+        if len(data) != expected:
+            raise VaultDamaged
+        return data
+
+    def free_bytes(self) -> int:
+        """Room left on the vault's disk.
+
+        Raises:
+            VaultUnwritable: the disk does not say.
+        """
+        return self._on_disk(lambda: self._files.free_bytes(self._folder))
+
+    def condition(self) -> Condition:
+        """Whether a picture could be taken now, without writing anything."""
+        try:
+            free = self.free_bytes()
+        except VaultError as error:
+            return Condition(writable=False, sentence=error.sentence, free_bytes=0)
+        if free < self._reserve:
+            return Condition(writable=False, sentence=VaultFull().sentence, free_bytes=free)
+        if not self._files.is_writable(self._envelopes):
+            return Condition(writable=False, sentence=VaultUnwritable().sentence, free_bytes=free)
+        return Condition(writable=not self._fault, sentence=self._fault or "The vault is ready.", free_bytes=free)
+
+    # What becomes of it -------------------------------------------------------------------------------------------
+
+    def offered(self, capture: CaptureId) -> Entry:
+        """The hospital was told of it.
+
+        Raises:
+            NotInVault, TransitionRefused, VaultError.
+        """
+        return self._step(capture, Step.OFFER, lambda entry: replace(entry, offers=entry.offers + 1))
+
+    def receipted(self, capture: CaptureId, digest: str, receipt: bytes) -> Entry:
+        """The hospital has it: `receipt`, which the caller has verified, names `digest`. The first receipt is kept.
+
+        Raises:
+            TransitionRefused: the digest is not this envelope's, or the receipt is empty or too long. Nothing changes.
+            NotInVault, VaultError.
+        """
+        if not 1 <= len(receipt) <= MAX_RECEIPT:
+            raise TransitionRefused("A receipt is 1 byte to 64 KiB long.")
+
+        def keep(entry: Entry) -> Entry:
+            if entry.digest != digest:
+                raise TransitionRefused("The receipt is for another envelope, so nothing was freed.")
+            return replace(entry, receipt=entry.receipt or receipt, reason="")
+
+        return self._step(capture, Step.RECEIPT, keep)
+
+    def erase(self, capture: CaptureId) -> Entry:
+        """Its bytes are gone from the device. Only with a receipt; its entry and receipt stay.
+
+        Raises:
+            TransitionRefused: there is no receipt. Nothing changes.
+            NotInVault, VaultError.
+        """
+        with self._lock:
+            entry = self.entry(capture)
+            after(entry.state, Step.ERASE)
+            if entry.receipt is None:
+                raise TransitionRefused("There is no receipt for this envelope, so it stays.")
+            # The file first: an entry that says "erased" must be true after a power cut at any point.
+            self._on_disk(lambda: self._remove(capture))
+
+            def erased(queue: Queue) -> Entry:
+                gone = replace(entry, state=after(entry.state, Step.ERASE))
+                queue.store(gone)
+                queue.forget_erased(ERASED_KEPT)
+                return gone
+
+            return self._change(erased)
+
+    def park(self, capture: CaptureId, reason: str) -> Entry:
+        """It waits for a person; the others go on. `reason` is a slug: lowercase letters, digits and inner hyphens.
+
+        Raises:
+            ValueError: the reason is no slug, and might say something about a patient.
+            NotInVault, TransitionRefused, VaultError.
+        """
+        if not _SLUG.fullmatch(reason):
+            raise ValueError("a reason is 1 to 64 lowercase letters, digits and inner hyphens")
+        return self._step(capture, Step.PARK, lambda entry: replace(entry, reason=reason))
+
+    def retry(self, capture: CaptureId) -> Entry:
+        """A parked envelope waits for sending again.
+
+        Raises:
+            NotInVault, TransitionRefused, VaultError.
+        """
+        return self._step(capture, Step.RETRY, lambda entry: replace(entry, reason=""))
+
+    def rebuild(self) -> Findings:
+        """The queue, made again from the envelope files alone. Receipts, urgency and parking are forgotten with it.
+
+        Every envelope is offered once more, and the hospital answers with the receipts it already gave.
+
+        Raises:
+            VaultError: the disk.
+        """
+        with self._lock, self._mutex:
+            self._queue.close()
+            self._queue = self._anew()
+            self.findings = self._reconcile()
+            return self.findings
+
+    # How ----------------------------------------------------------------------------------------------------------
+
+    def _step(self, capture: CaptureId, step: Step, change: Callable[[Entry], Entry]) -> Entry:
+        def apply(queue: Queue) -> Entry:
+            entry = queue.get(capture)
+            if entry is None:
+                raise NotInVault
+            changed = change(replace(entry, state=after(entry.state, step)))
+            queue.store(changed)
+            return changed
+
+        return self._change(apply)
+
+    def _change(self, work: Callable[[Queue], Result]) -> Result:
+        """`work` in one transaction, alone over all threads and processes, on the newest queue."""
+
+        def once() -> Result:
+            self._follow()
+            return self._queue.transact(lambda: work(self._queue))
+
+        with self._lock, self._mutex:
+            return self._noted(lambda: self._mended(once))
+
+    def _look(self, work: Callable[[Queue], Result]) -> Result:
+        """`work` on the newest queue, without waiting for a put in another process."""
+        try:
+            with self._mutex:
+                self._follow()
+                return work(self._queue)
+        except QueueDamaged:
+            with self._lock, self._mutex:
+                self._follow()
+                return self._mended(lambda: work(self._queue))
+
+    def _mended(self, work: Callable[[], Result]) -> Result:
+        """`work`, once more on a rebuilt queue if this one turns out damaged."""
+        try:
+            return work()
+        except QueueDamaged:
+            self.rebuild()
+            return work()
+
+    def _noted(self, work: Callable[[], Result]) -> Result:
+        """`work`; what the disk did is remembered for `condition`."""
+        try:
+            result = work()
+        except VaultError as error:
+            if not isinstance(error, NotInVault):
+                self._fault = error.sentence
+            raise
+        self._fault = ""
+        return result
+
+    def _on_disk(self, work: Callable[[], Result]) -> Result:
+        """`work`, with the disk's errors in the vault's words."""
+        try:
+            return work()
+        except OSError as error:
+            translated = in_our_words(error)
+            self._fault = translated.sentence
+            raise translated from error
+
+    def _prepared(self) -> FolderLock:
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        self._files.make_folder(self._folder)
+        self._files.make_folder(self._envelopes)
+        self._files.sync_folder(self._folder.parent)
+        self._files.sync_folder(self._folder)
+        return FolderLock(self._folder / "writer.lock")
+
+    def _opened(self) -> Queue:
+        """The newest queue, or a new one where there is none or only a damaged one."""
+        newest = self._newest()
+        if newest >= 0:
+            try:
+                return Queue(self._queue_path(newest))
+            except QueueDamaged:
+                pass  # it stays beside the new one, for whoever wants to know
+        return self._anew()
+
+    def _anew(self) -> Queue:
+        """A new, empty queue of the next generation.
+
+        A generation of its own, because another process may have the old file open: SQLite would tidy up the old
+        one's log by name, and so damage a new file of the same name (sqlite.org/howtocorrupt.html, section 1.5).
+        """
+        generation = self._newest() + 1
+        path, temporary = self._queue_path(generation), self._folder / "queue.part"
+        reserved = self._on_disk(self._counter.reserved)
+        self._on_disk(lambda: self._forget_queue(temporary))
+        create_queue(temporary, (), {"counter": reserved, "reserved": reserved})
+        self._on_disk(lambda: self._files.rename(temporary, path))
+        self._on_disk(lambda: self._files.sync_folder(self._folder))
+        self._on_disk(lambda: self._forget_queue(self._queue_path(generation - 2)))
+        return Queue(path)
+
+    def _follow(self) -> None:
+        """Go over to a queue that another process has rebuilt."""
+        newest = self._queue_path(self._newest())
+        if newest != self._queue.path:
+            self._queue.close()
+            self._queue = Queue(newest)
+
+    def _newest(self) -> int:
+        names = self._on_disk(lambda: self._files.names(self._folder))
+        return max((int(found[1] or 0) for name in names if (found := _QUEUE.fullmatch(name))), default=-1)
+
+    def _queue_path(self, generation: int) -> Path:
+        return self._folder / (f"queue.{generation}.sqlite" if generation else "queue.sqlite")
+
+    def _forget_queue(self, path: Path) -> None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            self._files.unlink(path.with_name(path.name + suffix))
+
+    def _reconcile(self) -> Findings:
+        """Queue and disk agree after this; what there was to do."""
+        present = self._on_disk(self._captures)
+        entries = {entry.capture: entry for entry in self._queue.all()}
+        findings = self._on_disk(
+            lambda: compare(present, entries, lambda c: self._files.read(self._path(c), 0, MAX_ENVELOPE), self._clock())
+        )
+        for capture in findings.leftover:
+            self._on_disk(lambda capture=capture: self._remove(capture))  # type: ignore[misc]
+        reserved = self._on_disk(self._counter.reserved)
+        counted = max((entry.counter for entry in (*entries.values(), *findings.changed)), default=0)
+
+        def store() -> None:
+            for entry in findings.changed:
+                self._queue.store(entry)
+            # A file ahead of the queue means that the queue is an older copy: what it lost may have been used.
+            used = reserved if reserved > self._queue.fact("reserved") else 0
+            counter = max(self._queue.fact("counter"), counted, used)
+            if counter > self._queue.fact("counter"):
+                self._queue.remember("counter", counter)
+            if reserved > self._queue.fact("reserved"):
+                self._queue.remember("reserved", reserved)
+
+        self._queue.transact(store)
+        return findings
+
+    def _captures(self) -> list[CaptureId]:
+        """The captures whose envelope files are there."""
+        return [
+            CaptureId(file[1])
+            for shard in self._files.names(self._envelopes)
+            if _SHARD.fullmatch(shard)
+            for name in self._files.names(self._envelopes / shard)
+            if (file := _ENVELOPE.fullmatch(name)) and file[1].startswith(shard)
+        ]
+
+    def _sweep_parts(self) -> None:
+        """What was being written when the power went is gone. The lock is held, so nobody is writing now."""
+        for shard in self._files.names(self._envelopes):
+            if _SHARD.fullmatch(shard):
+                for name in self._files.names(self._envelopes / shard):
+                    if name.endswith(_PART):
+                        self._files.unlink(self._envelopes / shard / name)
+
+    def _path(self, capture: CaptureId) -> Path:
+        name = capture_id(capture)
+        return self._envelopes / name[:2] / f"{name}{_SUFFIX}"
+
+    def _write(self, envelope: Envelope) -> None:
+        target = self._path(envelope.capture)
+        shard = target.parent
+        self._files.make_folder(shard)
+        if shard.name not in self._shards:
+            # Once in a process, even if the folder was there: who made it may have died before this.
+            self._files.sync_folder(self._envelopes)
+            self._shards.add(shard.name)
+        write_durably(self._files, target.with_suffix(_PART), target, envelope.raw)
+
+    def _unwrite(self, capture: CaptureId) -> None:
+        """A put that failed leaves no file; where even that fails, the next start adopts a whole one."""
+        with suppress(OSError):
+            self._remove(capture)
+
+    def _remove(self, capture: CaptureId) -> None:
+        path = self._path(capture)
+        self._files.unlink(path)
+        self._files.sync_folder(path.parent)
+
+
+def in_our_words(error: OSError) -> VaultError:
+    """What the disk said, as the vault says it."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return VaultFull()
+    return VaultUnwritable()
