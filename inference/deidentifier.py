@@ -1,0 +1,208 @@
+"""Frames in, de-identified pictures out: the only place where a Photo or a LiveView is made.
+
+A still is looked at by every detector at once, covered, and looked at again in another way; what the second look still
+sees is covered too, and asks a person. The live view looks for faces in every frame and for the rest in turn, and holds
+what it saw. If anything fails, there is no picture.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from inference import policy
+from inference.covering import cover, coverage
+from inference.detectors import LIVE, SECOND_LOOK, STILL, Decoded, Detector, Factory, ReadyDetector, read_codes
+from inference.hold import Hold
+from inference.looking import look, worker_count
+from inference.manifest import load_manifest
+from inference.models import LoadedModel, load_model
+from inference.picture import (
+    _MINT,
+    Action,
+    Decision,
+    Frame,
+    Kind,
+    LiveView,
+    Outcome,
+    Photo,
+    Redaction,
+    Region,
+)
+from inference.policy import Thresholds
+
+STILL_DEADLINE_SECONDS: Final = 20.0
+LIVE_DEADLINE_SECONDS: Final = 3.0
+STALE_NS: Final = 300_000_000
+"""A live view whose last look for a kind is older than this looks for it before it shows anything."""
+SCAN_SIDE: Final = 2000
+
+
+class Deidentifier:
+    """Makes Photos and LiveViews from Frames. Safe to call from several threads; `live` from one at a time.
+
+    Attributes:
+        facts: model name → SHA-256 of every model that looks, for health and doctor.
+    """
+
+    def __init__(
+        self,
+        *,
+        still: Sequence[Detector],
+        live: Sequence[Detector],
+        second_look: Sequence[Detector],
+        thresholds: Thresholds | None = None,
+        threads: int | None = None,
+        still_deadline_seconds: float = STILL_DEADLINE_SECONDS,
+        live_deadline_seconds: float = LIVE_DEADLINE_SECONDS,
+    ) -> None:
+        self._still = tuple(still)
+        self._live = tuple(live)
+        self._second_look = tuple(second_look)
+        self._thresholds = thresholds or Thresholds()
+        self._still_deadline = still_deadline_seconds
+        self._live_deadline = live_deadline_seconds
+        self._workers = ThreadPoolExecutor(worker_count(threads), thread_name_prefix="detector")
+        self._live_lock = threading.Lock()
+        self._hold = Hold()
+        self._turn = 0
+        self.facts: Mapping[str, str] = {
+            name: digest for detector in (*still, *live, *second_look) for name, digest in detector.models.items()
+        }
+
+    @classmethod
+    def load(cls, models: Path, *, threads: int | None = None) -> Deidentifier:
+        """A de-identifier with this release's models from that folder: verified, warm, and known to answer rightly.
+
+        Raises:
+            ModelUnusable: a model is missing, altered, or does not give its known answer here.
+        """
+        loaded = {model.name: load_model(model, models) for model in load_manifest().models}
+        thresholds = Thresholds()
+        tables = [_make(table, loaded, thresholds) for table in (STILL, LIVE, SECOND_LOOK)]
+        for detector in (detector for table in tables for detector in table):
+            detector.prepare()
+        still, live, second_look = tables
+        return cls(still=still, live=live, second_look=second_look, thresholds=thresholds, threads=threads)
+
+    def live(self, frame: Frame) -> LiveView:
+        """The frame with everything covered that was seen in it or is held from just before.
+
+        Raises:
+            DetectionFailed: a detector failed; show nothing of this frame.
+        """
+        begun = time.perf_counter()
+        with self._live_lock:
+            now = frame.monotonic_ns
+            due = self._due(now)
+            answers = look(due, frame.pixels, self._workers, self._live_deadline)
+            found = policy.covered(answers.regions, self._thresholds)
+            self._hold = self._hold.after(frozenset(kind for d in due for kind in d.kinds), found, now)
+            regions = self._hold.regions(now)
+        looked = time.perf_counter()
+        pixels = cover(frame.pixels, [region.polygon for region in regions])
+        took = {**answers.milliseconds, "cover": _since(looked), "total": _since(begun)}
+        return LiveView(pixels, regions, now, took, mint=_MINT)
+
+    def still(self, frame: Frame) -> Photo:
+        """The frame de-identified, with its record.
+
+        Raises:
+            DetectionFailed: a detector failed; nothing of this frame may be kept.
+        """
+        begun = time.perf_counter()
+        first = look(self._still, frame.pixels, self._workers, self._still_deadline)
+        regions = policy.covered(first.regions, self._thresholds)
+        looked = frozenset(kind for detector in self._still for kind in detector.kinds)
+        answers = dict(policy.outcomes(regions, looked, self._thresholds))
+        took = {**first.milliseconds, "look": _since(begun)}
+
+        mark = time.perf_counter()
+        polygons = [region.polygon for region in regions]
+        pixels = cover(frame.pixels, polygons)
+        took["cover"] = _since(mark)
+
+        mark = time.perf_counter()
+        second = look(self._second_look, pixels, self._workers, self._still_deadline)
+        mask = coverage(frame.width, frame.height, polygons)
+        left = policy.still_visible(second.regions, mask, self._thresholds)
+        if left:
+            pixels = cover(pixels, [region.polygon for region in left])
+            answers |= dict.fromkeys({region.kind for region in left}, Outcome.UNSURE)
+        took |= {"second-look": _since(mark), "total": _since(begun)}
+        redaction = Redaction(
+            width=frame.width,
+            height=frame.height,
+            regions=regions + left,
+            outcomes=answers,
+            models=self.facts,
+            thresholds=self._thresholds.facts(looked),
+            policy=policy.POLICY,
+            second_look=Outcome.FOUND if left else Outcome.CLEAR,
+        )
+        return Photo(pixels, redaction, took, mint=_MINT)
+
+    def revise(self, frame: Frame, redaction: Redaction, decisions: Sequence[Decision]) -> Photo:
+        """The frame covered as `redaction` says after these decisions, which are added to the record.
+
+        Every index in `decisions` counts in `redaction.regions` as it was passed.
+
+        Raises:
+            ValueError: the redaction is of a picture of another size, or a decision names a region that is not there.
+        """
+        begun = time.perf_counter()
+        if (frame.width, frame.height) != (redaction.width, redaction.height):
+            raise ValueError("this redaction is of a picture of another size")
+        regions = _decided(redaction.regions, decisions)
+        pixels = cover(frame.pixels, [region.polygon for region in regions])
+        revised = replace(redaction, regions=regions, decisions=(*redaction.decisions, *decisions))
+        return Photo(pixels, revised, {"total": _since(begun)}, mint=_MINT)
+
+    def scan(self, frame: Frame) -> list[Decoded]:
+        """The codes in the frame that can be read, for the encounter (a wristband, a badge). Never log them."""
+        return read_codes(frame.pixels, side=SCAN_SIDE)
+
+    def close(self) -> None:
+        """Ends the workers; the de-identifier is not used after this."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _due(self, now_ns: int) -> list[Detector]:
+        """Faces always; of the others those that nobody looked for lately, and else one in turn."""
+        always = [d for d in self._live if Kind.FACE in d.kinds]
+        others = [d for d in self._live if Kind.FACE not in d.kinds]
+        stale = [d for d in others if any(self._is_stale(kind, now_ns) for kind in d.kinds)]
+        if not stale and others:
+            self._turn += 1
+            stale = [others[self._turn % len(others)]]
+        return always + stale
+
+    def _is_stale(self, kind: Kind, now_ns: int) -> bool:
+        age = self._hold.age_ns(kind, now_ns)
+        return age is None or not 0 <= age <= STALE_NS
+
+
+def _make(table: Sequence[Factory], models: Mapping[str, LoadedModel], thresholds: Thresholds) -> list[ReadyDetector]:
+    return [factory(models, thresholds) for factory in table]
+
+
+def _decided(regions: tuple[Region, ...], decisions: Sequence[Decision]) -> tuple[Region, ...]:
+    removed: set[int] = set()
+    added: list[Region] = []
+    for decision in decisions:
+        if decision.action is Action.REMOVE:
+            place = decision.index
+            if place is None or not 0 <= place < len(regions) or regions[place].kind is not decision.kind:
+                raise ValueError("that region is not in this picture's record; look at it again")
+            removed.add(place)
+        elif decision.action is Action.ADD and decision.polygon is not None:
+            added.append(Region(decision.kind, decision.polygon, 1.0, "person"))
+    return (*(region for place, region in enumerate(regions) if place not in removed), *added)
+
+
+def _since(begun: float) -> float:
+    return (time.perf_counter() - begun) * 1e3

@@ -1,0 +1,61 @@
+"""The detectors of this release: a new one is one file beside this, and one line in a table below.
+
+Three tables, because three moments differ in what they can afford: the live view looks every frame, a still is looked
+at with everything, and the second look is another look (other sizes) at what the first one left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from inference.canvas import Canvas
+from inference.detectors import faces, text
+from inference.detectors.codes import CodeDetector, Decoded, read_codes
+from inference.detectors.detector import Detector
+from inference.detectors.faces import FaceDetector
+from inference.detectors.text import TextDetector
+from inference.geometry import FULL_TURN
+from inference.models import LoadedModel
+from inference.policy import Thresholds
+
+__all__ = ["LIVE", "SECOND_LOOK", "STILL", "Decoded", "Detector", "Factory", "ReadyDetector", "read_codes"]
+
+
+class ReadyDetector(Detector, Protocol):
+    """A detector that can be warmed before the first picture."""
+
+    def prepare(self) -> None:
+        """Does once what the first picture should not wait for."""
+
+
+Factory = Callable[[Mapping[str, LoadedModel], Thresholds], ReadyDetector]
+
+
+def _face(canvas: Canvas, turns: int) -> Factory:
+    return lambda models, limits: FaceDetector(models[faces.MODEL], canvas, turns=turns, threshold=limits.face.ask)
+
+
+def _text(canvas: Canvas) -> Factory:
+    return lambda models, limits: TextDetector(models[text.MODEL], canvas, threshold=limits.text.ask)
+
+
+def _code(side: int, *, locate: bool, thorough: bool = True) -> Factory:
+    return lambda _models, _limits: CodeDetector(side=side, locate=locate, thorough=thorough)
+
+
+STILL: Final[tuple[Factory, ...]] = (
+    _text(Canvas(1280, 960)),
+    *(_face(Canvas(640, 480), turns) for turns in range(FULL_TURN)),
+    _code(1600, locate=True),
+)
+LIVE: Final[tuple[Factory, ...]] = (
+    _face(Canvas(512, 384), 0),
+    _text(Canvas(512, 384)),
+    _code(640, locate=False, thorough=False),
+)
+SECOND_LOOK: Final[tuple[Factory, ...]] = (
+    *(_face(Canvas(416, 320), turns) for turns in range(FULL_TURN)),
+    _text(Canvas(640, 480)),
+    _code(2400, locate=False),
+)

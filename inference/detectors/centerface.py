@@ -1,0 +1,49 @@
+"""CenterFace's four outputs, as face boxes. NumPy only, no runtime: runs on recorded tensors.
+
+Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point" (2019): a heat map of face centres at a
+quarter of the input's size, the logarithm of each face's size, the centre's offset, and landmarks, which are not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.geometry import Boxes, strongest
+
+_STRIDE: Final = 4
+_SAME_FACE: Final = 0.3
+_LARGEST_LOG: Final = 8.0
+
+
+def decode(outputs: Sequence[NDArray[np.float32]], threshold: float) -> tuple[Boxes, NDArray[np.float64]]:
+    """N×4 boxes (left, top, right, bottom) in canvas pixels and N scores, best first.
+
+    Raises:
+        ValueError: not four outputs of the shapes that CenterFace has, or a score or size that is no number.
+    """
+    if len(outputs) != 4:
+        raise ValueError(f"CenterFace has four outputs, got {len(outputs)}")
+    heat, size, offset = outputs[0], outputs[1], outputs[2]
+    if heat.ndim != 4 or heat.shape[:2] != (1, 1):
+        raise ValueError(f"CenterFace's heat map is 1×1×H×W, got {heat.shape}")
+    plane = (1, 2, *heat.shape[2:])
+    if size.shape != plane or offset.shape != plane:
+        raise ValueError(f"CenterFace's sizes and offsets are {plane}, got {size.shape} and {offset.shape}")
+    if not np.isfinite(heat).all():
+        raise ValueError("CenterFace's heat map holds something that is no number")
+    rows, columns = np.nonzero(heat[0, 0] >= threshold)
+    scores = np.clip(heat[0, 0, rows, columns], 0, 1).astype(np.float64)
+    logs = size[0][:, rows, columns].astype(np.float64)
+    shifts = offset[0][:, rows, columns].astype(np.float64)
+    if not (np.isfinite(logs).all() and np.isfinite(shifts).all()):
+        raise ValueError("CenterFace gave a face a size that is no number")
+    high, wide = np.exp(np.minimum(logs, _LARGEST_LOG)) * _STRIDE
+    x = (columns + shifts[1] + 0.5) * _STRIDE
+    y = (rows + shifts[0] + 0.5) * _STRIDE
+    boxes = np.stack([x - wide / 2, y - high / 2, x + wide / 2, y + high / 2], axis=1)
+    kept = strongest(boxes, scores, _SAME_FACE)
+    return boxes[kept], scores[kept]

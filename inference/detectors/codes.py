@@ -1,0 +1,126 @@
+"""Barcodes and matrix codes: what can be decoded, and what only looks like one, because a phone may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import cv2
+import numpy as np
+import zxingcpp
+from numpy.typing import NDArray
+
+from inference.detectors.quads import grow_quad, grow_sides
+from inference.picture import Kind, Pixels, Polygon, Region
+
+MODEL: Final = "zxing-cpp"
+LOCATOR: Final = "opencv-locator"
+DECODED: Final = 1.0
+DAMAGED: Final = 0.6
+"""Score of a code whose structure was found but whose content did not check."""
+LOCATED: Final = 0.5
+"""Score of what only looks like a code."""
+
+_MARGIN: Final = 1.25
+_LINEAR: Final = zxingcpp.BarcodeFormat.AllLinear
+_LOCATE_SIDE: Final = 1000
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A code that was read.
+
+    Attributes:
+        format: the symbology, as zxing-cpp names it.
+        text: its content; never logged, so it is not in the repr.
+        polygon: its corners in pixels of the picture.
+    """
+
+    format: str
+    text: str = field(repr=False)
+    polygon: Polygon
+
+
+class CodeDetector:
+    """Finds codes in the picture scaled so that its long side has at most `side` pixels."""
+
+    name: Final = "code"
+    kinds: Final = frozenset({Kind.CODE})
+
+    def __init__(self, *, side: int, locate: bool, thorough: bool = True) -> None:
+        self.models: Mapping[str, str] = {}
+        self._side = side
+        self._locate = locate
+        self._thorough = thorough
+
+    def prepare(self) -> None:
+        """Nothing to warm."""
+
+    def detect(self, image: Pixels) -> list[Region]:
+        """Each code with a margin; score DECODED, DAMAGED or LOCATED."""
+        grey, scale = _grey(image, self._side)
+        regions = [
+            Region(Kind.CODE, _polygon(_cover_of(found, grey), scale), DECODED if found.valid else DAMAGED, MODEL)
+            for found in _read(grey, thorough=self._thorough)
+        ]
+        if self._locate:
+            small, small_scale = _grey(image, _LOCATE_SIDE)
+            regions += [
+                Region(Kind.CODE, _polygon(grow_quad(quad, _MARGIN), small_scale), LOCATED, LOCATOR)
+                for quad in _located(small)
+            ]
+        return regions
+
+
+def read_codes(image: Pixels, *, side: int) -> list[Decoded]:
+    """The codes in the picture that can be read, each with its content."""
+    grey, scale = _grey(image, side)
+    return [
+        Decoded(str(found.format), found.text, _polygon(_quad(found), scale))
+        for found in _read(grey, thorough=True)
+        if found.valid
+    ]
+
+
+def _read(grey: Grey, *, thorough: bool) -> list[zxingcpp.Barcode]:
+    return list(
+        zxingcpp.read_barcodes(grey, try_rotate=True, try_downscale=thorough, try_invert=thorough, return_errors=True)
+    )
+
+
+def _cover_of(found: zxingcpp.Barcode, grey: Grey) -> NDArray[np.float64]:
+    quad = _quad(found)
+    if found.format & _LINEAR:
+        quad = grow_sides(quad, grey)
+    return grow_quad(quad, _MARGIN)
+
+
+def _quad(found: zxingcpp.Barcode) -> NDArray[np.float64]:
+    place = found.position
+    corners = (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
+    return np.array([(corner.x, corner.y) for corner in corners], dtype=np.float64)
+
+
+def _located(grey: Grey) -> list[NDArray[np.float64]]:
+    quads: list[NDArray[np.float64]] = []
+    for locator in (cv2.barcode.BarcodeDetector().detectMulti, cv2.QRCodeDetector().detectMulti):
+        found, corners = locator(grey)
+        if found and corners is not None:
+            quads += list(np.asarray(corners, dtype=np.float64).reshape(-1, 4, 2))
+    return [quad for quad in quads if np.isfinite(quad).all() and cv2.contourArea(quad.astype(np.float32)) > 0]
+
+
+def _grey(image: Pixels, side: int) -> tuple[Grey, float]:
+    height, width = image.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    if scale < 1.0:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8), scale
+
+
+def _polygon(quad: NDArray[np.float64], scale: float) -> Polygon:
+    return tuple((float(x), float(y)) for x, y in quad / scale)

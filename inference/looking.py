@@ -1,0 +1,75 @@
+"""Several detectors on one picture, beside each other, and either all their answers or an error.
+
+This is the supervisor of the detectors: whatever one of them does (raises, hangs, answers nonsense), the caller gets
+DetectionFailed and no picture (promise 1).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from inference.detectors.detector import Detector
+from inference.errors import DetectionFailed
+from inference.picture import Pixels, Region
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What all detectors said, and how long each took in milliseconds."""
+
+    regions: tuple[Region, ...]
+    milliseconds: dict[str, float]
+
+
+def worker_count(threads: int | None) -> int:
+    """How many detectors run beside each other: all cores but one, yet two where there are two."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return threads if threads is not None else min(cores, max(2, cores - 1))
+
+
+def look(detectors: Sequence[Detector], image: Pixels, workers: ThreadPoolExecutor, deadline_seconds: float) -> Answers:
+    """Every detector's regions.
+
+    Raises:
+        DetectionFailed: one raised, answered with something that is no list of its kinds' regions, or was too slow.
+    """
+    started: list[tuple[Detector, Future[tuple[list[Region], float]]]] = [
+        (detector, workers.submit(_timed, detector, image)) for detector in detectors
+    ]
+    waiting = wait([future for _, future in started], timeout=deadline_seconds).not_done
+    for future in waiting:
+        future.cancel()
+    if waiting:
+        late = sorted(detector.name for detector, future in started if future in waiting)
+        raise DetectionFailed(
+            f"The detector {late[0]} took longer than {deadline_seconds:g} s, so nothing was kept. Try again;"
+            " if it repeats, call IT."
+        )
+    regions: list[Region] = []
+    milliseconds: dict[str, float] = {}
+    for detector, future in started:
+        error = future.exception()
+        if error is not None:
+            raise DetectionFailed(
+                f"The detector {detector.name} failed on this picture, so nothing was kept. Try again;"
+                " if it repeats, call IT."
+            ) from error
+        found, milliseconds[detector.name] = future.result()
+        regions += _checked(detector, found)
+    return Answers(tuple(regions), milliseconds)
+
+
+def _timed(detector: Detector, image: Pixels) -> tuple[list[Region], float]:
+    begun = time.perf_counter()
+    found = detector.detect(image)
+    return found, (time.perf_counter() - begun) * 1e3
+
+
+def _checked(detector: Detector, found: object) -> list[Region]:
+    if isinstance(found, list) and all(isinstance(r, Region) and r.kind in detector.kinds for r in found):
+        return found
+    raise DetectionFailed(f"The detector {detector.name} answered with something that is no region. Call IT.")

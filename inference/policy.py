@@ -1,0 +1,113 @@
+"""What is covered and what is asked, from what the detectors said. Pure.
+
+Two thresholds a kind. From `cover` on, an identifier is there: it is covered and the kind is FOUND. Between `ask` and
+`cover` it may be: it is covered too, and the kind is UNSURE, so that a person looks (promises 7 and 8). Below `ask`
+it is texture. A kind that no detector looked for is UNSURE: nobody looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.covering import coverage
+from inference.geometry import bounds, overlap_of_smaller
+from inference.picture import Kind, Outcome, Region
+
+POLICY: Final = "wardlens-redaction-1"
+
+_ALREADY_COVERED: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The two thresholds of one kind: 0 < ask ≤ cover ≤ 1."""
+
+    ask: float
+    cover: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ask <= self.cover <= 1:
+            raise ValueError(f"thresholds lie as 0 < ask ≤ cover ≤ 1, got {self.ask} and {self.cover}")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The thresholds of every kind that a detector looks for; docs/evaluation.md says how they were chosen."""
+
+    face: Pair = Pair(0.35, 0.5)
+    text: Pair = Pair(0.55, 0.7)
+    code: Pair = Pair(0.5, 0.6)
+    tattoo: Pair = Pair(0.5, 0.5)
+
+    def of(self, kind: Kind) -> Pair:
+        """The two thresholds of `kind`."""
+        return {Kind.FACE: self.face, Kind.TEXT: self.text, Kind.CODE: self.code, Kind.TATTOO: self.tattoo}[kind]
+
+    def facts(self, kinds: Iterable[Kind]) -> Mapping[str, float]:
+        """Name → score, for the record."""
+        return {
+            f"{kind}.{name}": value
+            for kind in Kind
+            if kind in set(kinds)
+            for name, value in (("ask", self.of(kind).ask), ("cover", self.of(kind).cover))
+        }
+
+
+def covered(regions: Iterable[Region], thresholds: Thresholds) -> tuple[Region, ...]:
+    """The regions that are to be covered, without those that a better one of the same kind makes needless."""
+    wanted = sorted((r for r in regions if r.score >= thresholds.of(r.kind).ask), key=lambda r: -r.score)
+    kept: list[Region] = []
+    for region in wanted:
+        if not any(_same(region, better) for better in kept):
+            kept.append(region)
+    return tuple(kept)
+
+
+def outcomes(regions: Sequence[Region], looked: Iterable[Kind], thresholds: Thresholds) -> Mapping[Kind, Outcome]:
+    """The answer for every kind: UNSURE where nobody looked or where a region may be one, then FOUND, then CLEAR."""
+    answers: dict[Kind, Outcome] = {}
+    seen = frozenset(looked)
+    for kind in Kind:
+        scores = [region.score for region in regions if region.kind is kind]
+        if kind not in seen or any(score < thresholds.of(kind).cover for score in scores):
+            answers[kind] = Outcome.UNSURE
+        else:
+            answers[kind] = Outcome.FOUND if scores else Outcome.CLEAR
+    return answers
+
+
+def still_visible(regions: Iterable[Region], mask: NDArray[np.bool_], thresholds: Thresholds) -> tuple[Region, ...]:
+    """What a second look found that the fill did not cause: regions that are not mostly covered already.
+
+    `mask` is H×W, true where the picture is covered. A detector may see a head above a neck where the fill is.
+    """
+    return tuple(region for region in covered(regions, thresholds) if _share_covered(region, mask) < _ALREADY_COVERED)
+
+
+def _share_covered(region: Region, mask: NDArray[np.bool_]) -> float:
+    height, width = mask.shape
+    left, top, right, bottom = bounds(region.polygon)
+    x0, y0 = max(0, int(left)), max(0, int(top))
+    x1, y1 = min(width, int(np.ceil(right))), min(height, int(np.ceil(bottom)))
+    if x1 <= x0 or y1 <= y0:
+        return 1.0
+    shifted = tuple((x - x0, y - y0) for x, y in region.polygon)
+    inside = coverage(x1 - x0, y1 - y0, [shifted])
+    return float(mask[y0:y1, x0:x1][inside].mean()) if inside.any() else 1.0
+
+
+def _same(region: Region, better: Region) -> bool:
+    """Whether `better` covers nearly all that `region` does (both as boxes, both upright)."""
+    if region.kind is not better.kind:
+        return False
+    first, second = bounds(region.polygon), bounds(better.polygon)
+    if region.kind is not Kind.FACE:
+        return region.polygon == better.polygon
+    area_first = (first[2] - first[0]) * (first[3] - first[1])
+    area_second = (second[2] - second[0]) * (second[3] - second[1])
+    return area_first <= area_second * 1.05 and overlap_of_smaller(first, second) >= 0.98
