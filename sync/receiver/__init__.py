@@ -1,0 +1,96 @@
+"""The receiver: takes envelopes from the broker, proves them, opens them, files them, and answers with receipts.
+
+This face is the hospital's half of :mod:`sync`: the archive, the ingest, the export and the web view. It never acts as
+a device, and no device has what it needs to open an envelope. Names are loaded when first asked for, so that whoever
+needs an opening key does not load a database for it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from sync.receiver.archive import Archive, ArchiveSettings, FiledCapture, Limits
+    from sync.receiver.errors import (
+        ArchiveDamaged,
+        ArchiveFull,
+        ArchiveTooNew,
+        ArchiveUnavailable,
+        ExportRefused,
+        NotFiled,
+        ReceiverError,
+    )
+    from sync.receiver.export import ExportReport, export
+    from sync.receiver.ingest import Ingest
+    from sync.receiver.opening import NotOpenable, Opened, OpeningKey, open_envelope
+    from sync.receiver.service import Receiver, ReceiverParts, run_receiver
+    from sync.receiver.status import ReceiverStatus, status
+    from sync.receiver.trust import DeviceTrust, FixedTrust, ReceiptKey, ReceiptSigner
+
+_WHERE: Final = {
+    "Archive": "archive",
+    "ArchiveDamaged": "errors",
+    "ArchiveFull": "errors",
+    "ArchiveSettings": "archive",
+    "ArchiveTooNew": "errors",
+    "ArchiveUnavailable": "errors",
+    "DeviceTrust": "trust",
+    "ExportRefused": "errors",
+    "ExportReport": "export",
+    "FiledCapture": "archive",
+    "FixedTrust": "trust",
+    "Ingest": "ingest",
+    "Limits": "archive",
+    "NotFiled": "errors",
+    "NotOpenable": "opening",
+    "Opened": "opening",
+    "OpeningKey": "opening",
+    "ReceiptKey": "trust",
+    "ReceiptSigner": "trust",
+    "Receiver": "service",
+    "ReceiverError": "errors",
+    "ReceiverParts": "service",
+    "ReceiverStatus": "status",
+    "export": "export",
+    "open_envelope": "opening",
+    "run_receiver": "service",
+    "status": "status",
+}
+
+__all__ = [
+    "Archive",
+    "ArchiveDamaged",
+    "ArchiveFull",
+    "ArchiveSettings",
+    "ArchiveTooNew",
+    "ArchiveUnavailable",
+    "DeviceTrust",
+    "ExportRefused",
+    "ExportReport",
+    "FiledCapture",
+    "FixedTrust",
+    "Ingest",
+    "Limits",
+    "NotFiled",
+    "NotOpenable",
+    "Opened",
+    "OpeningKey",
+    "ReceiptKey",
+    "ReceiptSigner",
+    "Receiver",
+    "ReceiverError",
+    "ReceiverParts",
+    "ReceiverStatus",
+    "export",
+    "open_envelope",
+    "run_receiver",
+    "status",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The name from the module that owns it (PEP 562)."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

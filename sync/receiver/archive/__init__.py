@@ -1,0 +1,42 @@
+"""The archive: what the hospital keeps of each capture, in a database and an object store of its own.
+
+It promises that what it has answered survives a power cut, and that one capture id is filed once. It never decides
+whether an envelope is to be trusted: that is the ingest's question. docs/formats/archive.md lays it out.
+"""
+
+from __future__ import annotations
+
+from sync.receiver.archive.archive import Archive, unix_milliseconds
+from sync.receiver.archive.heartbeats import Heartbeat
+from sync.receiver.archive.intake import Intake
+from sync.receiver.archive.values import (
+    ArchiveSettings,
+    Arrival,
+    Counts,
+    FiledCapture,
+    FiledReceipt,
+    Filing,
+    Limits,
+    NewCapture,
+    NewReceipt,
+    Pending,
+    QuarantineRow,
+)
+
+__all__ = [
+    "Archive",
+    "ArchiveSettings",
+    "Arrival",
+    "Counts",
+    "FiledCapture",
+    "FiledReceipt",
+    "Filing",
+    "Heartbeat",
+    "Intake",
+    "Limits",
+    "NewCapture",
+    "NewReceipt",
+    "Pending",
+    "QuarantineRow",
+    "unix_milliseconds",
+]

@@ -1,0 +1,222 @@
+"""The archive: rows in a database and objects under their digests, behind one object with plain values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, delete, select
+
+from capture.identifiers import CaptureId
+from sync.receiver.archive import reading as rows
+from sync.receiver.archive.database import open_engine, reading, writing
+from sync.receiver.archive.filing import RECEIPT, file_capture
+from sync.receiver.archive.heartbeats import Heartbeat, beat, heartbeats
+from sync.receiver.archive.intake import Intake, drop_upload, filed_receipt
+from sync.receiver.archive.objects import ENVELOPES, PICTURES, QUARANTINE, Objects
+from sync.receiver.archive.schema import bring_up_to_date
+from sync.receiver.archive.tables import chunks, uploads
+from sync.receiver.archive.values import (
+    ArchiveSettings,
+    Arrival,
+    Counts,
+    FiledCapture,
+    FiledReceipt,
+    Filing,
+    Limits,
+    NewCapture,
+    NewReceipt,
+    Pending,
+    QuarantineRow,
+)
+from sync.receiver.errors import NotFiled
+
+
+def unix_milliseconds() -> int:
+    """Now, by this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+class Archive:
+    """The hospital's store. Any number of receivers, views and exports may use one archive at once.
+
+    Every method raises :class:`ArchiveUnavailable` when the database or the object store does not answer, and then
+    has written nothing; what returned is durable.
+    """
+
+    def __init__(
+        self, engine: Engine, objects: Objects, limits: Limits, clock: Callable[[], int] = unix_milliseconds
+    ) -> None:
+        self._engine = engine
+        self._objects = objects
+        self.limits = limits
+        self.clock = clock
+
+    @classmethod
+    def open(
+        cls,
+        settings: ArchiveSettings,
+        *,
+        limits: Limits | None = None,
+        clock: Callable[[], int] = unix_milliseconds,
+    ) -> Archive:
+        """The archive at `settings`, made or brought up to date where it has to be.
+
+        Raises:
+            ArchiveUnavailable: the database or the object store cannot be used.
+            ArchiveTooNew: a newer Wardlens wrote it.
+        """
+        objects = Objects.open(settings.objects, settings.object_options)
+        engine = open_engine(settings.database)
+        bring_up_to_date(engine)
+        return cls(engine, objects, limits or Limits(), clock)
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        self._engine.dispose()
+
+    def check(self) -> None:
+        """The database and the object store answer.
+
+        Raises:
+            ArchiveUnavailable: one of them does not.
+        """
+        with reading(self._engine) as connection:
+            connection.execute(select(1))
+        self._objects.check()
+
+    # On the way in
+
+    @contextmanager
+    def intake(self) -> Iterator[Intake]:
+        """A transaction for what arrives; committed when the block ends, and only then to be acknowledged."""
+        with writing(self._engine) as connection:
+            yield Intake(connection, self.limits, self.clock())
+
+    def assembled(self, arrival: Arrival) -> bytes | None:
+        """The bytes of an upload, chunk after chunk; None when it is gone, because someone else ended it."""
+        with reading(self._engine) as connection:
+            upload = connection.execute(
+                select(uploads.c.id).where(
+                    uploads.c.device == arrival.device,
+                    uploads.c.capture == arrival.capture,
+                    uploads.c.digest == arrival.digest,
+                )
+            ).scalar()
+            if upload is None:
+                return None
+            parts = connection.execute(
+                select(chunks.c.data).where(chunks.c.upload == upload).order_by(chunks.c.position)
+            ).scalars()
+            return b"".join(bytes(part) for part in parts)
+
+    def put_objects(self, *, digest: str, envelope: bytes, picture_digest: str, picture: bytes) -> None:
+        """The envelope and its picture lie under their digests. Before the row: a row never names what is not there."""
+        self._objects.put(ENVELOPES, digest, envelope)
+        self._objects.put(PICTURES, picture_digest, picture)
+
+    def file(
+        self, new: NewCapture, arrival: Arrival, issue: Callable[[], NewReceipt], step: Callable[[str], None]
+    ) -> tuple[Filing, FiledReceipt]:
+        """What became of `new` and the receipt in force; see :func:`file_capture`. `step` is told before the commit."""
+        with writing(self._engine) as connection:
+            answer = file_capture(connection, new, arrival, issue)
+            step("before-commit")
+        return answer
+
+    def refuse(self, arrival: Arrival, length: int, reason: str, envelope: bytes | None) -> None:
+        """The upload is over; what it was is on record, and its bytes are kept as evidence while there is room."""
+        with reading(self._engine) as connection:
+            keep = envelope is not None and Intake(connection, self.limits, 0).room_in_quarantine(
+                arrival.device, length
+            )
+        if keep and envelope is not None:
+            self._objects.put(QUARANTINE, arrival.digest, envelope)
+        with writing(self._engine) as connection:
+            Intake(connection, self.limits, self.clock()).quarantine(arrival, length, reason, envelope_kept=keep)
+            drop_upload(connection, arrival)
+
+    def unsent_receipts(self, *, older_than_ms: int, limit: int = 100) -> tuple[Pending, ...]:
+        """Receipts that were written and not seen to leave: their receiver died, or the broker did not answer."""
+        with reading(self._engine) as connection:
+            return rows.unsent(connection, RECEIPT, self.clock() - older_than_ms, limit)
+
+    def forget_stale_uploads(self) -> int:
+        """How many uploads were thrown away because their device has not gone on with them for a week."""
+        before = self.clock() - self.limits.forget_after_ms
+        with writing(self._engine) as connection:
+            stale = select(uploads.c.id).where(uploads.c.touched_at_ms < before)
+            connection.execute(delete(chunks).where(chunks.c.upload.in_(stale)))
+            return connection.execute(delete(uploads).where(uploads.c.touched_at_ms < before)).rowcount
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """The receiver is alive; those that have not been for a day are forgotten."""
+        with writing(self._engine) as connection:
+            beat(connection, heartbeat, heartbeat.seen_at_ms - 24 * 3600 * 1000)
+
+    # On the way out
+
+    def newest(self, limit: int = 50, *, before: int | None = None) -> tuple[FiledCapture, ...]:
+        """The captures filed last, newest first; with `before`, those filed earlier than that."""
+        with reading(self._engine) as connection:
+            return rows.newest(connection, limit, before)
+
+    def everything(self, page: int = 100) -> Iterator[FiledCapture]:
+        """Every capture, oldest first, a page at a time."""
+        last = 0
+        while True:
+            with reading(self._engine) as connection:
+                found = rows.after(connection, last, page)
+            if not found:
+                return
+            yield from found
+            last = found[-1].filed
+
+    def capture(self, capture: CaptureId) -> FiledCapture:
+        """The capture with this id.
+
+        Raises:
+            NotFiled: there is none.
+        """
+        with reading(self._engine) as connection:
+            found = rows.capture_by_id(connection, capture)
+        if found is None:
+            raise NotFiled
+        return found
+
+    def receipt(self, capture: CaptureId) -> FiledReceipt | None:
+        """The receipt of `capture` if it is filed."""
+        with reading(self._engine) as connection:
+            return filed_receipt(connection, capture)
+
+    def picture(self, filed: FiledCapture) -> bytes:
+        """The JPEG, checked against its digest.
+
+        Raises:
+            ArchiveDamaged: it is gone or changed.
+        """
+        return self._objects.get(PICTURES, filed.picture_digest)
+
+    def envelope(self, filed: FiledCapture) -> bytes:
+        """The sealed envelope, checked against its digest.
+
+        Raises:
+            ArchiveDamaged: it is gone or changed.
+        """
+        return self._objects.get(ENVELOPES, filed.digest)
+
+    def counts(self) -> Counts:
+        """How much the archive holds and how much is under way."""
+        with reading(self._engine) as connection:
+            return rows.counts(connection)
+
+    def in_quarantine(self, limit: int = 50) -> tuple[QuarantineRow, ...]:
+        """What was refused for good, latest first."""
+        with reading(self._engine) as connection:
+            return rows.in_quarantine(connection, limit)
+
+    def receivers(self) -> tuple[Heartbeat, ...]:
+        """Every receiver's last word, latest first."""
+        with reading(self._engine) as connection:
+            return heartbeats(connection)

@@ -1,0 +1,197 @@
+"""What arrives, into the archive, many messages in one transaction; nothing is acknowledged before it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+
+from capture.identifiers import CaptureId, DeviceId
+from sync.protocol import Archived, Chunk, Facts, Pieces, RefusalReason, Upload
+from sync.receiver.archive.database import insert_unless_there
+from sync.receiver.archive.tables import captures, chunks, device_heads, outbox, quarantine, receipts, uploads
+from sync.receiver.archive.values import Arrival, FiledReceipt, Limits
+
+_STANDING: Final = frozenset(
+    {
+        RefusalReason.MALFORMED,
+        RefusalReason.BAD_SIGNATURE,
+        RefusalReason.WRONG_SITE,
+        RefusalReason.CAPTURE_CONFLICT,
+        RefusalReason.TOO_LARGE,
+    }
+)
+"""Refusals that no change at the hospital can undo. The others are judged anew when a person has the device retry."""
+
+
+class Intake:
+    """One open transaction of a receiver. What it did is durable once the block that opened it has ended.
+
+    A caller takes arrivals in sorted order: then two receivers never wait for each other in a ring.
+    """
+
+    def __init__(self, connection: Connection, limits: Limits, now_ms: int) -> None:
+        self._connection = connection
+        self._limits = limits
+        self._now_ms = now_ms
+
+    def facts(self, arrival: Arrival) -> Facts:
+        """What the archive knows of an arrival. Its upload is locked until the transaction ends.
+
+        The lock makes exactly one receiver see the last chunk of a set arrive.
+        """
+        upload, pieces = self._upload(arrival)
+        return Facts(upload, pieces, self._archived(arrival), self._refused(arrival))
+
+    def open(self, arrival: Arrival, upload: Upload) -> Pieces | None:
+        """The pieces of an upload that is open now; None when its device has too much under way already.
+
+        Chunks that were cut in another size are dropped: they fit nowhere.
+        """
+        known, pieces = self._upload(arrival)
+        if known == upload:
+            return pieces
+        if known is not None:
+            self.drop(arrival)
+        if not self._room_for(arrival.device, upload.length):
+            return None
+        self._connection.execute(
+            insert_unless_there(self._connection, uploads).values(
+                device=arrival.device,
+                capture=arrival.capture,
+                digest=arrival.digest,
+                length=upload.length,
+                chunk_size=upload.chunk_size,
+                touched_at_ms=self._now_ms,
+            )
+        )
+        # Another receiver may have opened it in between: what is there now is what counts.
+        return self._upload(arrival)[1]
+
+    def store(self, arrival: Arrival, new: Sequence[Chunk]) -> None:
+        """These chunks of an open upload are there, none of which was."""
+        row = self._connection.execute(select(uploads.c.id).where(_same_upload(arrival))).scalar_one()
+        self._connection.execute(
+            insert(chunks), [{"upload": row, "position": chunk.index, "data": chunk.data} for chunk in new]
+        )
+        self._connection.execute(update(uploads).where(uploads.c.id == row).values(touched_at_ms=self._now_ms))
+
+    def drop(self, arrival: Arrival) -> None:
+        """The upload and its chunks are gone."""
+        drop_upload(self._connection, arrival)
+
+    def sent(self, pending: Sequence[int]) -> None:
+        """These messages left."""
+        if pending:
+            self._connection.execute(delete(outbox).where(outbox.c.id.in_(pending)))
+
+    def keep_head(self, device: DeviceId, chain: str, sequence: int, hash_hex: str, head: str) -> bool:
+        """A ledger head, as the device signed it, is kept; False when the chain went back or says another thing now."""
+        chain_of_device = (device_heads.c.device == device) & (device_heads.c.chain == chain)
+        known = self._connection.execute(
+            select(device_heads.c.hash).where(chain_of_device, device_heads.c.sequence == sequence)
+        ).scalar()
+        if known is not None:
+            return bool(known == hash_hex)
+        latest = self._connection.execute(select(func.max(device_heads.c.sequence)).where(chain_of_device)).scalar()
+        self._connection.execute(
+            insert_unless_there(self._connection, device_heads).values(
+                device=device, chain=chain, sequence=sequence, hash=hash_hex, head=head, seen_at_ms=self._now_ms
+            )
+        )
+        return latest is None or sequence > latest
+
+    def quarantine(self, arrival: Arrival, length: int, reason: str, *, envelope_kept: bool) -> None:
+        """What was refused for good is on record; again and again is one row that counts."""
+        columns = quarantine.c
+        change: dict[str, object] = {"times": columns.times + 1, "last_at_ms": self._now_ms}
+        if envelope_kept:
+            change["envelope_kept"] = True
+        same = _same_refusal(arrival) & (columns.reason == reason)
+        if self._connection.execute(update(quarantine).where(same).values(change)).rowcount:
+            return
+        self._connection.execute(
+            insert_unless_there(self._connection, quarantine).values(
+                device=arrival.device,
+                capture=arrival.capture,
+                digest=arrival.digest,
+                length=length,
+                reason=reason,
+                envelope_kept=envelope_kept,
+                times=1,
+                first_at_ms=self._now_ms,
+                last_at_ms=self._now_ms,
+            )
+        )
+
+    def room_in_quarantine(self, device: DeviceId, length: int) -> bool:
+        """Whether another envelope of this device may be kept as evidence."""
+        kept = self._connection.execute(
+            select(func.coalesce(func.sum(quarantine.c.length), 0)).where(
+                quarantine.c.device == device, quarantine.c.envelope_kept
+            )
+        ).scalar_one()
+        return int(kept) + length <= self._limits.quarantined_bytes
+
+    def _upload(self, arrival: Arrival) -> tuple[Upload, Pieces] | tuple[None, None]:
+        row = self._connection.execute(select(uploads).where(_same_upload(arrival)).with_for_update()).one_or_none()
+        if row is None:
+            return None, None
+        upload = Upload(arrival.capture, arrival.digest, row.length, row.chunk_size)
+        have = self._connection.execute(select(chunks.c.position).where(chunks.c.upload == row.id)).scalars()
+        return upload, Pieces.of(upload.count, have)
+
+    def _archived(self, arrival: Arrival) -> Archived | None:
+        filed = filed_receipt(self._connection, arrival.capture)
+        if filed is None:
+            return None
+        # Filed from another device: whatever this one offers under that number contradicts it.
+        return Archived(filed.digest if filed.device == arrival.device else "", filed.receipt)
+
+    def _refused(self, arrival: Arrival) -> str | None:
+        return self._connection.execute(
+            select(quarantine.c.reason)
+            .where(_same_refusal(arrival), quarantine.c.reason.in_(_STANDING))
+            .order_by(quarantine.c.id)
+            .limit(1)
+        ).scalar()
+
+    def _room_for(self, device: DeviceId, length: int) -> bool:
+        row = self._connection.execute(
+            select(func.count(), func.coalesce(func.sum(uploads.c.length), 0)).where(uploads.c.device == device)
+        ).one()
+        return int(row[0]) < self._limits.open_uploads and int(row[1]) + length <= self._limits.open_bytes
+
+
+def filed_receipt(connection: Connection, capture: CaptureId) -> FiledReceipt | None:
+    """The receipt of `capture` if it is filed."""
+    row = connection.execute(
+        select(captures.c.device, captures.c.digest, receipts.c.key_id, receipts.c.receipt)
+        .join(receipts, receipts.c.capture == captures.c.capture)
+        .where(captures.c.capture == capture)
+    ).one_or_none()
+    if row is None:
+        return None
+    return FiledReceipt(capture, DeviceId(row.device), row.digest, row.key_id, bytes(row.receipt))
+
+
+def drop_upload(connection: Connection, arrival: Arrival) -> None:
+    """The upload and its chunks are gone: filed, refused for good, or cut anew."""
+    same = select(uploads.c.id).where(_same_upload(arrival))
+    connection.execute(delete(chunks).where(chunks.c.upload.in_(same)))
+    connection.execute(delete(uploads).where(_same_upload(arrival)))
+
+
+def _same_upload(arrival: Arrival) -> ColumnElement[bool]:
+    columns = uploads.c
+    return (
+        (columns.device == arrival.device) & (columns.capture == arrival.capture) & (columns.digest == arrival.digest)
+    )
+
+
+def _same_refusal(arrival: Arrival) -> ColumnElement[bool]:
+    columns = quarantine.c
+    return (
+        (columns.device == arrival.device) & (columns.capture == arrival.capture) & (columns.digest == arrival.digest)
+    )

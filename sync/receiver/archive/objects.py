@@ -1,0 +1,132 @@
+"""The object store: bytes under a name made of their digest, in a folder or in a bucket.
+
+A folder is made durable here, because the library beneath renames without an fsync and a receipt that follows frees
+the only other copy.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, S3Store, from_url
+
+from sync.receiver.archive.database import make_private_folder
+from sync.receiver.errors import ArchiveDamaged, ArchiveFull, ArchiveUnavailable
+
+ENVELOPES: Final = "envelopes"
+PICTURES: Final = "pictures"
+QUARANTINE: Final = "quarantine"
+_SUFFIX: Final = {ENVELOPES: "wle", PICTURES: "jpg", QUARANTINE: "wle"}
+
+
+def object_key(folder: str, digest: str) -> str:
+    """Where the bytes with `digest` lie: two digits of it spread them over folders."""
+    return f"{folder}/{digest[:2]}/{digest}.{_SUFFIX[folder]}"
+
+
+class Objects:
+    """Puts and gets bytes by their SHA-256; what it has answered is durable."""
+
+    def __init__(self, store: ObjectStore, folder: Path | None) -> None:
+        self._store = store
+        self._folder = folder
+        self._synced: set[Path] = set()
+
+    @classmethod
+    def open(cls, location: str, options: Mapping[str, str]) -> Objects:
+        """The store at `location`: a folder's path, or `s3://bucket/prefix` (with `options` such as `endpoint`).
+
+        Raises:
+            ArchiveUnavailable: the folder cannot be made, or the URL is none that Wardlens can use.
+        """
+        with _translated():
+            if location.startswith("s3://"):
+                return cls(S3Store.from_url(location, config=dict(options)), None)  # type: ignore[arg-type]
+            if "://" in location:
+                return cls(from_url(location), None)
+            folder = Path(location).absolute()
+            make_private_folder(folder)
+            return cls(LocalStore(folder), folder)
+
+    def put(self, folder: str, digest: str, data: bytes) -> None:
+        """`data` lies under its digest and survives a power cut. Doing it again changes nothing.
+
+        Raises:
+            ArchiveUnavailable: the store does not answer.
+            ArchiveFull: it has no room left.
+        """
+        key = object_key(folder, digest)
+        with _translated():
+            self._store.put(key, data)
+            if self._folder is not None:
+                self._sync(self._folder / key)
+
+    def get(self, folder: str, digest: str) -> bytes:
+        """The bytes under `digest`, checked against it.
+
+        Raises:
+            ArchiveDamaged: they are gone, or are not what was put.
+            ArchiveUnavailable: the store does not answer.
+        """
+        key = object_key(folder, digest)
+        with _translated():
+            try:
+                data = self._store.get(key).bytes().to_bytes()
+            except FileNotFoundError as error:
+                raise ArchiveDamaged(f"{key} is missing from the archive. Restore it from the backup.") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ArchiveDamaged(f"{key} was changed in the archive. Restore it from the backup.")
+        return data
+
+    def check(self) -> None:
+        """The store answers.
+
+        Raises:
+            ArchiveUnavailable: it does not.
+        """
+        with _translated():
+            self._store.list_with_delimiter()
+
+    def _sync(self, path: Path) -> None:
+        """The file, its folder, and once each the folders above are on the disk, not only in its cache."""
+        assert self._folder is not None
+        _fsync(path)
+        _fsync(path.parent)
+        for parent in path.parent.parents:
+            if parent in self._synced:
+                return
+            _fsync(parent)
+            self._synced.add(parent)
+            if parent == self._folder.parent:
+                return
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ArchiveUnavailable("The archive's object folder is gone. Mount it again.") from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC or "No space left" in str(error):
+            raise ArchiveFull from error
+        raise ArchiveUnavailable from error
+    except BaseError as error:
+        if "No space left" in str(error):
+            raise ArchiveFull from error
+        raise ArchiveUnavailable from error

@@ -1,0 +1,225 @@
+"""Messages in, answers out, everything between them durable. Carries out what the protocol's receiver machine decides.
+
+The caller owns the broker: it hands over what arrived, and may acknowledge it once :meth:`Ingest.handle` has returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from capture.identifiers import SiteId
+from sync.errors import MessageRefused
+from sync.events import SyncEvent
+from sync.protocol import (
+    Accepted,
+    Chunk,
+    DropChunks,
+    Offer,
+    Postponed,
+    Quarantine,
+    ReceiverMachine,
+    Refusal,
+    RefusalReason,
+    Rejected,
+    SendHave,
+    SendReceipt,
+    SendRefusal,
+    Verdict,
+    decode_up,
+    sign_receipt,
+    topics,
+)
+from sync.receiver.archive import Archive, Arrival, Filing, NewCapture, NewReceipt
+from sync.receiver.errors import ArchiveUnavailable
+from sync.receiver.judging import Disproven, judge, refusal_for_status
+from sync.receiver.opening import OpeningKey
+from sync.receiver.record import capture_to_file
+from sync.receiver.trust import DeviceTrust, ReceiptSigner
+from sync.receiver.turn import Answer, Tally, Turn, Work, alarm
+
+LATER_SECONDS: Final = 30
+"""How long a device waits when the hospital's side cannot take it now."""
+
+log: Final = structlog.get_logger("wardlens.receiver")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as the broker gave it."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+
+
+def no_step(_name: str) -> None:
+    """The fault bench puts itself here; nothing else does."""
+
+
+class Ingest:
+    """One receiver's hands.
+
+    Args:
+        archive: where everything goes; shared with the other receivers.
+        site: whose hospital this is.
+        trust: which devices are its own.
+        keys: what opens envelopes, the newest first; asked for at each capture, because keys rotate.
+        signer: signs receipts.
+        machine: decides.
+        step: told the name of each step it is about to leave, for tests that kill the process there.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        *,
+        site: SiteId,
+        trust: DeviceTrust,
+        keys: Callable[[], Sequence[OpeningKey]],
+        signer: Callable[[], ReceiptSigner],
+        machine: ReceiverMachine | None = None,
+        step: Callable[[str], None] = no_step,
+    ) -> None:
+        self._archive = archive
+        self._site = site
+        self._trust = trust
+        self._keys = keys
+        self._signer = signer
+        self._machine = machine or ReceiverMachine()
+        self._step = step
+        self.tally = Tally()
+
+    def handle(self, deliveries: Iterable[Delivery], sent: Sequence[int] = ()) -> tuple[list[Answer], list[Work]]:
+        """The answers to `deliveries`, and the sets that they made complete, once all of it is committed.
+
+        Args:
+            deliveries: in the order they came.
+            sent: outbox rows whose messages the broker has taken meanwhile.
+
+        Raises:
+            ArchiveUnavailable: nothing was stored, so nothing may be acknowledged.
+        """
+        arrived = self._decoded(deliveries)
+        answers: list[Answer] = []
+        work: list[Work] = []
+        ignored = refused = 0
+        with self._archive.intake() as intake:
+            intake.sent(sent)
+            # In one order everywhere: two receivers then never wait for each other's rows in a ring.
+            for arrival, messages in sorted(arrived.items()):
+                turn = Turn(intake, self._machine, arrival)
+                turn.take(messages, refusal_for_status(self._trust.status(arrival.device)))
+                answers += turn.answers
+                work += turn.work
+                ignored, refused = ignored + turn.ignored, refused + turn.refused
+        self.tally.ignored += ignored
+        self.tally.refused += refused
+        self._step("chunks-committed")
+        return answers, work
+
+    def complete(self, work: Work) -> list[Answer]:
+        """The answer to a complete set: its receipt if it is filed now or was before, else a refusal."""
+        filed: list[int] = []
+        try:
+            verdict = self._verdict(work, filed)
+            effects = self._machine.judged(work.upload, verdict)
+            return list(self._after_verdict(work, effects, filed))
+        except ArchiveUnavailable as error:
+            log.warning(SyncEvent.ARCHIVE_AWAY, reason=type(error).__name__)
+            refusal = Refusal(work.upload.capture, work.upload.digest, seconds=LATER_SECONDS)
+            return [Answer(_down(work.arrival), refusal.encode())]
+
+    def unsent(self, older_than_ms: int) -> list[Answer]:
+        """Receipts of captures that are filed and whose message nobody has seen leave."""
+        pending = self._archive.unsent_receipts(older_than_ms=older_than_ms)
+        return [Answer(message.topic, message.payload, message.id) for message in pending]
+
+    def _decoded(self, deliveries: Iterable[Delivery]) -> dict[Arrival, list[Offer | Chunk]]:
+        arrived: dict[Arrival, list[Offer | Chunk]] = {}
+        for delivery in deliveries:
+            try:
+                device, message = decode_up(delivery.topic, delivery.payload)
+            except MessageRefused as error:
+                self.tally.malformed += 1
+                log.warning(SyncEvent.MESSAGE_REFUSED, flaw=error.flaw.value, bytes=len(delivery.payload))
+                continue
+            arrival = Arrival(device, message.upload.capture, message.upload.digest)
+            arrived.setdefault(arrival, []).append(message)
+        return arrived
+
+    def _verdict(self, work: Work, filed: list[int]) -> Verdict:
+        data = self._archive.assembled(work.arrival)
+        if data is None:
+            first = self._archive.receipt(work.arrival.capture)
+            if first is None or first.device != work.arrival.device or first.digest != work.arrival.digest:
+                return Postponed(LATER_SECONDS)
+            return Accepted(first.receipt)
+        reason = refusal_for_status(self._trust.status(work.arrival.device))
+        judged = (
+            Disproven(reason, "status")
+            if reason is not None
+            else judge(data, work.arrival, site=self._site, authorities=self._trust.authorities(), keys=self._keys())
+        )
+        if isinstance(judged, Disproven):
+            log.warning(
+                SyncEvent.ENVELOPE_REFUSED,
+                device=work.arrival.device,
+                capture=work.arrival.capture,
+                reason=judged.reason.value,
+                detail=judged.detail,
+            )
+            return Rejected(judged.reason)
+        new = capture_to_file(judged, self._archive.clock())
+        self._step("before-put")
+        self._archive.put_objects(
+            digest=new.digest, envelope=data, picture_digest=new.picture_digest, picture=judged.opened.jpeg
+        )
+        self._step("after-put")
+        what, receipt = self._archive.file(new, work.arrival, lambda: self._receipt(new), self._step)
+        self._step("after-commit")
+        if what is Filing.CONFLICT or receipt.device != new.device:
+            return Rejected(RefusalReason.CAPTURE_CONFLICT)
+        if receipt.outbox is not None:
+            self.tally.filed += 1
+            filed.append(receipt.outbox)
+            log.info(SyncEvent.CAPTURE_FILED, device=new.device, capture=new.capture, bytes=new.length)
+        return Accepted(receipt.receipt)
+
+    def _receipt(self, new: NewCapture) -> NewReceipt:
+        signer = self._signer()
+        receipt = sign_receipt(
+            signer.sign,
+            site=new.site,
+            device=new.device,
+            capture=new.capture,
+            digest=new.digest,
+            length=new.length,
+            received_at_ms=new.received_at_ms,
+            key=signer.key_id,
+        )
+        return NewReceipt(signer.key_id, receipt.encode(), topics.down(new.device, new.capture))
+
+    def _after_verdict(self, work: Work, effects: Iterable[object], filed: list[int]) -> Iterator[Answer]:
+        for effect in effects:
+            match effect:
+                case SendReceipt(payload):
+                    yield Answer(_down(work.arrival), payload, filed[0] if filed else None)
+                case SendRefusal() | SendHave():
+                    self.tally.refused += isinstance(effect, SendRefusal)
+                    yield Answer(_down(work.arrival), effect.payload)
+                case Quarantine(upload, reason):
+                    alarm(work.arrival, reason)
+                    data = self._archive.assembled(work.arrival)
+                    self._archive.refuse(work.arrival, upload.length, reason, data)
+                case DropChunks():
+                    with self._archive.intake() as intake:
+                        intake.drop(work.arrival)
+                case _:
+                    raise AssertionError(f"the machine asks for {type(effect).__name__} after a verdict")
+
+
+def _down(arrival: Arrival) -> str:
+    return topics.down(arrival.device, arrival.capture)
