@@ -1,0 +1,19 @@
+"""Enrolment, both ends: the server that a site runs while it invites devices, and the pairing that a device does.
+
+Nothing secret crosses the line: the invitation's secret proves itself by an HMAC that is bound to this TLS server, keys
+never leave the machine that made them, and the manifest is given only after a person has compared six digits.
+"""
+
+from provisioning.enrolment.pairing import pair
+from provisioning.enrolment.running import RunningEnrolment, run_enrolment, serving_enrolment
+from provisioning.enrolment.server import create_enrolment_app
+from provisioning.enrolment.states import PairingState
+
+__all__ = [
+    "PairingState",
+    "RunningEnrolment",
+    "create_enrolment_app",
+    "pair",
+    "run_enrolment",
+    "serving_enrolment",
+]

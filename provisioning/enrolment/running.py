@@ -1,0 +1,105 @@
+"""The enrolment server, running: uvicorn, TLS 1.3 only, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from provisioning.enrolment.server import create_enrolment_app
+from provisioning.errors import NotAccepted
+from provisioning.site import Site
+from provisioning.site_layout import ENROLMENT
+
+MAX_CONNECTIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEnrolment:
+    """A server that answers."""
+
+    host: str
+    port: int
+
+
+def run_enrolment(
+    site: Site, host: str, port: int, *, on_ready: Callable[[RunningEnrolment], None] | None = None
+) -> None:
+    """Serves enrolment for `site` until SIGINT or SIGTERM.
+
+    Raises:
+        NotAccepted: the address cannot be listened on.
+    """
+    with _listening(host, port) as listener:
+        if on_ready:
+            on_ready(_where(listener))
+        _server(site).run(sockets=[listener])
+
+
+@contextmanager
+def serving_enrolment(site: Site, host: str = "127.0.0.1", port: int = 0) -> Iterator[RunningEnrolment]:
+    """A server for `site` in a thread of its own, for as long as the block lasts; port 0 takes a free one.
+
+    Raises:
+        NotAccepted: the address cannot be listened on.
+    """
+    with _listening(host, port) as listener:
+        server = _server(site)
+        thread = threading.Thread(
+            target=lambda: asyncio.run(server.serve(sockets=[listener])), name="enrolment", daemon=True
+        )
+        thread.start()
+        try:
+            yield _where(listener)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _server(site: Site) -> uvicorn.Server:
+    config = uvicorn.Config(
+        create_enrolment_app(site),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=1,
+        ssl_context_factory=lambda _config, _default: server_context(site),
+    )
+    return uvicorn.Server(config)
+
+
+def server_context(site: Site) -> ssl.SSLContext:
+    """TLS 1.3 with the site's enrolment certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    files = site.tls(ENROLMENT)
+    context.load_cert_chain(files.certificate, files.key)
+    return context
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    # Listening before anything is shown: a device that reads the invitation at once finds somebody there.
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise NotAccepted(f"The enrolment server cannot listen on {host}:{port}: {error.strerror or error}.") from error
+    with listener:
+        yield listener
+
+
+def _where(listener: socket.socket) -> RunningEnrolment:
+    host, port, *_ = listener.getsockname()
+    return RunningEnrolment(host, port)

@@ -1,0 +1,168 @@
+"""The device's side of trust: who this device is and whom it believes, read from its state folder.
+
+Light: no picture, no model, no server is loaded by it. Private keys are named, never read: each belongs to one service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from capture.envelope import SealingKey
+from capture.identifiers import DeviceId, SiteId, device_id, site_id
+from provisioning import canonical
+from provisioning.errors import IdentityDamaged, ManifestRefused, NotPaired
+from provisioning.keys import key_hash
+from provisioning.manifest import SiteManifest, verify_manifest
+from provisioning.roster import Clinician
+from provisioning.terms import BrokerAddress, check_name
+
+FORMAT = "wardlens-device/1"
+
+
+@dataclass(frozen=True, slots=True)
+class StateLayout:
+    """Where everything of a device's identity lies in its state folder."""
+
+    folder: Path
+
+    @property
+    def facts(self) -> Path:
+        """Which device of which site this is. Written last: where it is, the device is paired."""
+        return self.folder / "device.json"
+
+    @property
+    def manifest(self) -> Path:
+        """The site manifest, as received."""
+        return self.folder / "site-manifest.json"
+
+    @property
+    def root(self) -> Path:
+        """The site's root certificate, pinned at pairing."""
+        return self.folder / "certificates" / "root.pem"
+
+    def key(self, name: str) -> Path:
+        """The private key called `identity` or `signing`."""
+        return self.folder / "keys" / f"{name}.pem"
+
+    def certificate(self, name: str) -> Path:
+        """Its certificate, then the issuing CA's."""
+        return self.folder / "certificates" / f"{name}.pem"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceIdentity:
+    """A paired device."""
+
+    state: Path
+    device: DeviceId
+    site: SiteId
+    name: str
+    root: x509.Certificate
+    identity_chain: tuple[x509.Certificate, ...]
+    signing_chain: tuple[x509.Certificate, ...]
+    manifest: SiteManifest
+    manifest_raw: bytes = field(repr=False)
+
+    @classmethod
+    def load(cls, state: Path) -> Self:
+        """The identity in the folder `state`, its manifest verified against the pinned root.
+
+        No clock is asked: a device that lost its time still knows whom it trusts. `manifest.expired(now)` tells more.
+
+        Raises:
+            NotPaired: there is none.
+            IdentityDamaged: something of it is missing or altered.
+        """
+        layout = StateLayout(state)
+        if not layout.facts.is_file():
+            raise NotPaired
+        try:
+            return cls._read(state, layout)
+        except (OSError, ValueError, ManifestRefused) as error:
+            raise IdentityDamaged(f"This device's identity is damaged ({error}). Wipe it and pair it again.") from error
+
+    @classmethod
+    def _read(cls, state: Path, layout: StateLayout) -> Self:
+        facts = canonical.decode(layout.facts.read_bytes())
+        if facts.keys() != {"format", "device", "site", "name", "root", "created"} or facts["format"] != FORMAT:
+            raise ValueError(f"{layout.facts.name} is of another format")
+        root = x509.load_pem_x509_certificate(layout.root.read_bytes())
+        key = root.public_key()
+        if not isinstance(key, EllipticCurvePublicKey) or key_hash(key).hex() != facts["root"]:
+            raise ValueError(f"{layout.root.name} is not the root that was pinned")
+        raw = layout.manifest.read_bytes()
+        site = site_id(str(facts["site"]))
+        return cls(
+            state=state,
+            device=device_id(str(facts["device"])),
+            site=site,
+            name=check_name(str(facts["name"])),
+            root=root,
+            identity_chain=tuple(x509.load_pem_x509_certificates(layout.certificate("identity").read_bytes())),
+            signing_chain=tuple(x509.load_pem_x509_certificates(layout.certificate("signing").read_bytes())),
+            manifest=verify_manifest(raw, root, site=site),
+            manifest_raw=raw,
+        )
+
+    @property
+    def identity_key(self) -> Path:
+        """The private key of the sync service: TLS and its ledger chain."""
+        return StateLayout(self.state).key("identity")
+
+    @property
+    def identity_certificate(self) -> Path:
+        """Its certificate and the issuing CA's."""
+        return StateLayout(self.state).certificate("identity")
+
+    @property
+    def signing_key(self) -> Path:
+        """The private key of the camera service: envelopes and its ledger chain."""
+        return StateLayout(self.state).key("signing")
+
+    @property
+    def signing_certificate(self) -> Path:
+        """Its certificate and the issuing CA's."""
+        return StateLayout(self.state).certificate("signing")
+
+    @property
+    def root_certificate(self) -> Path:
+        """What the device verifies the broker against."""
+        return StateLayout(self.state).root
+
+    @property
+    def authorities(self) -> tuple[x509.Certificate, ...]:
+        """The site's issuing certificates."""
+        return self.manifest.authorities
+
+    @property
+    def sealing_keys(self) -> tuple[SealingKey, ...]:
+        """What every Capture is sealed to: the site's own key first."""
+        return tuple(SealingKey.from_bytes(term.public) for term in self.manifest.sealing)
+
+    @property
+    def receipt_keys(self) -> Mapping[str, Ed25519PublicKey]:
+        """Whose receipts count, by the key's name."""
+        return self.manifest.receipt_keys
+
+    @property
+    def broker(self) -> BrokerAddress:
+        """Where the broker is."""
+        return self.manifest.broker
+
+    @property
+    def roster(self) -> tuple[Clinician, ...]:
+        """Who may sign in."""
+        return self.manifest.roster
+
+    @property
+    def certificate_until(self) -> datetime:
+        """When the first of the two certificates ends."""
+        return min(self.identity_chain[0].not_valid_after_utc, self.signing_chain[0].not_valid_after_utc)

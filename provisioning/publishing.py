@@ -1,0 +1,98 @@
+"""A new site manifest for each change that devices must hear of, in the same transaction as the change."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from capture.identifiers import SiteId
+from provisioning import durable, rows
+from provisioning.clock import Clock, seconds
+from provisioning.events import Event
+from provisioning.manifest import SiteManifest, sign_manifest
+from provisioning.registry import Registry
+from provisioning.site_keys import SiteKeys
+from provisioning.site_layout import SiteLayout
+from provisioning.terms import BrokerAddress, Policy, Protocol
+
+MANIFEST_DAYS = 365
+_log = structlog.get_logger(__name__)
+
+
+class Publisher:
+    """Signs the manifest anew around a change, numbers it, and lays it where it can be read."""
+
+    def __init__(self, layout: SiteLayout, site: SiteId, registry: Registry, keys: SiteKeys, clock: Clock) -> None:
+        self._layout = layout
+        self._site = site
+        self._registry = registry
+        self._keys = keys
+        self._clock = clock
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction whose end issues the next manifest: change and manifest are both there after it, or neither."""
+        with self._registry.writing() as open_rows:
+            yield open_rows
+            raw = self._issue(open_rows)
+        self._lay_out(raw)
+
+    def current(self) -> bytes:
+        """The newest manifest, as devices get it."""
+        with self._registry.reading() as open_rows:
+            return rows.read_setting(open_rows, "manifest").encode()
+
+    def repair(self) -> None:
+        """The file beside the registry says what the registry says, also after a power cut between the two."""
+        raw = self.current()
+        if not self._layout.manifest.is_file() or self._layout.manifest.read_bytes() != raw:
+            self._lay_out(raw)
+
+    def _issue(self, open_rows: sqlite3.Connection) -> bytes:
+        issued = datetime.fromtimestamp(seconds(self._clock()), UTC)
+        version = int(rows.read_setting(open_rows, "manifest_version")) + 1
+        manifest = SiteManifest(
+            site=self._site,
+            name=rows.read_setting(open_rows, "name"),
+            version=version,
+            issued=issued,
+            expires=issued + timedelta(days=MANIFEST_DAYS),
+            authorities=(self._keys.issuing,),
+            sealing=rows.read_sealing(open_rows),
+            receipt_keys=rows.read_receipt(open_rows),
+            policy=Policy(**json.loads(rows.read_setting(open_rows, "policy"))),
+            roster=rows.read_roster(open_rows),
+            broker=read_broker(open_rows),
+            receivers=tuple(json.loads(rows.read_setting(open_rows, "receivers"))),
+        )
+        raw = sign_manifest(manifest, self._keys.root_key)
+        rows.write_settings(open_rows, [("manifest", raw.decode()), ("manifest_version", str(version))])
+        return raw
+
+    def _lay_out(self, raw: bytes) -> None:
+        # It holds the PIN hashes of the roster, so it is as private as a key.
+        durable.write(self._layout.manifest, raw, mode=durable.PRIVATE)
+        _log.info(Event.MANIFEST_ISSUED.value, site=self._site, bytes=len(raw))
+
+
+def read_broker(open_rows: sqlite3.Connection) -> BrokerAddress:
+    """Where devices find the broker."""
+    fields = json.loads(rows.read_setting(open_rows, "broker"))
+    return BrokerAddress(fields["host"], fields["port"], Protocol(fields["protocol"]))
+
+
+def write_broker(open_rows: sqlite3.Connection, broker: BrokerAddress) -> None:
+    """Where devices find the broker from the next manifest on."""
+    fields = {"host": broker.host, "port": broker.port, "protocol": broker.protocol.value}
+    rows.write_settings(open_rows, [("broker", json.dumps(fields))])
+
+
+def write_policy(open_rows: sqlite3.Connection, policy: Policy) -> None:
+    """What devices must do from the next manifest on."""
+    rows.write_settings(open_rows, [("policy", json.dumps(asdict(policy)))])

@@ -1,0 +1,131 @@
+"""The site's database: invitations, devices, certificates, clinicians and settings, in one SQLite file.
+
+Every write is one transaction that takes the write lock first (`BEGIN IMMEDIATE`), so two enrolment servers on one
+site can never both consume an invitation. A connection lives for one transaction; the file is in SQLite's rollback
+journal mode with every commit synced.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from provisioning.durable import PRIVATE
+from provisioning.errors import SiteDamaged
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE invitation (
+    id TEXT PRIMARY KEY,
+    secret BLOB,              -- NULL once used: a copy of the database pairs nothing
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    used_at INTEGER,
+    request BLOB,             -- digest of the one request that used it, so that the same request may ask again
+    device TEXT
+) STRICT;
+CREATE TABLE device (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    digits TEXT NOT NULL,
+    wrong_digits INTEGER NOT NULL DEFAULT 0,
+    identity_key BLOB NOT NULL,
+    signing_key BLOB NOT NULL,
+    enrolled_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE certificate (
+    serial TEXT PRIMARY KEY,
+    device TEXT NOT NULL REFERENCES device (id),
+    use TEXT NOT NULL,
+    not_after INTEGER NOT NULL,
+    der BLOB NOT NULL
+) STRICT;
+CREATE INDEX certificate_device ON certificate (device, use, not_after);
+CREATE TABLE clinician (badge TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, pin TEXT NOT NULL) STRICT;
+CREATE TABLE site_key (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,       -- sealing or receipt
+    use TEXT NOT NULL,
+    public BLOB NOT NULL,
+    made_at INTEGER NOT NULL,
+    retired_at INTEGER
+) STRICT;
+"""
+
+
+class Registry:
+    """One site's database file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> Registry:
+        """An empty registry at `path`, 0600 from its first byte."""
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+        registry = cls(path)
+        with registry.writing() as rows:
+            for statement in _SCHEMA.split(";\n"):
+                rows.execute(statement)
+            rows.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        return registry
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction with the write lock from its start: committed at the end, or rolled back as if never begun.
+
+        Raises:
+            SiteDamaged: the file is not a readable registry.
+        """
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """One consistent view.
+
+        Raises:
+            SiteDamaged: the file is not a readable registry.
+        """
+        with self._connected() as connection:
+            connection.execute("BEGIN")
+            yield connection
+            connection.rollback()
+
+    def check(self) -> None:
+        """Nothing, when the file is whole and of this version.
+
+        Raises:
+            SiteDamaged: it is not.
+        """
+        with self.reading() as rows:
+            (version,) = rows.execute("PRAGMA user_version").fetchone()
+            (verdict,) = rows.execute("PRAGMA quick_check(1)").fetchone()
+        if version != SCHEMA_VERSION or verdict != "ok":
+            raise SiteDamaged(f"{self.path} is damaged or of another version. Restore the site folder from its backup.")
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = sqlite3.connect(f"file:{self.path}?mode=rw", uri=True, timeout=10, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            try:
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute("PRAGMA synchronous = EXTRA")
+                yield connection
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError as error:
+            raise SiteDamaged(f"{self.path} cannot be used: {error}.") from error

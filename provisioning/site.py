@@ -1,0 +1,247 @@
+"""The hospital's side of trust: one folder that holds a site's keys, its registry and its manifest.
+
+`Site` is what the command line, the enrolment server and the receiver use. It reads private keys when it needs them and
+keeps none in memory; it refuses to open a folder that somebody else can read.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from capture.identifiers import SiteId, site_id
+from provisioning import canonical, rows
+from provisioning.certificates import hosts_of, names_host, receiver_common_name
+from provisioning.clock import Clock, seconds, utc_now
+from provisioning.errors import NotAccepted, SiteDamaged
+from provisioning.events import Event
+from provisioning.invitation import Invitation, make_invitation, parse_address
+from provisioning.keys import key_hash
+from provisioning.manifest import SiteManifest, verify_manifest
+from provisioning.publishing import Publisher, write_broker
+from provisioning.registry import Registry
+from provisioning.roster import Clinician, enlist
+from provisioning.sealing_keys import make_opening_key, path_of, read_opening_key
+from provisioning.site_creation import FORMAT, create_site
+from provisioning.site_devices import SiteDevices
+from provisioning.site_keys import SiteKeys
+from provisioning.site_layout import ENROLMENT, SERVERS, SiteLayout, TlsPaths
+from provisioning.terms import BrokerAddress, SealingUse
+from sync.receiver.opening import OpeningKey
+
+_log = structlog.get_logger(__name__)
+
+
+class Site(SiteDevices):
+    """One site, opened."""
+
+    def __init__(self, folder: Path, site: SiteId, clock: Clock) -> None:
+        self.folder = folder
+        self.id = site
+        self.layout = SiteLayout(folder)
+        self.keys = SiteKeys(self.layout, site)
+        self.clock = clock
+        super().__init__(Registry(self.layout.registry), clock)
+        self._publisher = Publisher(self.layout, site, self.registry, self.keys, clock)
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        site: str,
+        name: str,
+        *,
+        hosts: Sequence[str] = ("localhost", "127.0.0.1"),
+        broker: BrokerAddress | None = None,
+        receivers: Sequence[str] = ("main",),
+        clock: Clock = utc_now,
+    ) -> Self:
+        """A new site in `folder`, which appears whole or not at all.
+
+        Args:
+            folder: where; its parent exists, it does not.
+            site: the site's id, a lowercase word that stands in certificates.
+            name: what people call the hospital.
+            hosts: the names and IP addresses at which broker and enrolment server answer.
+            broker: where devices find the broker; the first of `hosts` at port 8883 if not given.
+            receivers: the receivers that get a certificate for the broker.
+            clock: the time.
+
+        Raises:
+            SiteExists: something is at `folder` already.
+            NotAccepted: a value is not legal.
+            StorageRefused: the disk refused.
+        """
+        at = broker or BrokerAddress(hosts[0] if hosts else "localhost")
+        create_site(folder, site, name, hosts=hosts, broker=at, receivers=receivers, now=clock())
+        _log.info(Event.SITE_CREATED.value, site=site)
+        return cls.load(folder, clock=clock)
+
+    @classmethod
+    def load(cls, folder: Path, *, clock: Clock = utc_now) -> Self:
+        """The site in `folder`.
+
+        Raises:
+            SiteMissing: there is none.
+            SiteUnsafe: somebody else can read its keys.
+            SiteDamaged: something of it is missing or altered.
+        """
+        layout = SiteLayout(folder)
+        layout.check()
+        try:
+            facts = canonical.decode(layout.facts.read_bytes())
+            if facts.get("format") != FORMAT:
+                raise ValueError("another format")
+            site = cls(folder, site_id(str(facts.get("site"))), clock)
+        except (OSError, ValueError) as error:
+            raise SiteDamaged(f"{layout.facts} cannot be read. Restore the site folder from its backup.") from error
+        site.registry.check()
+        site._publisher.repair()
+        return site
+
+    # Whom and what devices believe.
+
+    @property
+    def name(self) -> str:
+        """What people call the hospital."""
+        return self.manifest.name
+
+    @property
+    def root(self) -> x509.Certificate:
+        """The root certificate, which devices pin by its key's hash."""
+        return self.keys.root
+
+    @property
+    def root_hash(self) -> bytes:
+        """SHA-256 over the root's public key."""
+        key = self.root.public_key()
+        return key_hash(key)  # type: ignore[arg-type]  # our own root is always EC
+
+    @property
+    def manifest_raw(self) -> bytes:
+        """The newest manifest, as devices get it."""
+        return self._publisher.current()
+
+    @property
+    def manifest(self) -> SiteManifest:
+        """The newest manifest, verified."""
+        return verify_manifest(self.manifest_raw, self.root, site=self.id)
+
+    def authorities(self) -> Sequence[x509.Certificate]:
+        """The issuing certificates that devices' certificates must come from."""
+        return self.manifest.authorities
+
+    def tls(self, name: str) -> TlsPaths:
+        """The TLS files of `broker` or `enrolment`."""
+        return self.layout.tls(name)
+
+    def receiver_tls(self, name: str = "main") -> TlsPaths:
+        """The TLS files with which the receiver called `name` meets the broker."""
+        return self.layout.tls(receiver_common_name(name))
+
+    def opening_keys(self) -> tuple[OpeningKey, ...]:
+        """Every opening key that the site has, also the retired: what was sealed to them stays readable.
+
+        Raises:
+            SiteDamaged: a key file cannot be read.
+        """
+        try:
+            return tuple(read_opening_key(path) for path in sorted(self.layout.sealing.glob("*.json")))
+        except (OSError, ValueError) as error:
+            raise SiteDamaged(f"An opening key cannot be read: {error}. Restore it from its backup.") from error
+
+    def receipt_key(self) -> tuple[str, Ed25519PrivateKey]:
+        """The name and the private half of the receipt key to sign with."""
+        with self.registry.reading() as open_rows:
+            name = next(iter(rows.read_receipt(open_rows)))
+        return name, self.keys.receipt(name)
+
+    # What IT does.
+
+    def invite(self, address: str, minutes: int = 15) -> Invitation:
+        """A fresh invitation to enrol at `address` (host:port) within `minutes` from now.
+
+        The enrolment server's certificate is made anew if it does not name the host; start the server after that.
+
+        Raises:
+            NotAccepted: the address or the window is not legal, or the line would be too long for a QR code.
+        """
+        where = parse_address(address)
+        now = self.clock()
+        with self.registry.writing() as open_rows:
+            sealing = rows.read_sealing(open_rows)[0].hash
+            invitation = make_invitation(
+                self.id, where, self.root_hash, sealing, now=now, minutes=minutes, random=secrets.token_bytes
+            )
+            open_rows.execute(
+                "INSERT INTO invitation (id, secret, not_before, not_after) VALUES (?, ?, ?, ?)",
+                (invitation.id, invitation.secret, seconds(invitation.not_before), seconds(invitation.not_after)),
+            )
+            open_rows.execute("UPDATE invitation SET secret = NULL WHERE not_after < ?", (seconds(now),))
+        if not names_host(self.keys.chain(ENROLMENT)[0], where.host):
+            self.renew_servers([where.host], servers=[ENROLMENT])
+        _log.info(Event.INVITATION_MADE.value, site=self.id, invitation=invitation.id, minutes=minutes)
+        return invitation
+
+    def roster(self) -> tuple[Clinician, ...]:
+        """The clinicians who may use the site's devices, by badge."""
+        with self.registry.reading() as open_rows:
+            return rows.read_roster(open_rows)
+
+    def add_clinician(self, badge: str, name: str, role: str, pin: str) -> Clinician:
+        """A clinician on the roster, new or with new facts; devices hear of it with the next manifest.
+
+        Raises:
+            NotAccepted: a value is not legal.
+        """
+        clinician = enlist(badge, name, role, pin)
+        with self._publisher.changing() as open_rows:
+            open_rows.execute(
+                "INSERT INTO clinician (badge, name, role, pin) VALUES (?, ?, ?, ?) ON CONFLICT (badge) "
+                "DO UPDATE SET name = excluded.name, role = excluded.role, pin = excluded.pin",
+                (clinician.badge, clinician.name, clinician.role.value, clinician.pin_hash),
+            )
+        return clinician
+
+    def remove_clinician(self, badge: str) -> None:
+        """The roster without `badge`.
+
+        Raises:
+            NotAccepted: nobody on the roster has this badge.
+        """
+        with self._publisher.changing() as open_rows:
+            if not open_rows.execute("DELETE FROM clinician WHERE badge = ?", (badge,)).rowcount:
+                raise NotAccepted("Nobody on the roster has this badge. `wardlens site roster list` shows who is.")
+
+    def set_broker(self, broker: BrokerAddress) -> None:
+        """Where devices find the broker from the next manifest on."""
+        with self._publisher.changing() as open_rows:
+            write_broker(open_rows, broker)
+
+    def rotate_sealing_key(self) -> str:
+        """A fresh sealing key in force instead of the site's old one, which stays able to open; its id."""
+        term = make_opening_key(self.layout.sealing, SealingUse.SITE)
+        now = seconds(self.clock())
+        try:
+            with self._publisher.changing() as open_rows:
+                open_rows.execute(
+                    "UPDATE site_key SET retired_at = ? WHERE kind = 'sealing' AND use = 'site' AND retired_at IS NULL",
+                    (now,),
+                )
+                rows.add_key(open_rows, "sealing", term.key_id, use=term.use.value, public=term.public, made_at=now)
+        except BaseException:
+            path_of(self.layout.sealing, term.key_id).unlink(missing_ok=True)
+            raise
+        return term.key_id
+
+    def renew_servers(self, hosts: Sequence[str] = (), *, servers: Sequence[str] = SERVERS) -> None:
+        """Fresh keys and certificates for the servers, which then answer at `hosts` too. Restart them after it."""
+        for server in servers:
+            known = hosts_of(self.keys.chain(server)[0])
+            self.keys.issue_server(server, list(dict.fromkeys([*known, *hosts])), self.clock())

@@ -1,0 +1,123 @@
+"""A site's devices: who waits, who is trusted, who is no more. The part of `Site` that decides about them."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Literal
+
+import structlog
+
+from provisioning import rows
+from provisioning.clock import Clock, seconds
+from provisioning.devices import Device, DeviceEvent, DeviceState, apply
+from provisioning.errors import DeviceStateForbids, DigitsDiffer, UnknownDevice
+from provisioning.events import Event
+from provisioning.registry import Registry
+
+MAX_WRONG_DIGITS = 3
+_log = structlog.get_logger(__name__)
+
+
+class SiteDevices:
+    """The devices in a site's registry."""
+
+    def __init__(self, registry: Registry, clock: Clock) -> None:
+        self.registry = registry
+        self._clock = clock
+
+    def devices(self) -> tuple[Device, ...]:
+        """Every device that ever enrolled, in that order."""
+        with self.registry.reading() as open_rows:
+            return rows.read_devices(open_rows)
+
+    def device(self, device: str) -> Device:
+        """One device.
+
+        Raises:
+            UnknownDevice: the site has none of this name.
+        """
+        with self.registry.reading() as open_rows:
+            return rows.read_device(open_rows, device)
+
+    def pending(self) -> tuple[Device, ...]:
+        """The devices that wait for IT, with the digits that their screens must show."""
+        return tuple(device for device in self.devices() if device.state is DeviceState.WAITING)
+
+    def status(self, device: str) -> Literal["active", "revoked", "unknown"]:
+        """What a receiver should think of `device`: one that IT never confirmed is unknown."""
+        try:
+            state = self.device(device).state
+        except UnknownDevice:
+            return "unknown"
+        return _STATUS[state]
+
+    def approve(self, device: str, digits: str) -> Device:
+        """The device, now trusted: IT has read `digits` from its screen.
+
+        Raises:
+            UnknownDevice: the site has none of this name.
+            DigitsDiffer: another number; after the third the device is refused for good.
+            DeviceStateForbids: it does not wait.
+        """
+        now = seconds(self._clock())
+        with self.registry.writing() as open_rows:
+            found = rows.read_device(open_rows, device)
+            changed = apply(found.state, DeviceEvent.APPROVED)
+            right = hmac.compare_digest(_plain(digits).encode(), found.digits.encode())
+            if right:
+                rows.write_state(open_rows, found.id, changed, now)
+            else:
+                last = rows.count_wrong_digits(open_rows, found.id) >= MAX_WRONG_DIGITS
+                if last:
+                    rows.write_state(open_rows, found.id, apply(found.state, DeviceEvent.REFUSED), now)
+        if not right:
+            _log.warning(Event.DIGITS_DIFFERED.value, device=device, refused=last)
+            raise DigitsDiffer
+        _log.info(Event.DEVICE_CHANGED.value, device=device, state=changed.value)
+        return self.device(device)
+
+    def refuse(self, device: str) -> Device:
+        """The device, refused: it was waiting and gets no manifest.
+
+        Raises:
+            UnknownDevice: the site has none of this name.
+            DeviceStateForbids: it does not wait.
+        """
+        return self._decide(device, DeviceEvent.REFUSED)
+
+    def revoke(self, device: str) -> Device:
+        """The device, revoked: not renewed, denied at broker and receiver. Revoking it again changes nothing.
+
+        Raises:
+            UnknownDevice: the site has none of this name.
+        """
+        try:
+            return self._decide(device, DeviceEvent.REVOKED)
+        except DeviceStateForbids:
+            return self.device(device)
+
+    def denied(self) -> tuple[str, ...]:
+        """The devices whose certificates may be valid still and that a broker must turn away."""
+        shut = (DeviceState.REVOKED, DeviceState.REFUSED)
+        return tuple(device.id for device in self.devices() if device.state in shut)
+
+    def _decide(self, device: str, event: DeviceEvent) -> Device:
+        with self.registry.writing() as open_rows:
+            found = rows.read_device(open_rows, device)
+            changed = apply(found.state, event)
+            rows.write_state(open_rows, found.id, changed, seconds(self._clock()))
+        _log.info(Event.DEVICE_CHANGED.value, device=device, state=changed.value)
+        return self.device(device)
+
+
+_STATUS: dict[DeviceState, Literal["active", "revoked", "unknown"]] = {
+    DeviceState.WAITING: "unknown",
+    DeviceState.ACTIVE: "active",
+    DeviceState.REFUSED: "revoked",
+    DeviceState.REVOKED: "revoked",
+}
+
+
+def _plain(digits: str) -> str:
+    """The digits without the gap that makes them readable."""
+    return "".join(digits.split())

@@ -1,0 +1,112 @@
+"""The keys and certificates of a site on disk: made, issued, read back. What they say is for `certificates` to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from capture.identifiers import SiteId
+from provisioning import certificates, durable, keys
+from provisioning.errors import SiteDamaged
+from provisioning.site_layout import SiteLayout
+
+
+class SiteKeys:
+    """Reads a site's private keys when they are needed, and issues with them."""
+
+    def __init__(self, layout: SiteLayout, site: SiteId) -> None:
+        self._layout = layout
+        self._site = site
+
+    def make(self, now: datetime) -> None:
+        """Root and issuing CA."""
+        root_key, issuing_key = keys.make_authority_key(), keys.make_authority_key()
+        root = certificates.make_root(root_key, self._site, now)
+        issuer = certificates.Issuer(root, root_key)
+        issuing = certificates.make_issuing(issuing_key.public_key(), issuer, self._site, now)
+        self._write("root", root_key, root)
+        self._write("issuing", issuing_key, issuing)
+
+    def make_receipt(self) -> tuple[str, Ed25519PrivateKey]:
+        """A fresh receipt key, and the name that receipts give it."""
+        key = Ed25519PrivateKey.generate()
+        name = "receipt-" + keys.key_hash(key.public_key()).hex()[:16]
+        keys.write_key(self._layout.receipt / f"{name}.pem", key)
+        return name, key
+
+    def receipt(self, name: str) -> Ed25519PrivateKey:
+        """The private half of the receipt key called `name`.
+
+        Raises:
+            SiteDamaged: it is not there.
+        """
+        try:
+            return keys.read_ed25519_key(self._layout.receipt / f"{name}.pem")
+        except (OSError, ValueError) as error:
+            raise SiteDamaged from error
+
+    @property
+    def root(self) -> x509.Certificate:
+        """The root certificate."""
+        return self.chain("root")[0]
+
+    @property
+    def issuing(self) -> x509.Certificate:
+        """The certificate of the issuing CA."""
+        return self.chain("issuing")[0]
+
+    @property
+    def issuer(self) -> certificates.Issuer:
+        """The issuing CA with its key, read only to issue."""
+        return certificates.Issuer(self.issuing, self._key("issuing"))
+
+    @property
+    def root_key(self) -> EllipticCurvePrivateKey:
+        """The root's private key: read only to sign a manifest."""
+        return self._key("root")
+
+    def chain(self, name: str) -> list[x509.Certificate]:
+        """The certificate called `name` and what follows it in its file.
+
+        Raises:
+            SiteDamaged: it is not there.
+        """
+        try:
+            return x509.load_pem_x509_certificates(self._layout.certificate(name).read_bytes())
+        except (OSError, ValueError) as error:
+            raise SiteDamaged from error
+
+    def issue_server(self, name: str, hosts: Sequence[str], now: datetime) -> None:
+        """A fresh key and certificate for the server called `name`, which answers at `hosts`."""
+        key = keys.make_leaf_key()
+        issuer = self.issuer
+        leaf = certificates.issue_server(issuer, key.public_key(), hosts, now)
+        self._write(name, key, leaf, issuer.certificate)
+
+    def issue_receiver(self, name: str, now: datetime) -> None:
+        """A fresh key and client certificate for the receiver called `name`."""
+        key = keys.make_leaf_key()
+        issuer = self.issuer
+        leaf = certificates.issue_receiver(issuer, key.public_key(), self._site, name, now)
+        self._write(certificates.receiver_common_name(name), key, leaf, issuer.certificate)
+
+    def issue_device(
+        self, device: str, asked: Sequence[tuple[certificates.Use, EllipticCurvePublicKey]], now: datetime
+    ) -> list[x509.Certificate]:
+        """One certificate for each of a device's keys, in their order."""
+        issuer = self.issuer
+        return [certificates.issue_device(issuer, key, use, self._site, device, now=now) for use, key in asked]
+
+    def _key(self, name: str) -> EllipticCurvePrivateKey:
+        try:
+            return keys.read_ec_key(self._layout.key(name))
+        except (OSError, ValueError) as error:
+            raise SiteDamaged from error
+
+    def _write(self, name: str, key: EllipticCurvePrivateKey, *chain: x509.Certificate) -> None:
+        keys.write_key(self._layout.key(name), key)
+        durable.write(self._layout.certificate(name), certificates.to_pem(*chain))
