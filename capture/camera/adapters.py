@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from capture.camera.picamera import PiCamera
 from capture.camera.port import Camera, CameraSettings
 from capture.camera.replay import ReplayCamera
+from capture.camera.v4l2 import V4l2Camera
 
 ADAPTERS: Final[Mapping[str, Callable[[CameraSettings], Camera]]] = MappingProxyType(
     {
+        "picamera": PiCamera,
         "replay": ReplayCamera,
+        "v4l2": V4l2Camera,
     }
 )
 
