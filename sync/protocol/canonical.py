@@ -28,7 +28,8 @@ class _Pattern(Protocol):
 
 
 HEX_64: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-SLUG: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
+SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
+"""Lowercase letters, digits and inner hyphens, as the vault's reasons and all our names are."""
 
 
 def encode(value: Mapping[str, Any]) -> bytes:

@@ -26,17 +26,17 @@ _TEXT: Final = re.compile(r"[ -~]{0,128}", re.ASCII)
 
 
 class RefusalReason(StrEnum):
-    """Why a receiver refused a capture for good."""
+    """Why a receiver refused a capture for good: slugs as the vault keeps them."""
 
-    DIGEST_MISMATCH = "digest_mismatch"
+    DIGEST_MISMATCH = "digest-mismatch"
     MALFORMED = "malformed"
-    BAD_SIGNATURE = "bad_signature"
-    UNKNOWN_DEVICE = "unknown_device"
-    REVOKED_DEVICE = "revoked_device"
-    WRONG_SITE = "wrong_site"
-    NOT_OPENABLE = "not_openable"
-    CAPTURE_CONFLICT = "capture_conflict"
-    TOO_LARGE = "too_large"
+    BAD_SIGNATURE = "bad-signature"
+    UNKNOWN_DEVICE = "unknown-device"
+    REVOKED_DEVICE = "revoked-device"
+    WRONG_SITE = "wrong-site"
+    NOT_OPENABLE = "not-openable"
+    CAPTURE_CONFLICT = "capture-conflict"
+    TOO_LARGE = "too-large"
 
 
 @dataclass(frozen=True, slots=True)
