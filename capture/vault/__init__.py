@@ -8,9 +8,9 @@ of day.
 
 from __future__ import annotations
 
+from capture.disk import Files, RealFiles
 from capture.errors import NotInVault, TransitionRefused, VaultDamaged, VaultError, VaultFull, VaultUnwritable
 from capture.vault.entry import Entry
-from capture.vault.files import Files, RealFiles
 from capture.vault.states import TRANSITIONS, State, Step, after
 from capture.vault.sweep import Findings
 from capture.vault.vault import RESERVE_BYTES, Condition, Vault

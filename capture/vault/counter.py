@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from capture.vault.files import Files, write_durably
+from capture.disk import Files, write_durably
 
 BLOCK: Final = 64
 _NUMBER: Final = re.compile(rb"[0-9]{1,16}\n", re.ASCII)

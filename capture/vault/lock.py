@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from capture.vault.files import SHARED_FILE_MODE
+from capture.disk import SHARED_FILE_MODE
 
 
 class FolderLock:

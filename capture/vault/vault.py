@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from capture.disk import Files, RealFiles, write_durably
 from capture.envelope import MAX_ENVELOPE, Envelope
 from capture.errors import (
     NotInVault,
@@ -25,7 +26,6 @@ from capture.errors import (
 from capture.identifiers import CaptureId, capture_id
 from capture.vault.counter import Counter
 from capture.vault.entry import Entry
-from capture.vault.files import Files, RealFiles, write_durably
 from capture.vault.lock import FolderLock
 from capture.vault.queue import Queue, QueueDamaged, create_queue
 from capture.vault.states import START, State, Step, after

@@ -1,0 +1,35 @@
+"""The ledger: what this device did, in hash-chained lines whose heads are signed.
+
+One chain for each process that writes, so that no process needs another's key (docs/adr/0004). It shows tampering; it
+does not prevent it. Nothing about a patient can be written: every event has typed fields, and no type fits a name or a
+note. The format is docs/formats/ledger.md.
+"""
+
+from __future__ import annotations
+
+from capture.errors import LedgerBusy, LedgerDamaged, LedgerError, LedgerUnwritable
+from capture.ledger.chain import LedgerHead, Line, parse_line
+from capture.ledger.events import FIELDS, Fact, LedgerEvent
+from capture.ledger.ledger import Ledger, open_ledger, read_heads
+from capture.ledger.verify import FaultKind, LedgerFault, LedgerReport, verify_chain, verify_lines
+
+__all__ = [
+    "FIELDS",
+    "Fact",
+    "FaultKind",
+    "Ledger",
+    "LedgerBusy",
+    "LedgerDamaged",
+    "LedgerError",
+    "LedgerEvent",
+    "LedgerFault",
+    "LedgerHead",
+    "LedgerReport",
+    "LedgerUnwritable",
+    "Line",
+    "open_ledger",
+    "parse_line",
+    "read_heads",
+    "verify_chain",
+    "verify_lines",
+]
