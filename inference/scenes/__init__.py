@@ -5,8 +5,9 @@ pixel in them, and a trainer may learn from them, because no person is in them a
 draws from a seed and does nothing else: it reads no file, no clock and no detector, and it never draws a real face.
 """
 
+from inference.scenes.chance import imagined
 from inference.scenes.drawing import draw_scene
-from inference.scenes.rows import demo_row, imagined
+from inference.scenes.rows import demo_row
 from inference.scenes.values import DRAWN, Code, Person, Prop, Scene, SceneSpec, View, Word, Wound
 
 __all__ = [

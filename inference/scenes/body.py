@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from inference.scenes.light import Linear, linear
-from inference.scenes.texture import Field, fractal, smoothstep
+from inference.scenes.texture import Field, bell, fractal, smoothstep
 from inference.scenes.values import View
 
 MONK = (
@@ -44,7 +44,7 @@ class Limb:
     def width(self, along: Field) -> Field:
         """Half width at a way along the axis: a taper and the swell of a muscle."""
         reach = along / np.float32(self.radius)
-        swell = 0.07 * np.exp(-((reach + 1.2) ** 2) / 2.4)
+        swell = 0.07 * bell((reach + 1.2) * 0.65)
         return np.asarray(self.radius * (1 + self.taper * np.tanh(reach * 0.45) + swell), np.float32)
 
     def scaled(self, factor: float) -> Limb:
@@ -87,12 +87,13 @@ def trunk_surface(rng: np.random.Generator, shape: tuple[int, int], unit: float)
     """Outline and height of a belly or a back that a sheet leaves free."""
     x, y = grid(shape)
     turn = rng.uniform(-0.35, 0.35)
-    edge = (y / unit - 84) * np.cos(turn) + (x / unit - 60) * np.sin(turn)
+    down, across = y / unit - (shape[0] / unit - 16), (x - np.float32(shape[1] / 2)) / unit
+    edge = down * np.float32(np.cos(turn)) + across * np.float32(np.sin(turn))
     edge += 2.2 * fractal(rng, shape, 40 * unit, octaves=2)
     outline = np.clip(-edge * unit + 0.5, 0, 1)
     middle_x, middle_y = rng.uniform(0.4, 0.6) * shape[1], rng.uniform(0.3, 0.5) * shape[0]
     away = ((x - middle_x) ** 2 + 1.3 * (y - middle_y) ** 2) / np.float32((95 * unit) ** 2)
-    height = np.float32(34 * unit) * np.exp(-away)
+    height = cv2.exp(-away) * np.float32(34 * unit)
     height += fractal(rng, shape, 70 * unit, octaves=2) * np.float32(1.4 * unit)
     height -= _creases(rng, y - np.float32(middle_y), x - np.float32(middle_x), unit, span=60)
     return np.asarray(outline, np.float32), np.asarray(height, np.float32)
@@ -105,7 +106,7 @@ def _creases(rng: np.random.Generator, along: Field, across: Field, unit: float,
         bend, slant = rng.uniform(-0.008, 0.008), rng.uniform(-0.2, 0.2)
         way = along / unit - at - slant * across / unit - bend * (across / unit) ** 2
         deep = rng.uniform(0.25, 0.7) * unit
-        total += np.float32(deep) * np.exp(-((way / 0.55) ** 2)) + np.float32(deep) * np.exp(-((way / 2.4) ** 2)) * 0.5
+        total += (bell(way / 0.55) + bell(way / 2.4) * 0.5) * np.float32(deep)
     return total
 
 
@@ -117,14 +118,14 @@ def skin_colour(rng: np.random.Generator, shape: tuple[int, int], unit: float, t
     tint = tint * np.array([0.95, 0.84 - 0.10 * light, 0.78 - 0.16 * light], np.float32)
     flush = fractal(rng, shape, 22 * unit, octaves=3) * 0.6 + fractal(rng, shape, 3 * unit, octaves=2) * 0.4
     depth = fractal(rng, shape, 9 * unit, octaves=3)
-    veins = np.exp(-((fractal(rng, shape, 26 * unit, octaves=2, stretch=(0.7, 1.8)) / 0.09) ** 2))
+    veins = bell(fractal(rng, shape, 26 * unit, octaves=2, stretch=(0.7, 1.8)) * (1 / 0.09))
     veins *= smoothstep(0.0, 1.4, fractal(rng, shape, 40 * unit, octaves=1)) * np.float32(0.16 * light)
-    veins = cv2.GaussianBlur(veins, (0, 0), 0.9 * unit)
+    veins = np.asarray(cv2.GaussianBlur(veins, (0, 0), 0.9 * unit), np.float32)
     spots = _spots(rng, shape, unit)
-    albedo = np.empty((*shape, 3), np.float32)
+    albedo = np.empty((3, *shape), np.float32)
     for channel, (blood, vein, melanin) in enumerate(((0.028, 0.8, 0.55), (-0.058, 0.45, 0.78), (-0.05, 0.25, 0.9))):
         shift = 1.0 + flush * np.float32(blood * (0.5 + light)) + depth * np.float32(0.022)
-        albedo[..., channel] = tint[channel] * shift * (1 - veins * vein) * (1 - spots * melanin)
+        albedo[channel] = tint[channel] * shift * (1 - veins * vein) * (1 - spots * melanin)
     return albedo
 
 
@@ -143,13 +144,14 @@ def cloth(rng: np.random.Generator, shape: tuple[int, int], unit: float, colour:
     """Height and colour of a sheet with soft folds."""
     lean = (1.0, 2.6) if rng.random() < 0.5 else (2.6, 1.0)
     broad = fractal(rng, shape, 34 * unit, octaves=2, stretch=lean)
-    ridge = fractal(rng, shape, 30 * unit, octaves=2, stretch=lean)
-    sharp = 1.0 - np.abs(ridge)
-    height = broad * np.float32(2.6 * unit) + np.maximum(sharp, 0) ** 2 * np.float32(2.2 * unit)
-    height += fractal(rng, shape, 7 * unit, octaves=2) * np.float32(0.14 * unit)
+    ridge = fractal(rng, shape, 26 * unit, octaves=2, stretch=lean)
+    # A crest has a rounded back: the square root keeps the ridge from being a knife's edge.
+    crest = 1.2 - np.sqrt(ridge * ridge + 0.05)
+    height = broad * np.float32(2.2 * unit) + crest * np.float32(3.0 * unit)
+    height += fractal(rng, shape, 8 * unit, octaves=2) * np.float32(0.16 * unit)
     tint = linear(CLOTHS[colour % len(CLOTHS)])
     wash = 1 + 0.02 * fractal(rng, shape, 12 * unit, octaves=2)
-    return np.asarray(height, np.float32), np.asarray(wash[..., None] * tint, np.float32)
+    return np.asarray(height, np.float32), np.asarray(wash * tint[:, None, None], np.float32)
 
 
 def blend_view(view: View) -> float:

@@ -51,15 +51,15 @@ def _as_detail(field: Field, strength: float) -> Pixels:
 
 def _pores(rng: np.random.Generator, unit: float) -> Pixels:
     """Fine lines that cross at a slant, as skin has under a lens, and pits between them."""
-    cell = max(1.6, 0.5 * unit)
+    cell = max(1.5, 0.36 * unit)
     field = np.zeros((_TILE, _TILE), np.float32)
     for turn in (32.0, -41.0):
         lines = fractal(rng, (_TILE * 3 // 2, _TILE * 3 // 2), cell, octaves=2, stretch=(0.7, 3.2))
         spin = cv2.getRotationMatrix2D((_TILE * 0.75, _TILE * 0.75), turn, 1.0)
         spin = spin - np.array([[0, 0, 1], [0, 0, 1]]) * (_TILE / 4)
         field += cv2.warpAffine(lines, spin, (_TILE, _TILE), borderMode=cv2.BORDER_REFLECT)
-    field = field * 0.5 + fractal(rng, (_TILE, _TILE), cell, octaves=2) * np.float32(0.5)
-    return _as_detail(field, 0.028)
+    field = field * 0.4 + fractal(rng, (_TILE, _TILE), cell, octaves=2) * np.float32(0.6)
+    return _as_detail(field, 0.022)
 
 
 def _weave(rng: np.random.Generator, unit: float) -> Pixels:

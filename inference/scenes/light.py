@@ -12,7 +12,7 @@ from inference.picture import Pixels
 from inference.scenes.texture import Field, smoothstep
 
 Linear = NDArray[np.float32]
-"""H×W×3 float32, linear light, 1.0 is paper white."""
+"""3×H×W float32, linear light, 1.0 is paper white. Plane by plane, because fields of H×W multiply it."""
 
 
 def linear(colour: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -52,14 +52,15 @@ class Lamp:
         across, down = slopes
         up = 1.0 / cv2.sqrt(across * across + down * down + 1.0)
         facing = (self.z - across * self.x - down * self.y) * up
-        half = np.array([self.x, self.y, self.z + 1.0]) / np.sqrt(2.0 + 2.0 * self.z)
-        mirror = np.clip((half[2] - across * half[0] - down * half[1]) * up, 0, 1).astype(np.float32)
+        length = (2.0 + 2.0 * self.z) ** 0.5
+        half_x, half_y, half_z = self.x / length, self.y / length, (self.z + 1.0) / length
+        mirror = np.clip((half_z - across * half_x - down * half_y) * up, 0, 1)
         shine = gloss * cv2.pow(mirror, 14.0) + wet * cv2.pow(mirror, 70.0)
         room = 0.24 + 0.12 * up
         out = np.empty_like(albedo)
         for channel, (creep, tint) in enumerate(zip(soft, (1 + self.warmth, 1.0, 1 - self.warmth), strict=True)):
             key = np.clip((facing + creep) * (1 / (1 + creep)), 0, 1)
-            out[..., channel] = albedo[..., channel] * (key * (1.02 * tint) + room) + shine * tint
+            out[channel] = albedo[channel] * (key * (1.02 * tint) + room) + shine * tint
         return out
 
 
@@ -77,9 +78,11 @@ def cast(alpha: Field, lamp: Lamp, height: float, softness: float) -> Field:
 
 def developed(light: Linear, exposure: float) -> Pixels:
     """Linear light as an sRGB picture, highlights rolled off as a camera does."""
-    scaled = np.maximum(light, 0.0) * np.float32(exposure)
-    rolled = np.where(scaled > 0.7, 0.7 + 0.3 * (1 - np.exp(-(scaled - 0.7) / 0.3)), scaled).astype(np.float32)
-    return np.asarray(np.clip(cv2.pow(rolled, 1 / 2.2) * 255 + 0.5, 0, 255), np.uint8)
+    level = np.linspace(0, 4, 16_384)
+    rolled = np.where(level > 0.7, 0.7 + 0.3 * (1 - np.exp(-(level - 0.7) / 0.3)), level)
+    table = np.clip(rolled ** (1 / 2.2) * 255 + 0.5, 0, 255).astype(np.uint8)
+    steps = np.clip(light * np.float32(exposure * 16_383 / 4), 0, 16_383).astype(np.uint16)
+    return np.ascontiguousarray(np.moveaxis(table[steps], 0, 2))
 
 
 def vignette(shape: tuple[int, int]) -> Field:

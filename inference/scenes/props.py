@@ -83,7 +83,7 @@ def screen(person: Person, rng: np.random.Generator, scale: float) -> Sheet:
         cv2.polylines(sheet.pixels, [points.astype(np.int32)], False, colour, max(1, round(0.28 * k)), cv2.LINE_AA)
         sheet.text(38.5, top + 2.0, name, 2.0, colour=colour, identifying=False)
         sheet.text(38.5, top + 7.2, value, 4.2, colour=colour, weight=600, identifying=False)
-    sheet.text(3.4, 30.2, f"MRN {person.number}", 2.2, colour=(190, 204, 220))
+    sheet.text(3.4, 30.2, f"ID {person.number}", 2.2, colour=(190, 204, 220))
     sheet.text(28.8, 30.2, person.born, 2.2, colour=(190, 204, 220))
     return sheet
 
@@ -93,7 +93,7 @@ def qr(person: Person, rng: np.random.Generator, scale: float) -> Sheet:
     del rng
     sheet = Sheet(18, 21.4, scale, paper=(250, 250, 250), radius=0.9)
     sheet.code((0.6, 0.4, 16.8, 16.8), "QRCode", f"urn:mrn:{person.number}")
-    sheet.text(2.2, 20.0, person.number, 2.2, weight=600, room=14)
+    sheet.text(1.0, 20.2, person.number, 2.2, weight=600, room=16.4)
     return sheet
 
 
@@ -115,7 +115,7 @@ def ruler(person: Person, rng: np.random.Generator, scale: float) -> Sheet:
 def gauze(person: Person, rng: np.random.Generator, scale: float) -> Sheet:
     """A folded compress of open weave."""
     del person
-    sheet = Sheet(26, 24, scale, paper=(238, 239, 236), radius=1.2)
+    sheet = Sheet(26, 24, scale, paper=(240, 240, 236), radius=0.5)
     rows, columns = sheet.alpha.shape
     thread = max(3.0, 0.95 * scale)
     across = np.sin(np.arange(columns, dtype=np.float32) * (2 * np.pi / thread))

@@ -16,6 +16,12 @@ def smoothstep(low: float, high: float, value: Field) -> Field:
     return np.asarray(t * t * (3.0 - 2.0 * t), dtype=np.float32)
 
 
+def bell(value: Field) -> Field:
+    """1 at nought, falling to nothing within about two either side."""
+    # Cut where it is nothing to see: numbers too small to be normal cost ten times as much.
+    return np.asarray(cv2.exp(-np.minimum(value * value, 30.0)), np.float32)
+
+
 def fractal(
     rng: np.random.Generator,
     shape: tuple[int, int],

@@ -1,0 +1,92 @@
+"""The soft part of a scene at a working size: skin, wound and cloth under a lamp, and the room left for props."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from inference.picture import Pixels
+from inference.scenes import body, wounds
+from inference.scenes.body import Limb, Surface
+from inference.scenes.ink import tattoo
+from inference.scenes.light import Lamp, cast, developed, vignette
+from inference.scenes.placing import Room
+from inference.scenes.texture import Field, relief, smoothstep
+from inference.scenes.values import SceneSpec, View
+
+
+class Stage:
+    """The soft part of a scene at its working size, and the dice for everything laid into it."""
+
+    def __init__(self, spec: SceneSpec, shape: tuple[int, int]) -> None:
+        self.spec, self.shape, self.unit = spec, shape, min(shape) / 100
+        # One stream of chance a subject, so that a prop more or less leaves skin and light as they are.
+        self.rng = np.random.default_rng((spec.seed, 1))
+        self.lamp = Lamp.hung(self.rng)
+        wide, high = shape[1] / self.unit, shape[0] / self.unit
+        lean = np.deg2rad(self.rng.uniform(-17, 17))
+        self.limb = Limb(
+            self.unit * wide * self.rng.uniform(0.40, 0.50),
+            self.unit * high * 0.5,
+            float(lean),
+            self.unit * self.rng.uniform(25, 28),
+            float(self.rng.uniform(-0.09, 0.09)),
+        )
+        along = self.rng.uniform(-6, 2) * self.unit if spec.view is View.LIMB else 0.0
+        across = self.rng.uniform(-4, 4) * self.unit
+        x, y = self.limb.point(np.array([along], np.float32), np.array([across], np.float32))
+        self.middle = (float(x[0]), float(y[0]))
+        self.band = float(along + 36.0 * self.unit)
+        self.skin: Field = np.zeros(shape, np.float32)
+        self.field: Field | None = None
+        away = -33.0 * self.unit if spec.view is View.LIMB else -30.0 * self.unit
+        ink_x, ink_y = self.limb.point(np.array([along + away], np.float32), np.array([0.0], np.float32))
+        self.inked = (float(ink_x[0]), float(ink_y[0]))
+        self.ink: Field | None = None
+
+    def ground(self) -> Pixels:
+        """Skin, wound and cloth under the lamp."""
+        rng, unit, shape, spec = self.rng, self.unit, self.shape, self.spec
+        if spec.view is View.LIMB:
+            self.skin, height = body.limb_surface(rng, shape, unit, self.limb)
+        else:
+            self.skin, height = body.trunk_surface(rng, shape, unit)
+        shine = np.full(shape, 0.045, np.float32)
+        surface = Surface(
+            self.skin, height, body.skin_colour(rng, shape, unit, spec.tone), shine, np.zeros_like(height)
+        )
+        if spec.tattoo:
+            ink_rng = np.random.default_rng((spec.seed, 2))
+            self.ink = tattoo(ink_rng, surface, unit, middle=self.inked, lean=self.limb.lean)
+        if spec.wound is not None:
+            self.field = wounds.wound_field(rng, shape, unit, spec.wound, middle=self.middle, lean=self.limb.lean)
+            wounds.cut(rng, surface, self.field, unit, spec.wound, middle=self.middle)
+        skin = self.lamp.shade(surface.albedo, relief(surface.height), (0.34, 0.20, 0.16), surface.gloss, surface.wet)
+        folds, colour = body.cloth(rng, shape, unit, int(rng.integers(5)))
+        still = np.zeros(shape, np.float32)
+        sheet = self.lamp.shade(colour, relief(folds), (0.15, 0.15, 0.15), still, still)
+        rise = body.blend_view(spec.view)
+        if rise > 0:
+            dark = 0.55 * cast(self.skin, self.lamp, rise * unit, 5 * unit)
+            dark += 0.30 * cast(self.skin, self.lamp, 1.5 * unit, 1.6 * unit)
+            sheet *= 1 - np.minimum(dark, 0.8)
+        else:
+            dark = 0.6 * cast(1 - self.skin, self.lamp, -rise * unit, 1.4 * unit)
+            skin *= 1 - np.minimum(dark, 0.7)
+        light = (sheet + (skin - sheet) * smoothstep(0, 1, self.skin)) * vignette(shape)
+        return developed(light, float(self.rng.uniform(0.96, 1.06)))
+
+    def room(self) -> Room:
+        """What the limb and the wound leave free, one cell a unit."""
+        columns, rows = int(self.shape[1] / self.unit), int(self.shape[0] / self.unit)
+        cells = np.zeros((rows, columns), np.uint8)
+        if self.spec.view is View.LIMB:
+            cells[cv2.resize(self.skin, (columns, rows), interpolation=cv2.INTER_AREA) > 0.02] = 1
+        if self.field is not None and self.spec.wound is not None:
+            near = cv2.resize(self.field, (columns, rows), interpolation=cv2.INTER_AREA)
+            cells[near > -0.22 * self.spec.wound.radius * self.unit] = 2
+        if self.ink is not None:
+            cells[
+                cv2.dilate(cv2.resize(self.ink, (columns, rows), interpolation=cv2.INTER_AREA), np.ones((3, 3))) > 0
+            ] = 2
+        return Room(cells)
