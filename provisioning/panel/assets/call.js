@@ -1,0 +1,55 @@
+// One way to ask the panel for something: JSON, the custom header, and a sentence when it did not work.
+
+export class Refused extends Error {
+  constructor(answer, status) {
+    super(answer.sentence);
+    this.status = status;
+    this.answer = answer;
+  }
+}
+
+export async function call(method, path, body) {
+  const sent = { method, headers: { "X-Wardlens": "1" }, cache: "no-store", redirect: "manual" };
+  if (body !== undefined) {
+    sent.headers["Content-Type"] = "application/json";
+    sent.body = JSON.stringify(body);
+  }
+  let response;
+  try {
+    response = await fetch(path, sent);
+  } catch {
+    throw new Refused({ sentence: "The panel does not answer. It restarts by itself; wait a moment." }, 0);
+  }
+  if (response.type === "opaqueredirect" || response.status === 401) {
+    location.replace("/");
+    return new Promise(() => {});
+  }
+  const json = response.headers.get("content-type")?.startsWith("application/json");
+  const answer = json ? await response.json() : await response.text();
+  if (!response.ok) throw new Refused(json ? answer : { sentence: "That did not work. Try again." }, response.status);
+  return answer;
+}
+
+let hiding;
+
+export function say(sentence) {
+  const toast = document.getElementById("toast");
+  toast.textContent = sentence;
+  toast.hidden = false;
+  clearTimeout(hiding);
+  hiding = setTimeout(() => { toast.hidden = true; }, 6000);
+}
+
+export async function busy(button, work) {
+  // While something is under way its button does nothing, so that a double tap is one tap.
+  if (button.getAttribute("aria-busy") === "true") return;
+  button.setAttribute("aria-busy", "true");
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    say(error.message);
+  } finally {
+    button.removeAttribute("aria-busy");
+  }
+}

@@ -1,0 +1,107 @@
+// Whom and what the picture is of: five chips, a dialog for each. Kept by the panel, for this session only.
+
+import "./keypad.js";
+import { call, Refused, say } from "./call.js";
+
+const at = (id) => document.getElementById(id);
+const strip = at("strip");
+const draft = JSON.parse(strip.dataset.draft);
+const SIDES = { left: "Left", right: "Right", bilateral: "Both" };
+const CONSENTS = ["record", "second_opinion", "teaching"];
+
+const siteName = (code) => document.querySelector(`[data-site="${code}"]`)?.textContent ?? "";
+
+export function missing() {
+  const left = [];
+  if (!draft.patient) left.push("patient-dialog");
+  if (!draft.body_site) left.push("site-dialog");
+  if (!draft.consent.record) left.push("consent-dialog");
+  return left;
+}
+
+function put(name, text, needed = false) {
+  const value = at(`${name}-value`);
+  value.textContent = text;
+  value.closest(".chip").classList.toggle("needed", needed);
+}
+
+function show() {
+  put("patient", draft.patient || "Who is it?", !draft.patient);
+  put("site", siteName(draft.body_site) || "Where?", !draft.body_site);
+  put("side", SIDES[draft.side] ?? "–");
+  const given = CONSENTS.filter((name) => draft.consent[name]).length;
+  put("consent", draft.consent.record ? (given > 1 ? `Record +${given - 1}` : "Record") : "Missing", !draft.consent.record);
+  put("note", draft.urgent ? "Urgent" : draft.note ? "Written" : "–");
+  for (const button of document.querySelectorAll("[data-site]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.site === draft.body_site));
+  }
+  for (const button of document.querySelectorAll("[data-side]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.side === (draft.side ?? "")));
+  }
+}
+
+async function save(change) {
+  Object.assign(draft, change);
+  show();
+  try {
+    const { missing: _, ...fields } = draft;
+    await call("PUT", "/encounter", fields);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    say(error.message);
+  }
+}
+
+function open(id) {
+  at("patient").value = draft.patient;
+  at("note").value = draft.note;
+  at("urgent").checked = draft.urgent;
+  for (const name of CONSENTS) at(`consent-${name}`).checked = draft.consent[name];
+  at(id).showModal();
+}
+
+export function complete() {
+  // Asks for what is still missing, one dialog after the other; resolves to whether nothing is missing any more.
+  return new Promise((resolve) => {
+    const next = (before) => {
+      const [first] = missing();
+      if (!first) resolve(true);
+      else if (first === before) resolve(false);
+      else {
+        at(first).addEventListener("close", () => next(first), { once: true });
+        open(first);
+      }
+    };
+    next(null);
+  });
+}
+
+for (const chip of strip.querySelectorAll("[data-opens]")) chip.addEventListener("click", () => open(chip.dataset.opens));
+for (const button of document.querySelectorAll("dialog [data-closes]")) {
+  button.addEventListener("click", () => button.closest("dialog").close());
+}
+at("patient-dialog").querySelector("form").addEventListener("submit", () => save({ patient: at("patient").value.trim() }));
+at("next-patient").addEventListener("click", () => {
+  save({
+    patient: "", body_site: "", side: null, note: "", urgent: false,
+    consent: { record: true, second_opinion: false, teaching: false },
+  });
+  at("patient").value = "";
+  at("patient").focus();
+});
+for (const button of document.querySelectorAll("[data-site]")) {
+  button.addEventListener("click", () => { save({ body_site: button.dataset.site }); at("site-dialog").close(); });
+}
+for (const button of document.querySelectorAll("[data-side]")) {
+  button.addEventListener("click", () => { save({ side: button.dataset.side || null }); at("side-dialog").close(); });
+}
+at("consent-dialog").addEventListener("change", () => save({
+  consent: Object.fromEntries(CONSENTS.map((name) => [name, at(`consent-${name}`).checked])),
+}));
+for (const button of document.querySelectorAll("[data-phrase]")) {
+  button.addEventListener("click", () => {
+    at("note").value = [at("note").value.trim(), button.dataset.phrase].filter(Boolean).join(". ").slice(0, at("note").maxLength);
+  });
+}
+at("note-dialog").addEventListener("close", () => save({ note: at("note").value.trim(), urgent: at("urgent").checked }));
+show();

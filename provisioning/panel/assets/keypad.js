@@ -1,0 +1,16 @@
+// The keypad on the screen: types into its field, and leaves the focus there for a badge scanner.
+
+for (const keypad of document.querySelectorAll("[data-keypad]")) {
+  const field = document.getElementById(keypad.dataset.keypad);
+  keypad.addEventListener("pointerdown", (event) => event.preventDefault());
+  keypad.addEventListener("click", (event) => {
+    const key = event.target.closest("button");
+    if (!key) return;
+    if (key.dataset.key && field.value.length < field.maxLength) field.value += key.dataset.key;
+    if ("erase" in key.dataset) field.value = field.value.slice(0, -1);
+    if (key.dataset.layer) {
+      for (const layer of keypad.querySelectorAll(".keys")) layer.hidden = !layer.classList.contains(key.dataset.layer);
+    }
+    if (key.type !== "submit") field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+}

@@ -1,0 +1,191 @@
+// Review: answer what could not be told, cover more, uncover with a reason, accept or drop.
+
+import "./session.js";
+import { busy, call } from "./call.js";
+import { complete } from "./encounter.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const TITLES = { face: "Face", tattoo: "Tattoo", text: "Text", code: "Code" };
+const LABEL = 17;
+const DRAG = 24;
+const REACH = 40;
+
+const at = (id) => document.getElementById(id);
+const review = at("review");
+const photo = at("photo");
+const side = at("side");
+const still = review.dataset.still;
+const size = { width: Number(review.dataset.width), height: Number(review.dataset.height) };
+
+let mode = "home";
+let kind = null;
+let corner = null;
+let area = null;
+let edition = 0;
+
+const facts = () => at("facts").dataset;
+const regions = () => JSON.parse(facts().regions);
+const unanswered = () => facts().unanswered.split(" ").filter(Boolean);
+const perPixel = () => Math.max(size.width / photo.clientWidth, size.height / photo.clientHeight);
+
+function show(next) {
+  mode = next;
+  const shown = next === "home" ? (unanswered().length ? "ask" : "check") : next;
+  for (const part of side.querySelectorAll("[data-mode]")) part.hidden = part.dataset.mode !== shown;
+  photo.classList.toggle("marking", next === "mark");
+  photo.classList.toggle("picking", next === "uncover");
+  corner = null;
+  drawRect(null);
+  drawRegions();
+}
+
+function made(name, attributes, parent) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  parent.append(element);
+  return element;
+}
+
+function drawRegions() {
+  const scale = perPixel();
+  at("outlines").replaceChildren();
+  at("labels").replaceChildren();
+  const taken = [];
+  regions().forEach((region, index) => {
+    const outline = made("polygon", { points: region.polygon.map((c) => c.join(",")).join(" "), "stroke-width": 2 * scale }, at("outlines"));
+    outline.classList.toggle("picked", index === area && mode === "reason");
+    const text = mode === "uncover" || mode === "reason" ? String(index + 1) : TITLES[region.kind];
+    const box = { width: text.length * LABEL * 0.6 * scale + LABEL * scale, height: LABEL * 1.5 * scale };
+    const xs = region.polygon.map(([x]) => x);
+    const ys = region.polygon.map(([, y]) => y);
+    const x = Math.max(0, Math.min((Math.min(...xs) + Math.max(...xs) - box.width) / 2, size.width - box.width));
+    const y = Math.max(0, Math.min((Math.min(...ys) + Math.max(...ys) - box.height) / 2, size.height - box.height));
+    if (taken.some((t) => x < t.x + t.width && x + box.width > t.x && y < t.y + t.height && y + box.height > t.y)) return;
+    taken.push({ x, y, ...box });
+    made("rect", { x, y, ...box, rx: box.height / 2 }, at("labels"));
+    const label = made("text", { x: x + box.width / 2, y: y + box.height * 0.72, "font-size": LABEL * scale, "text-anchor": "middle" }, at("labels"));
+    label.textContent = text;
+  });
+}
+
+function drawRect(box) {
+  for (const [key, value] of Object.entries(box ?? { x: 0, y: 0, width: 0, height: 0 })) at("drawn").setAttribute(key, value);
+  at("drawn").setAttribute("stroke-width", 3 * perPixel());
+}
+
+async function renew() {
+  side.innerHTML = await call("GET", "/review/panel");
+  edition += 1;
+  at("photo-image").setAttribute("href", `/review/picture.jpg?width=1280&edition=${edition}`);
+  photo.setAttribute("aria-label", `${facts().covered}.`);
+}
+
+async function decide(decision) {
+  await call("POST", "/review/decision", { still, decision });
+  await renew();
+}
+
+function startMarking(what) {
+  kind = what;
+  show("mark");
+  at("mark-kind").textContent = TITLES[kind].toLowerCase();
+}
+
+async function marked(box) {
+  if (box.width < size.width / 200 || box.height < size.height / 200) return;
+  const right = box.x + box.width;
+  const bottom = box.y + box.height;
+  await decide({ action: "add", kind, polygon: [[box.x, box.y], [right, box.y], [right, bottom], [box.x, bottom]] });
+  startMarking(kind);
+  at("mark-ask").textContent = "Covered. Is there another one?";
+  at("mark-more").hidden = at("mark-done").hidden = false;
+}
+
+function inPhoto(event) {
+  const matrix = photo.getScreenCTM().inverse();
+  const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix);
+  return { x: Math.max(0, Math.min(point.x, size.width)), y: Math.max(0, Math.min(point.y, size.height)) };
+}
+
+const between = (a, b) => ({
+  x: Math.min(a.x, b.x), y: Math.min(a.y, b.y), width: Math.abs(a.x - b.x), height: Math.abs(a.y - b.y),
+});
+
+let down = null;
+photo.addEventListener("pointerdown", (event) => {
+  if (mode !== "mark") return;
+  down = inPhoto(event);
+  photo.setPointerCapture(event.pointerId);
+});
+photo.addEventListener("pointermove", (event) => {
+  if (down) drawRect(between(down, inPhoto(event)));
+});
+photo.addEventListener("pointercancel", () => { down = null; drawRect(null); });
+photo.addEventListener("pointerup", (event) => {
+  if (!down) return;
+  const start = down;
+  const end = inPhoto(event);
+  down = null;
+  const moved = Math.hypot(end.x - start.x, end.y - start.y) / perPixel();
+  if (moved >= DRAG) busy(photo, () => marked(between(start, end)));
+  else if (corner) { const first = corner; busy(photo, () => marked(between(first, end))); }
+  else {
+    corner = end;
+    const dot = 14 * perPixel();
+    drawRect({ x: end.x - dot / 2, y: end.y - dot / 2, width: dot, height: dot });
+    at("mark-ask").textContent = "Now tap the opposite corner.";
+  }
+});
+
+function pick(index) {
+  area = index;
+  show("reason");
+  at("reason-of").textContent = `${index + 1} · ${TITLES[regions()[index].kind]}`;
+}
+
+photo.addEventListener("click", (event) => {
+  if (mode !== "uncover") return;
+  const point = inPhoto(event);
+  const away = regions().map((region) => {
+    const xs = region.polygon.map(([x]) => x);
+    const ys = region.polygon.map(([, y]) => y);
+    const x = Math.max(Math.min(...xs) - point.x, point.x - Math.max(...xs), 0);
+    const y = Math.max(Math.min(...ys) - point.y, point.y - Math.max(...ys), 0);
+    return Math.hypot(x, y) / perPixel();
+  });
+  const nearest = away.indexOf(Math.min(...away));
+  if (away[nearest] <= REACH) pick(nearest);
+});
+
+const ACTS = {
+  confirm: async (button) => { await decide({ action: "confirm", kind: button.dataset.confirm }); show("home"); },
+  mark: async (button) => startMarking(button.dataset.mark),
+  show: async (button) => show(button.dataset.show),
+  area: async (button) => pick(Number(button.dataset.area)),
+  reason: async (button) => {
+    await decide({ action: "remove", kind: regions()[area].kind, index: area, reason: button.dataset.reason });
+    show("home");
+  },
+  discard: async () => { location.replace((await call("POST", "/review/discard", { still })).next); },
+};
+
+const BY_ID = {
+  "mark-more": async () => startMarking(kind),
+  "mark-done": async () => {
+    if (unanswered().includes(kind)) await decide({ action: "confirm", kind });
+    show("home");
+  },
+  accept: async () => {
+    if (await complete()) location.replace((await call("POST", "/review/accept", { still })).next);
+  },
+};
+
+side.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button || button.disabled) return;
+  const act = BY_ID[button.id] ?? ACTS[Object.keys(button.dataset).find((name) => name in ACTS)];
+  if (act) busy(button, () => act(button));
+});
+new ResizeObserver(drawRegions).observe(photo);
+show("home");
+document.body.dataset.ready = "yes";

@@ -1,0 +1,167 @@
+"""What the routes share: the ports, who is signed in, and the few acts that more than one route needs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from capture.errors import CaptureError
+from capture.vault import Entry
+from provisioning import durable
+from provisioning.panel.counters import Count, Counters
+from provisioning.panel.errors import SignInLocked, SignInRefused
+from provisioning.panel.events import Event
+from provisioning.panel.known_identity import KnownIdentity
+from provisioning.panel.lockout import SignInTries
+from provisioning.panel.pairing_attempt import PairingAttempt
+from provisioning.panel.ports import CameraPort, Json, QueuePort, Record, UplinkView
+from provisioning.panel.sessions import Ending, Sessions
+from provisioning.panel.settings import PanelSettings
+from provisioning.panel.troubles import Trouble, troubles
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Desk:
+    """Everything that the routes share. One for each application."""
+
+    camera: CameraPort
+    queue: QueuePort
+    uplink: Callable[[], UplinkView | None]
+    identity: KnownIdentity
+    pairing: PairingAttempt
+    settings: PanelSettings
+    sessions: Sessions
+    clock: Callable[[], float]
+    wall: Callable[[], datetime]
+    record: Record
+    version: str
+    counters: Counters = field(default_factory=Counters)
+    tries: SignInTries = field(default_factory=SignInTries)
+    sign_in_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    discard_owed: bool = False
+    lock_notice: str = ""
+
+    async def health(self) -> Json | None:
+        """What the camera service says, or None when it does not answer."""
+        try:
+            return await self.camera.health()
+        except CaptureError:
+            return None
+
+    async def entries(self) -> tuple[Entry, ...]:
+        """The queue, read in a thread: the vault's lock may be held by another process for a moment."""
+        return tuple(await asyncio.to_thread(self.queue.entries))
+
+    def troubles(self, health: Mapping[str, Any] | None) -> tuple[Trouble, ...]:
+        """All that is wrong now, the gravest first."""
+        facts, now = self.identity.facts, self.wall()
+        return troubles(
+            health,
+            self.uplink(),
+            clock_early=facts is not None and now < facts.certificate_from,
+            certificate_days=(facts.certificate_until - now).total_seconds() / 86400 if facts else None,
+        )
+
+    async def sign_in(self, badge: str, pin: str) -> str:
+        """The token of a new session.
+
+        Raises:
+            SignInLocked: too many wrong tries; the PIN was not looked at.
+            SignInRefused: badge or PIN is wrong.
+        """
+        async with self.sign_in_turn:  # one argon2id at a time: it takes 64 MiB
+            return await self._signed_in(badge, pin)
+
+    async def _signed_in(self, badge: str, pin: str) -> str:
+        facts = self.identity.facts
+        if facts is None:
+            raise SignInRefused
+        if (wait := self.tries.wait(badge, self.clock())) > 0:
+            self.counters.add(Count.SIGN_INS_REFUSED)
+            raise SignInLocked(wait)
+        # Counted before the slow look, so that tries sent at once cannot slip past the count.
+        self._remember(self.tries.wrong(badge, self.clock(), known=facts.knows(badge)))
+        clinician = await asyncio.to_thread(facts.verify_pin, badge, pin)
+        if clinician is None:
+            self.counters.add(Count.SIGN_INS_REFUSED)
+            _log.info(Event.SIGN_IN_REFUSED)
+            self.record("sign-in-refused", {})
+            if (wait := self.tries.wait(badge, self.clock())) > 0:
+                raise SignInLocked(wait)
+            raise SignInRefused
+        self._remember(self.tries.right(badge))
+        await self.end_session(Ending.REPLACED)
+        token = self.sessions.open(badge=clinician.badge, name=clinician.name, role=clinician.role, now=self.clock())
+        self.counters.add(Count.SIGN_INS)
+        _log.info(Event.SIGNED_IN)
+        self.record("signed-in", {"clinician": clinician.badge})
+        self.lock_notice = ""
+        return token
+
+    async def end_session(self, ending: Ending) -> None:
+        """Ends the session, if there is one, and discards every still that is held."""
+        session = self.sessions.end()
+        if session is None:
+            return
+        self.counters.add(Count.LOCKS)
+        if ending is Ending.IDLE:
+            self.lock_notice = "Locked, because nobody touched the screen."
+            if session.still:
+                self.lock_notice += " The picture that was not accepted is gone."
+        _log.info(Event.LOCKED, why=ending.value)
+        self.record("locked", {"clinician": session.badge, "why": ending.value})
+        self.discard_owed = True
+        await self.discard_what_is_owed()
+
+    async def discard_what_is_owed(self) -> None:
+        """Tells the camera service to drop all stills; owed until it has answered."""
+        if not self.discard_owed:
+            return
+        try:
+            await self.camera.discard_all()
+        except CaptureError as error:
+            _log.warning(Event.DISCARD_FAILED, error=type(error).__name__)
+            return
+        self.discard_owed = False
+
+    async def watch(self) -> None:
+        """One look of the watch: locks what is idle, discards what is owed."""
+        if self.sessions.current and self.sessions.remaining(self.clock()) <= 0:
+            await self.end_session(Ending.IDLE)
+        await self.discard_what_is_owed()
+
+    def _remember(self, tries: SignInTries) -> None:
+        before, self.tries = self.tries, tries
+        if self.settings.memory and before.counts() != tries.counts():
+            try:
+                write_memory(self.settings.memory, tries)
+            except OSError as error:
+                _log.warning(Event.MEMORY_UNWRITABLE, errno=error.errno)
+
+
+def write_memory(file: Path, tries: SignInTries) -> None:
+    """Keeps the counts of wrong PINs, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    durable.write(file, json.dumps(tries.counts()).encode(), mode=durable.PRIVATE)
+
+
+def read_memory(file: Path | None, now: float) -> SignInTries:
+    """The counts of wrong PINs from before the restart; none when the file is not there or is not ours."""
+    counts: object = {}
+    if file is not None:
+        with suppress(OSError, ValueError):
+            counts = json.loads(file.read_text("utf-8"))
+    if not isinstance(counts, dict):
+        counts = {}
+    good = {badge: wrong for badge, wrong in counts.items() if isinstance(badge, str) and type(wrong) is int}
+    return SignInTries.remembered(good, now)

@@ -1,0 +1,70 @@
+"""What can go wrong on the panel.
+
+::
+
+    PanelError
+    ├── PanelUnsafe       what we were asked to do: the panel does not start
+    ├── SignInRefused     what a person typed
+    │   └── SignInLocked
+    ├── NothingInReview   what a page asked for that is not there any more
+    └── PairingBusy       a second pairing while one is under way
+
+Each docstring is the sentence that the nurse or IT reads.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+
+class PanelError(Exception):
+    """The panel could not do that. Try again; if it repeats, call IT."""
+
+    status = 400
+    slug = "panel"
+
+    @property
+    def sentence(self) -> str:
+        """One sentence that says what to do."""
+        return str(self) or inspect.cleandoc(type(self).__doc__ or "")
+
+
+class PanelUnsafe(PanelError):  # noqa: N818 - named for what is known
+    """The panel does not start, because its settings would make it unsafe. Correct them."""
+
+
+class SignInRefused(PanelError):  # noqa: N818 - named for what is known
+    """Badge or PIN is not right. Try again."""
+
+    status = 403
+    slug = "sign-in-refused"
+
+
+class SignInLocked(SignInRefused):
+    """Too many wrong tries.
+
+    Attributes:
+        wait_seconds: how long until the next try counts.
+    """
+
+    status = 429
+    slug = "sign-in-locked"
+
+    def __init__(self, wait_seconds: float) -> None:
+        self.wait_seconds = max(1, round(wait_seconds))
+        unit = "second" if self.wait_seconds == 1 else "seconds"
+        super().__init__(f"Too many wrong tries. Wait {self.wait_seconds} {unit}, then try again.")
+
+
+class NothingInReview(PanelError):  # noqa: N818 - named for what is known
+    """There is no picture to review any more. Take it again."""
+
+    status = 409
+    slug = "nothing-in-review"
+
+
+class PairingBusy(PanelError):  # noqa: N818 - named for what is known
+    """This device is being paired already. Finish that, or wait until it ends."""
+
+    status = 409
+    slug = "pairing-busy"

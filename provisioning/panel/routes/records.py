@@ -1,0 +1,63 @@
+"""What a person can look up: the queue, the ledger, the device."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from capture.identifiers import capture_id
+from provisioning.panel.device_view import device_groups
+from provisioning.panel.ledger_view import read_ledger
+from provisioning.panel.pages import page, partial
+from provisioning.panel.queue_view import rows
+from provisioning.panel.routes import desk_of, session_of
+
+router = APIRouter()
+
+
+@router.get("/queue")
+async def queue(request: Request) -> Response:
+    """Every picture on its way, newest first."""
+    desk = desk_of(request)
+    return page(desk, "queue", session=session_of(request), rows=rows(await desk.entries(), desk.uplink()))
+
+
+@router.get("/queue/entries")
+async def entries(request: Request) -> Response:
+    """The list alone, for the page that keeps itself fresh."""
+    desk = desk_of(request)
+    return partial("queue_entries", rows=rows(await desk.entries(), desk.uplink()))
+
+
+@router.post("/queue/{capture}/retry")
+async def retry(request: Request, capture: str) -> dict[str, str]:
+    """A parked picture waits for sending again."""
+    desk, session = desk_of(request), session_of(request)
+    desk.queue.retry(capture_id(capture))
+    desk.record("retried", {"capture": capture, "clinician": session.badge})
+    return {"next": "/queue"}
+
+
+@router.get("/ledger")
+async def ledger(request: Request) -> Response:
+    """The last events of each chain, and the chains' heads."""
+    desk = desk_of(request)
+    return page(
+        desk, "ledger", session=session_of(request), ledger=await asyncio.to_thread(read_ledger, desk.settings.ledger)
+    )
+
+
+@router.get("/device")
+async def device(request: Request) -> Response:
+    """What this device is and how it is."""
+    desk = desk_of(request)
+    health = await desk.health()
+    return page(
+        desk,
+        "device",
+        session=session_of(request),
+        groups=device_groups(desk.identity.facts, health, desk.queue.free_bytes(), desk.wall(), desk.version),
+        troubles=desk.troubles(health),
+    )

@@ -1,0 +1,151 @@
+"""Review: the Photo, what was covered and why, the open questions, and what a person decides."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import Field
+
+from capture.errors import CameraServiceRefused
+from provisioning.panel import words
+from provisioning.panel.counters import Count
+from provisioning.panel.errors import NothingInReview
+from provisioning.panel.pages import page, partial
+from provisioning.panel.routes import Body, desk_of, session_of
+from provisioning.panel.routes.shoot import encounter_values
+from provisioning.panel.sessions import Session
+
+router = APIRouter()
+
+Kind = Literal["face", "tattoo", "text", "code"]
+Corner = tuple[Annotated[float, Field(ge=0, le=100_000)], Annotated[float, Field(ge=0, le=100_000)]]
+
+
+class Confirm(Body):
+    """Answers a question: there is nothing of this kind that is not covered."""
+
+    action: Literal["confirm"]
+    kind: Kind
+
+
+class Add(Body):
+    """Covers a region."""
+
+    action: Literal["add"]
+    kind: Kind
+    polygon: Annotated[list[Corner], Field(min_length=3, max_length=64)]
+
+
+class Remove(Body):
+    """Uncovers a region, with a reason."""
+
+    action: Literal["remove"]
+    kind: Kind
+    index: Annotated[int, Field(ge=0, le=10_000)]
+    reason: Annotated[str, Field(min_length=3, max_length=200)]
+
+
+class Decide(Body):
+    """One decision about the picture in review."""
+
+    still: Annotated[str, Field(max_length=64)]
+    decision: Annotated[Confirm | Add | Remove, Field(discriminator="action")]
+
+
+class Named(Body):
+    """Names the picture that the page shows, so that a late tap never acts on another."""
+
+    still: Annotated[str, Field(max_length=64)]
+
+
+@router.get("/review")
+async def show(request: Request) -> Response:
+    """The picture in review, or the viewfinder when there is none."""
+    session = session_of(request)
+    if session.still is None:
+        return RedirectResponse("/shoot", 303)
+    return page(desk_of(request), "review", session=session, **encounter_values(session), **_shown(session.still))
+
+
+@router.get("/review/panel")
+async def side(request: Request) -> Response:
+    """The part beside the picture, after a decision."""
+    session = session_of(request)
+    return partial("review_side", session=session, **_shown(_still(session)))
+
+
+@router.get("/review/picture.jpg")
+async def picture(request: Request, width: Annotated[int, Field(ge=64, le=4096)] = 1280) -> Response:
+    """The Photo, everything covered."""
+    session = session_of(request)
+    jpeg = await desk_of(request).camera.picture(_still(session)["id"], width=width)
+    return Response(jpeg, media_type="image/jpeg")
+
+
+@router.post("/review/decision")
+async def decide(request: Request, body: Decide) -> dict[str, Any]:
+    """One decision; the Photo is made again from it."""
+    desk, session = desk_of(request), session_of(request)
+    async with session.turn:
+        still = _still(session, body.still)
+        decision = {**body.decision.model_dump(mode="json"), "by": session.badge}
+        session.still = {**still, **await desk.camera.decide(still["id"], [decision])}
+        return {"unanswered": session.still["unanswered"]}
+
+
+@router.post("/review/accept", status_code=201)
+async def accept(request: Request, body: Named) -> dict[str, Any]:
+    """Seals the picture. The answer comes only after it is safely stored."""
+    desk, session = desk_of(request), session_of(request)
+    async with session.turn:
+        still = _still(session, body.still)
+        if session.draft.missing:
+            raise CameraServiceRefused(
+                "Say first whom and what the picture is of.", status=409, error="encounter-incomplete"
+            )
+        sealed = await desk.camera.accept(still["id"], session.draft.encounter(session.badge))
+        session.still = None
+        total = sealed["milliseconds"].get("total_ms", 0) / 1000
+        session.last = (
+            f"Picture {sealed['counter']} is in the queue. {words.covered_sentence(still['redaction']['regions'])}. "
+            f"{words.megabytes(sealed['bytes'])}, sealed in {total:.1f} s."
+        )
+        desk.counters.add(Count.ACCEPTED)
+        return {"next": "/shoot"}
+
+
+@router.post("/review/discard")
+async def discard(request: Request, body: Named) -> dict[str, str]:
+    """Drops the picture; the way to take it again too."""
+    desk, session = desk_of(request), session_of(request)
+    async with session.turn:
+        await desk.camera.discard(_still(session, body.still)["id"])
+        session.still = None
+    desk.counters.add(Count.DISCARDED)
+    return {"next": "/shoot"}
+
+
+def _still(session: Session, named: str | None = None) -> dict[str, Any]:
+    if session.still is None or (named is not None and named != session.still["id"]):
+        raise NothingInReview
+    return session.still
+
+
+def _shown(still: dict[str, Any]) -> dict[str, Any]:
+    redaction, unanswered, quality = still["redaction"], still["unanswered"], still.get("quality", {})
+    asked = unanswered[0] if unanswered else None
+    return {
+        "still": still,
+        "regions_json": json.dumps(redaction["regions"]),
+        "asked": asked,
+        "open_questions": len(unanswered),
+        "question": words.question(asked, redaction) if asked else "",
+        "covered": words.covered_sentence(redaction["regions"]),
+        "areas": words.covered_areas(redaction["regions"]),
+        "findings": words.findings(redaction, unanswered),
+        "reasons": words.UNCOVER_REASONS,
+        "warning": quality.get("sentence", "") if quality.get("verdict", "good") != "good" else "",
+    }

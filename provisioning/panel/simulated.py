@@ -1,0 +1,137 @@
+"""A camera service in memory, for tests of the routes: it holds stills and answers as the real one, without light."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from capture.errors import CameraServiceAway, CameraServiceRefused
+from provisioning.panel.ports import Json, LiveStream
+
+READY: Json = {
+    "camera": {"state": "ready", "sentence": "", "name": "simulated"},
+    "engine": {"state": "ready", "sentence": "", "models": {}},
+    "vault": {"writable": True, "sentence": "", "free_bytes": 1_000_000_000},
+    "live_fps": 30.0,
+    "stills_held": 0,
+    "version": "0",
+}
+
+
+class SimulatedCamera:
+    """Attributes: `away` makes every call fail; `said` is the health it reports; `stills` is what it holds."""
+
+    def __init__(self, *, jpeg: bytes = b"\xff\xd8\xff\xd9", unanswered: Sequence[str] = ("tattoo",)) -> None:
+        self.jpeg = jpeg
+        self.away = False
+        self.said: Json = dict(READY)
+        self.stills: dict[str, Json] = {}
+        self.accepted: list[Mapping[str, Any]] = []
+        self._unanswered = tuple(unanswered)
+        self._taken = 0
+
+    async def health(self) -> Json:
+        """What `said` holds."""
+        self._there()
+        return {**self.said, "stills_held": len(self.stills)}
+
+    @asynccontextmanager
+    async def live(self) -> AsyncIterator[LiveStream]:
+        """The same moment again and again."""
+        self._there()
+        yield _Same(self)
+
+    async def take(self) -> Json:
+        """A still of 640×480 with one face."""
+        self._there()
+        self._taken += 1
+        name = f"{self._taken:032x}"
+        face = {"kind": "face", "polygon": [[10, 10], [90, 10], [90, 90]], "score": 0.9, "model": "simulated"}
+        outcomes = {"face": "found", "text": "clear", "code": "clear", "tattoo": "clear"}
+        self.stills[name] = {
+            "id": name,
+            "width": 640,
+            "height": 480,
+            "redaction": {
+                "width": 640,
+                "height": 480,
+                "outcomes": outcomes | dict.fromkeys(self._unanswered, "unsure"),
+                "regions": [face],
+                "models": {},
+                "decisions": [],
+            },
+            "unanswered": list(self._unanswered),
+            "quality": {"verdict": "good", "sentence": ""},
+            "milliseconds": {},
+        }
+        return self.stills[name]
+
+    async def picture(self, still: str, *, width: int | None = None) -> bytes:  # noqa: ARG002 - the port's signature
+        """The JPEG it was made with."""
+        self._held(still)
+        return self.jpeg
+
+    async def decide(self, still: str, decisions: Sequence[Mapping[str, Any]]) -> Json:
+        """The still with these decisions applied."""
+        held = self._held(still)
+        regions, unanswered = list(held["redaction"]["regions"]), list(held["unanswered"])
+        for decision in decisions:
+            if decision["action"] == "add":
+                regions.append({**decision, "score": 1.0, "model": "person"})
+            elif decision["action"] == "remove":
+                del regions[decision["index"]]
+            elif decision["kind"] in unanswered:
+                unanswered.remove(decision["kind"])
+        made = [*held["redaction"]["decisions"], *decisions]
+        redaction = {**held["redaction"], "regions": regions, "decisions": made}
+        self.stills[still] = {**held, "redaction": redaction, "unanswered": unanswered}
+        return self.stills[still]
+
+    async def accept(self, still: str, encounter: Mapping[str, Any]) -> Json:
+        """Notes the encounter and lets the still go."""
+        held = self._held(still)
+        if held["unanswered"]:
+            raise CameraServiceRefused(
+                "Answer first.", status=409, error="unanswered", unanswered=tuple(held["unanswered"])
+            )
+        self.accepted.append(encounter)
+        del self.stills[still]
+        return {
+            "capture": still,
+            "digest": "0" * 64,
+            "bytes": 2_000_000,
+            "counter": len(self.accepted),
+            "milliseconds": {"total_ms": 450.0},
+        }
+
+    async def discard(self, still: str) -> None:
+        """Lets it go."""
+        self._there()
+        self.stills.pop(still, None)
+
+    async def discard_all(self) -> None:
+        """Lets all go."""
+        self._there()
+        self.stills.clear()
+
+    def _there(self) -> None:
+        if self.away:
+            raise CameraServiceAway
+
+    def _held(self, still: str) -> Json:
+        self._there()
+        if still not in self.stills:
+            raise CameraServiceRefused("That picture is not in review.", status=404, error="still-unknown")
+        return self.stills[still]
+
+
+class _Same:
+    def __init__(self, camera: SimulatedCamera) -> None:
+        self._camera = camera
+
+    async def next_message(self) -> bytes:
+        if self._camera.away:
+            raise CameraServiceAway
+        facts = b'{"sequence":1,"age_ms":1,"width":640,"height":480,"fps":30,"regions":[],"camera":{"state":"ready"}}'
+        return len(facts).to_bytes(4, "big") + facts + self._camera.jpeg
