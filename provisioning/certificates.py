@@ -10,8 +10,8 @@
         └── broker, enrolment   DNS names, IP addresses          server authentication    397 days
 
 The two certificates of a device name the same device and differ in what they are good for: the key that the sync
-service holds opens connections and signs no envelope; the key that the camera service holds signs envelopes and opens no
-connection (docs/adr/0008). Profile: RFC 5280; document signing: RFC 9336.
+service holds opens connections and signs no envelope; the key that the camera service holds signs envelopes and opens
+no connection (docs/adr/0008). Profile: RFC 5280; document signing: RFC 9336.
 """
 
 from __future__ import annotations

@@ -18,13 +18,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from capture.envelope import SealingKey
 from capture.identifiers import DeviceId, SiteId, device_id, site_id
 from provisioning import canonical
-from provisioning.errors import IdentityDamaged, ManifestRefused, NotPaired
+from provisioning.errors import IdentityDamaged, ManifestRefused, NotAccepted, NotPaired
+from provisioning.invitation import Address, parse_address
 from provisioning.keys import key_hash
 from provisioning.manifest import SiteManifest, verify_manifest
 from provisioning.roster import Clinician
 from provisioning.terms import BrokerAddress, check_name
 
 FORMAT = "wardlens-device/1"
+_FACTS = {"format", "device", "site", "name", "enrolment", "root", "created"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class DeviceIdentity:
     device: DeviceId
     site: SiteId
     name: str
+    enrolment: Address
     root: x509.Certificate
     identity_chain: tuple[x509.Certificate, ...]
     signing_chain: tuple[x509.Certificate, ...]
@@ -86,13 +89,13 @@ class DeviceIdentity:
             raise NotPaired
         try:
             return cls._read(state, layout)
-        except (OSError, ValueError, ManifestRefused) as error:
+        except (OSError, ValueError, ManifestRefused, NotAccepted) as error:
             raise IdentityDamaged(f"This device's identity is damaged ({error}). Wipe it and pair it again.") from error
 
     @classmethod
     def _read(cls, state: Path, layout: StateLayout) -> Self:
         facts = canonical.decode(layout.facts.read_bytes())
-        if facts.keys() != {"format", "device", "site", "name", "root", "created"} or facts["format"] != FORMAT:
+        if facts.keys() != _FACTS or facts["format"] != FORMAT:
             raise ValueError(f"{layout.facts.name} is of another format")
         root = x509.load_pem_x509_certificate(layout.root.read_bytes())
         key = root.public_key()
@@ -105,6 +108,7 @@ class DeviceIdentity:
             device=device_id(str(facts["device"])),
             site=site,
             name=check_name(str(facts["name"])),
+            enrolment=parse_address(str(facts["enrolment"])),
             root=root,
             identity_chain=tuple(x509.load_pem_x509_certificates(layout.certificate("identity").read_bytes())),
             signing_chain=tuple(x509.load_pem_x509_certificates(layout.certificate("signing").read_bytes())),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -69,7 +69,7 @@ class Publisher:
             policy=Policy(**json.loads(rows.read_setting(open_rows, "policy"))),
             roster=rows.read_roster(open_rows),
             broker=read_broker(open_rows),
-            receivers=tuple(json.loads(rows.read_setting(open_rows, "receivers"))),
+            receivers=tuple(read_receivers(open_rows)),
         )
         raw = sign_manifest(manifest, self._keys.root_key)
         rows.write_settings(open_rows, [("manifest", raw.decode()), ("manifest_version", str(version))])
@@ -96,3 +96,13 @@ def write_broker(open_rows: sqlite3.Connection, broker: BrokerAddress) -> None:
 def write_policy(open_rows: sqlite3.Connection, policy: Policy) -> None:
     """What devices must do from the next manifest on."""
     rows.write_settings(open_rows, [("policy", json.dumps(asdict(policy)))])
+
+
+def read_receivers(open_rows: sqlite3.Connection) -> list[str]:
+    """The names of the site's receivers."""
+    return [str(name) for name in json.loads(rows.read_setting(open_rows, "receivers"))]
+
+
+def write_receivers(open_rows: sqlite3.Connection, names: Sequence[str]) -> None:
+    """The names of the site's receivers from the next manifest on."""
+    rows.write_settings(open_rows, [("receivers", json.dumps(list(names)))])

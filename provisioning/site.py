@@ -13,32 +13,32 @@ from typing import Self
 
 import structlog
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from capture.identifiers import SiteId, site_id
 from provisioning import canonical, rows
-from provisioning.certificates import hosts_of, names_host, receiver_common_name
+from provisioning.certificates import names_host, receiver_common_name
 from provisioning.clock import Clock, seconds, utc_now
-from provisioning.errors import NotAccepted, SiteDamaged
+from provisioning.errors import SiteDamaged
 from provisioning.events import Event
 from provisioning.invitation import Invitation, make_invitation, parse_address
 from provisioning.keys import key_hash
 from provisioning.manifest import SiteManifest, verify_manifest
-from provisioning.publishing import Publisher, write_broker
+from provisioning.publishing import Publisher
 from provisioning.registry import Registry
-from provisioning.roster import Clinician, enlist
-from provisioning.sealing_keys import make_opening_key, path_of, read_opening_key
+from provisioning.sealing_keys import read_opening_key
+from provisioning.site_changes import SiteChanges
 from provisioning.site_creation import FORMAT, create_site
 from provisioning.site_devices import SiteDevices
 from provisioning.site_keys import SiteKeys
-from provisioning.site_layout import ENROLMENT, SERVERS, SiteLayout, TlsPaths
-from provisioning.terms import BrokerAddress, SealingUse
+from provisioning.site_layout import ENROLMENT, SiteLayout, TlsPaths
+from provisioning.terms import BrokerAddress
 from sync.receiver.opening import OpeningKey
+from sync.receiver.trust import ReceiptKey
 
 _log = structlog.get_logger(__name__)
 
 
-class Site(SiteDevices):
+class Site(SiteDevices, SiteChanges):
     """One site, opened."""
 
     def __init__(self, folder: Path, site: SiteId, clock: Clock) -> None:
@@ -46,8 +46,8 @@ class Site(SiteDevices):
         self.id = site
         self.layout = SiteLayout(folder)
         self.keys = SiteKeys(self.layout, site)
+        self.registry = Registry(self.layout.registry)
         self.clock = clock
-        super().__init__(Registry(self.layout.registry), clock)
         self._publisher = Publisher(self.layout, site, self.registry, self.keys, clock)
 
     @classmethod
@@ -156,11 +156,11 @@ class Site(SiteDevices):
         except (OSError, ValueError) as error:
             raise SiteDamaged(f"An opening key cannot be read: {error}. Restore it from its backup.") from error
 
-    def receipt_key(self) -> tuple[str, Ed25519PrivateKey]:
-        """The name and the private half of the receipt key to sign with."""
+    def receipt_signer(self) -> ReceiptKey:
+        """The receipt key to sign with."""
         with self.registry.reading() as open_rows:
             name = next(iter(rows.read_receipt(open_rows)))
-        return name, self.keys.receipt(name)
+        return ReceiptKey(name, self.keys.receipt(name))
 
     # What IT does.
 
@@ -188,60 +188,3 @@ class Site(SiteDevices):
             self.renew_servers([where.host], servers=[ENROLMENT])
         _log.info(Event.INVITATION_MADE.value, site=self.id, invitation=invitation.id, minutes=minutes)
         return invitation
-
-    def roster(self) -> tuple[Clinician, ...]:
-        """The clinicians who may use the site's devices, by badge."""
-        with self.registry.reading() as open_rows:
-            return rows.read_roster(open_rows)
-
-    def add_clinician(self, badge: str, name: str, role: str, pin: str) -> Clinician:
-        """A clinician on the roster, new or with new facts; devices hear of it with the next manifest.
-
-        Raises:
-            NotAccepted: a value is not legal.
-        """
-        clinician = enlist(badge, name, role, pin)
-        with self._publisher.changing() as open_rows:
-            open_rows.execute(
-                "INSERT INTO clinician (badge, name, role, pin) VALUES (?, ?, ?, ?) ON CONFLICT (badge) "
-                "DO UPDATE SET name = excluded.name, role = excluded.role, pin = excluded.pin",
-                (clinician.badge, clinician.name, clinician.role.value, clinician.pin_hash),
-            )
-        return clinician
-
-    def remove_clinician(self, badge: str) -> None:
-        """The roster without `badge`.
-
-        Raises:
-            NotAccepted: nobody on the roster has this badge.
-        """
-        with self._publisher.changing() as open_rows:
-            if not open_rows.execute("DELETE FROM clinician WHERE badge = ?", (badge,)).rowcount:
-                raise NotAccepted("Nobody on the roster has this badge. `wardlens site roster list` shows who is.")
-
-    def set_broker(self, broker: BrokerAddress) -> None:
-        """Where devices find the broker from the next manifest on."""
-        with self._publisher.changing() as open_rows:
-            write_broker(open_rows, broker)
-
-    def rotate_sealing_key(self) -> str:
-        """A fresh sealing key in force instead of the site's old one, which stays able to open; its id."""
-        term = make_opening_key(self.layout.sealing, SealingUse.SITE)
-        now = seconds(self.clock())
-        try:
-            with self._publisher.changing() as open_rows:
-                open_rows.execute(
-                    "UPDATE site_key SET retired_at = ? WHERE kind = 'sealing' AND use = 'site' AND retired_at IS NULL",
-                    (now,),
-                )
-                rows.add_key(open_rows, "sealing", term.key_id, use=term.use.value, public=term.public, made_at=now)
-        except BaseException:
-            path_of(self.layout.sealing, term.key_id).unlink(missing_ok=True)
-            raise
-        return term.key_id
-
-    def renew_servers(self, hosts: Sequence[str] = (), *, servers: Sequence[str] = SERVERS) -> None:
-        """Fresh keys and certificates for the servers, which then answer at `hosts` too. Restart them after it."""
-        for server in servers:
-            known = hosts_of(self.keys.chain(server)[0])
-            self.keys.issue_server(server, list(dict.fromkeys([*known, *hosts])), self.clock())

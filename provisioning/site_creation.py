@@ -7,7 +7,6 @@ import secrets
 import shutil
 from collections.abc import Sequence
 from datetime import datetime
-from json import dumps
 from pathlib import Path
 
 from capture.identifiers import SiteId, site_id
@@ -16,7 +15,7 @@ from provisioning.certificates import to_pem
 from provisioning.clock import seconds
 from provisioning.errors import NotAccepted, SiteExists, StorageRefused
 from provisioning.invitation import Address
-from provisioning.publishing import Publisher, write_broker, write_policy
+from provisioning.publishing import Publisher, write_broker, write_policy, write_receivers
 from provisioning.registry import Registry
 from provisioning.sealing_keys import make_opening_key
 from provisioning.site_keys import SiteKeys
@@ -99,9 +98,8 @@ def _fill(  # noqa: PLR0917 - the arguments of create_site, checked
     made_at = seconds(now)
     publisher = Publisher(layout, site, registry, made, lambda: now)
     with publisher.changing() as open_rows:
-        rows.write_settings(
-            open_rows, [("name", name), ("manifest_version", "0"), ("receivers", dumps(list(receivers)))]
-        )
+        rows.write_settings(open_rows, [("name", name), ("manifest_version", "0")])
+        write_receivers(open_rows, receivers)
         write_broker(open_rows, broker)
         write_policy(open_rows, Policy())
         rows.add_key(open_rows, "sealing", term.key_id, use=term.use.value, public=term.public, made_at=made_at)

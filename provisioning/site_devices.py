@@ -19,11 +19,10 @@ _log = structlog.get_logger(__name__)
 
 
 class SiteDevices:
-    """The devices in a site's registry."""
+    """The devices in a site's registry; `Site` owns both."""
 
-    def __init__(self, registry: Registry, clock: Clock) -> None:
-        self.registry = registry
-        self._clock = clock
+    registry: Registry
+    clock: Clock
 
     def devices(self) -> tuple[Device, ...]:
         """Every device that ever enrolled, in that order."""
@@ -59,7 +58,7 @@ class SiteDevices:
             DigitsDiffer: another number; after the third the device is refused for good.
             DeviceStateForbids: it does not wait.
         """
-        now = seconds(self._clock())
+        now = seconds(self.clock())
         with self.registry.writing() as open_rows:
             found = rows.read_device(open_rows, device)
             changed = apply(found.state, DeviceEvent.APPROVED)
@@ -105,7 +104,7 @@ class SiteDevices:
         with self.registry.writing() as open_rows:
             found = rows.read_device(open_rows, device)
             changed = apply(found.state, event)
-            rows.write_state(open_rows, found.id, changed, seconds(self._clock()))
+            rows.write_state(open_rows, found.id, changed, seconds(self.clock()))
         _log.info(Event.DEVICE_CHANGED.value, device=device, state=changed.value)
         return self.device(device)
 

@@ -1,4 +1,4 @@
-"""The keys and certificates of a site on disk: made, issued, read back. What they say is for `certificates` to decide."""
+"""The keys and certificates of a site on disk: made, issued, read back. `certificates` decides what they say."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ never leave the machine that made them, and the manifest is given only after a p
 """
 
 from provisioning.enrolment.pairing import pair
+from provisioning.enrolment.renewal import is_due, refresh, renew
 from provisioning.enrolment.running import RunningEnrolment, run_enrolment, serving_enrolment
 from provisioning.enrolment.server import create_enrolment_app
 from provisioning.enrolment.states import PairingState
@@ -13,7 +14,10 @@ __all__ = [
     "PairingState",
     "RunningEnrolment",
     "create_enrolment_app",
+    "is_due",
     "pair",
+    "refresh",
+    "renew",
     "run_enrolment",
     "serving_enrolment",
 ]

@@ -14,6 +14,8 @@ from provisioning.enrolment import wire
 from provisioning.errors import EnrolmentRefusal, EnrolmentRefused, EnrolmentUnreachable, SiteNotProven
 from provisioning.invitation import Address
 
+TIMEOUT = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -44,7 +46,7 @@ def verified_context(authorities_pem: str) -> ssl.SSLContext:
 class Line:
     """A connection that is verified, by the context's rules, before the first byte of a request leaves."""
 
-    def __init__(self, address: Address, context: ssl.SSLContext, timeout: float) -> None:
+    def __init__(self, address: Address, context: ssl.SSLContext, timeout: float = TIMEOUT) -> None:
         self._connection = http.client.HTTPSConnection(address.host, address.port, timeout=timeout, context=context)
         try:
             self._connection.connect()

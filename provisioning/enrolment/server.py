@@ -73,7 +73,7 @@ class _Counter:
         self._server_hash = wire.certificate_hash(to_der(site.keys.chain(ENROLMENT)[0]))
         self._nonces = Nonces(secrets.token_bytes(32), monotonic)
         self._attempts = RateLimit(10, 0.2, monotonic)
-        self._reads = RateLimit(60, 5, monotonic)
+        self._reads = RateLimit(120, 10, monotonic)
 
     async def cacerts(self, request: Request) -> Response:
         self._slow(self._reads, request)
@@ -112,8 +112,7 @@ class _Counter:
         known = {DeviceState.WAITING, DeviceState.ACTIVE}
         state = await run_in_threadpool(self._desk.recognise, device, words, signature, known)
         if state is DeviceState.WAITING:
-            headers = {wire.NONCE_HEADER: self._nonces.give(device), "retry-after": "1"}
-            return JSONResponse({"state": state.value}, 202, headers)
+            return JSONResponse({"state": state.value}, 202, {"retry-after": "1"})
         _log.info(Event.MANIFEST_GIVEN.value, device=device)
         return Response(self._site.manifest_raw, media_type="application/json")
 

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.x509.oid import NameOID
 
-from capture.identifiers import DeviceId
+from capture.identifiers import DeviceId, SiteId
 from provisioning.certificates import subject_names
 from provisioning.errors import InvitationNotYetValid, ManifestRefusal, ManifestRefused, SiteNotProven
 from provisioning.invitation import Invitation
@@ -48,7 +48,7 @@ def find_authorities(shown: Sequence[x509.Certificate], invitation: Invitation, 
 def find_chains(
     shown: Sequence[x509.Certificate],
     authorities: Authorities,
-    invitation: Invitation,
+    site: SiteId,
     device: DeviceId,
     keys: Sequence[EllipticCurvePublicKey],
 ) -> list[tuple[x509.Certificate, ...]]:
@@ -57,7 +57,7 @@ def find_chains(
     Raises:
         SiteNotProven: one is missing, names somebody else, or comes from elsewhere.
     """
-    uri = x509.UniformResourceIdentifier(f"spiffe://{invitation.site}/device/{device}")
+    uri = x509.UniformResourceIdentifier(f"spiffe://{site}/device/{device}")
     chains: list[tuple[x509.Certificate, ...]] = []
     for key in keys:
         leaf = next((each for each in shown if _der_of(each) == public_der(key)), None)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +17,9 @@ from capture.identifiers import DeviceId, SiteId
 from provisioning import canonical, durable
 from provisioning.certificates import to_pem
 from provisioning.clock import seconds
-from provisioning.errors import StorageRefused
+from provisioning.errors import AlreadyPaired, PairingRunning, StorageRefused
 from provisioning.identity import FORMAT, StateLayout
+from provisioning.invitation import Address
 from provisioning.keys import key_hash, write_key
 
 
@@ -25,6 +30,7 @@ class NewIdentity:
     device: DeviceId
     site: SiteId
     name: str
+    enrolment: Address
     root: x509.Certificate
     identity_key: EllipticCurvePrivateKey
     signing_key: EllipticCurvePrivateKey
@@ -46,6 +52,7 @@ def write_identity(state: Path, new: NewIdentity, manifest: bytes, now: datetime
         "device": new.device,
         "site": new.site,
         "name": new.name,
+        "enrolment": str(new.enrolment),
         "root": key_hash(root_key).hex(),
         "created": seconds(now),
     }
@@ -62,3 +69,29 @@ def write_identity(state: Path, new: NewIdentity, manifest: bytes, now: datetime
         durable.write(layout.facts, canonical.encode(facts))
     except OSError as error:
         raise StorageRefused(f"The state folder {state} cannot be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def holding_unpaired(state: Path) -> Iterator[None]:
+    """Holds the state folder, unpaired, for one pairing at a time; the lock ends with the process that holds it.
+
+    Raises:
+        AlreadyPaired: the device has a site.
+        PairingRunning: another pairing holds it.
+        StorageRefused: the folder cannot be written.
+    """
+    try:
+        durable.private_folder(state) if not state.exists() else None
+        descriptor = os.open(state / ".pairing", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageRefused(f"The state folder {state} cannot be written: {error.strerror or error}.") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PairingRunning from error
+        if StateLayout(state).facts.exists():
+            raise AlreadyPaired
+        yield
+    finally:
+        os.close(descriptor)

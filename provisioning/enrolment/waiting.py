@@ -1,0 +1,104 @@
+"""What an enrolled device does until IT has confirmed it: asks for the manifest, proving who it is, and waits."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from capture.identifiers import DeviceId
+from provisioning.enrolment import wire
+from provisioning.enrolment.line import Line
+from provisioning.errors import ApprovalTimedOut, EnrolmentUnreachable
+from provisioning.invitation import Address
+from provisioning.keys import make_leaf_key
+from provisioning.requests import device_of_key
+
+POLL = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKeys:
+    """The two keys of a device: one for its network, one for its envelopes."""
+
+    identity: EllipticCurvePrivateKey = field(repr=False)
+    signing: EllipticCurvePrivateKey = field(repr=False)
+
+    @classmethod
+    def make(cls) -> Self:
+        """Two fresh keys, and with them a device id."""
+        return cls(make_leaf_key(), make_leaf_key())
+
+    @property
+    def device(self) -> DeviceId:
+        """The device's id, which is its identity key's."""
+        return device_of_key(self.identity.public_key())
+
+    def sign(self, words: bytes) -> str:
+        """The identity key's signature over `words`, as a header holds it."""
+        return base64.b64encode(self.identity.sign(words, ECDSA(SHA256()))).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a person."""
+
+    until: float
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+
+    def wait(self) -> None:
+        """A moment.
+
+        Raises:
+            ApprovalTimedOut: there is none left.
+        """
+        if self.monotonic() + POLL > self.until:
+            raise ApprovalTimedOut
+        self.sleep(POLL)
+
+
+def await_manifest(address: Address, context: ssl.SSLContext, keys: DeviceKeys, patience: Patience) -> bytes:
+    """The manifest's bytes, once IT has confirmed. A network that goes away meanwhile is waited for too.
+
+    Raises:
+        EnrolmentRefused: IT refused the device.
+        SiteNotProven: somebody else answers now.
+        ApprovalTimedOut: nobody confirmed in time.
+    """
+    while True:
+        try:
+            with Line(address, context) as server:
+                while (raw := ask_manifest(server, keys)) is None:
+                    patience.wait()
+                return raw
+        except EnrolmentUnreachable:
+            patience.wait()
+
+
+def ask_manifest(server: Line, keys: DeviceKeys) -> bytes | None:
+    """The manifest's bytes, or None while IT has not confirmed.
+
+    Raises:
+        EnrolmentRefused: the site says no.
+        EnrolmentUnreachable: no answer.
+    """
+    nonce = ask_nonce(server, keys.device)
+    words = wire.manifest_words(keys.device, nonce, server.server_hash)
+    answer = server.ask("GET", wire.MANIFEST, signed_headers(keys, nonce, words))
+    return answer.body if answer.status == 200 else None
+
+
+def ask_nonce(server: Line, device: DeviceId) -> str:
+    """Something fresh of this server to sign."""
+    return server.ask("GET", wire.MANIFEST, {wire.DEVICE_HEADER: device}).headers.get(wire.NONCE_HEADER, "")
+
+
+def signed_headers(keys: DeviceKeys, nonce: str, words: bytes) -> dict[str, str]:
+    """The headers by which a server recognises the device."""
+    return {wire.DEVICE_HEADER: keys.device, wire.NONCE_HEADER: nonce, wire.SIGNATURE_HEADER: keys.sign(words)}

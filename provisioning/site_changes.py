@@ -1,0 +1,102 @@
+"""What IT changes about a site: roster, receivers, broker, keys. The part of `Site` that issues new manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from provisioning import rows
+from provisioning.certificates import hosts_of, receiver_common_name
+from provisioning.clock import Clock, seconds
+from provisioning.errors import NotAccepted
+from provisioning.publishing import Publisher, read_receivers, write_broker, write_receivers
+from provisioning.registry import Registry
+from provisioning.roster import Clinician, enlist
+from provisioning.sealing_keys import make_opening_key, path_of
+from provisioning.site_keys import SiteKeys
+from provisioning.site_layout import SERVERS, SiteLayout, TlsPaths
+from provisioning.terms import BrokerAddress, SealingUse, check_receiver
+
+
+class SiteChanges:
+    """The changes; `Site` owns what they change."""
+
+    layout: SiteLayout
+    registry: Registry
+    keys: SiteKeys
+    clock: Clock
+    _publisher: Publisher
+
+    def roster(self) -> tuple[Clinician, ...]:
+        """The clinicians who may use the site's devices, by badge."""
+        with self.registry.reading() as open_rows:
+            return rows.read_roster(open_rows)
+
+    def add_clinician(self, badge: str, name: str, role: str, pin: str) -> Clinician:
+        """A clinician on the roster, new or with new facts; devices hear of it with the next manifest.
+
+        Raises:
+            NotAccepted: a value is not legal.
+        """
+        clinician = enlist(badge, name, role, pin)
+        with self._publisher.changing() as open_rows:
+            open_rows.execute(
+                "INSERT INTO clinician (badge, name, role, pin) VALUES (?, ?, ?, ?) ON CONFLICT (badge) "
+                "DO UPDATE SET name = excluded.name, role = excluded.role, pin = excluded.pin",
+                (clinician.badge, clinician.name, clinician.role.value, clinician.pin_hash),
+            )
+        return clinician
+
+    def remove_clinician(self, badge: str) -> None:
+        """The roster without `badge`.
+
+        Raises:
+            NotAccepted: nobody on the roster has this badge.
+        """
+        with self._publisher.changing() as open_rows:
+            if not open_rows.execute("DELETE FROM clinician WHERE badge = ?", (badge,)).rowcount:
+                raise NotAccepted("Nobody on the roster has this badge. `wardlens site roster list` shows who is.")
+
+    def add_receiver(self, name: str) -> TlsPaths:
+        """The TLS files of a new receiver called `name`; each receiver has its own.
+
+        Raises:
+            NotAccepted: the name is not legal, or taken.
+        """
+        try:
+            check_receiver(name)
+        except ValueError as error:
+            raise NotAccepted(f"This receiver cannot be added: {error}.") from error
+        with self._publisher.changing() as open_rows:
+            known = read_receivers(open_rows)
+            if name in known:
+                raise NotAccepted(f"There is a receiver called {name} already. Choose another name.")
+            self.keys.issue_receiver(name, self.clock())
+            write_receivers(open_rows, [*known, name])
+        return self.layout.tls(receiver_common_name(name))
+
+    def set_broker(self, broker: BrokerAddress) -> None:
+        """Where devices find the broker from the next manifest on."""
+        with self._publisher.changing() as open_rows:
+            write_broker(open_rows, broker)
+
+    def rotate_sealing_key(self) -> str:
+        """A fresh sealing key in force instead of the site's old one, which stays able to open; its id."""
+        term = make_opening_key(self.layout.sealing, SealingUse.SITE)
+        now = seconds(self.clock())
+        try:
+            with self._publisher.changing() as open_rows:
+                open_rows.execute(
+                    "UPDATE site_key SET retired_at = ? WHERE kind = 'sealing' AND use = 'site' AND retired_at IS NULL",
+                    (now,),
+                )
+                rows.add_key(open_rows, "sealing", term.key_id, use=term.use.value, public=term.public, made_at=now)
+        except BaseException:
+            path_of(self.layout.sealing, term.key_id).unlink(missing_ok=True)
+            raise
+        return term.key_id
+
+    def renew_servers(self, hosts: Sequence[str] = (), *, servers: Sequence[str] = SERVERS) -> None:
+        """Fresh keys and certificates for the servers, which then answer at `hosts` too. Restart them after it."""
+        for server in servers:
+            known = hosts_of(self.keys.chain(server)[0])
+            self.keys.issue_server(server, list(dict.fromkeys([*known, *hosts])), self.clock())
