@@ -7,7 +7,9 @@ nothing after the end marker.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import cv2
@@ -59,6 +61,38 @@ def encode_jpeg(picture: Photo | LiveView, *, quality: int = STILL_QUALITY, widt
     return JpegPhoto(_jpeg(pixels, quality), int(pixels.shape[1]), int(pixels.shape[0]))
 
 
+def encode_like(photo: Photo, suffix: str, *, quality: int = STILL_QUALITY) -> bytes:
+    """`photo` in the format that the file name ending `suffix` stands for; JPEG for one that is not written.
+
+    PNG, TIFF, BMP and WebP are written without loss.
+
+    Raises:
+        TypeError: anything but a Photo.
+    """
+    flags = _LOSSLESS.get(suffix.lower())
+    if flags is None:
+        return encode_jpeg(photo, quality=quality).data
+    if type(photo) is not Photo:
+        raise TypeError(f"only a Photo can be encoded, not a {type(photo).__name__}")
+    return _opencv(suffix.lower(), photo.pixels, flags)
+
+
+def written_suffix(suffix: str) -> str:
+    """The file name ending under which :func:`encode_like` should be kept: the same, or ".jpg"."""
+    return suffix if suffix.lower() in _LOSSLESS or suffix.lower() in (".jpg", ".jpeg") else ".jpg"
+
+
+_LOSSLESS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
+    {
+        ".bmp": (),
+        ".png": (cv2.IMWRITE_PNG_COMPRESSION, 3),
+        ".tif": (),
+        ".tiff": (),
+        ".webp": (cv2.IMWRITE_WEBP_QUALITY, 101),  # above 100 is OpenCV's word for lossless
+    }
+)
+
+
 def _shrunk(pixels: Pixels, width: int | None) -> Pixels:
     if width is None or width >= pixels.shape[1]:
         return pixels
@@ -71,8 +105,12 @@ def _jpeg(pixels: Pixels, quality: int) -> bytes:
         sampling = "444" if quality >= 90 else "420"
         return bytes(simplejpeg.encode_jpeg(pixels, quality=quality, colorspace="RGB", colorsubsampling=sampling))
     sampling_flag = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444 if quality >= 90 else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
-    flags = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling_flag]
-    done, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)
+    flags = (cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling_flag)
+    return _opencv(".jpg", pixels, flags)
+
+
+def _opencv(suffix: str, pixels: Pixels, flags: Sequence[int]) -> bytes:
+    done, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)
     if not done:
-        raise RuntimeError("the JPEG encoder gave nothing")
+        raise RuntimeError(f"the {suffix} encoder gave nothing")
     return encoded.tobytes()

@@ -24,6 +24,9 @@ try:
 except ImportError:  # no wheel for this machine: OpenCV reads JPEG too, at half the speed
     simplejpeg = None
 
+# What OpenCV would print of a broken file is said by our own sentence.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 LIMIT_MEGAPIXELS: Final = 64.0
 """Above any camera on a ward, and 192 MB as pixels."""
 

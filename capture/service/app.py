@@ -151,12 +151,15 @@ class _Routes:
         return JSONResponse(said, 201)
 
     async def discard(self, request: Request) -> Response:
-        self._service.shelf.discard(request.path_params["id"])
-        return Response(status_code=204)
+        return await self._discarded(self._service.shelf.discard(request.path_params["id"]))
 
     async def discard_all(self, _request: Request) -> Response:
-        count = self._service.shelf.discard_all()
-        structlog.get_logger().info(Event.STILL_DISCARDED, count=count)
+        return await self._discarded(self._service.shelf.discard_all())
+
+    async def _discarded(self, count: int) -> Response:
+        if count:
+            structlog.get_logger().info(Event.STILL_DISCARDED, count=count)
+            await asyncio.to_thread(self._service.keeper.discarded, count)
         return Response(status_code=204)
 
     async def live(self, socket: WebSocket) -> None:

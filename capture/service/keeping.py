@@ -95,9 +95,19 @@ class Keeper:
                     digest=stored.digest,
                     length=stored.length,
                     counter=stored.counter,
+                    decisions=len(still.photo.redaction.decisions),
                 )
                 self._unrecorded.discard(still.capture)
             return stored
+
+    def discarded(self, count: int) -> None:
+        """Puts it on the ledger that `count` stills were discarded.
+
+        Raises:
+            LedgerError: the ledger could not say so; the stills are gone all the same.
+        """
+        for _ in range(count):
+            self._ledger.append(LedgerEvent.STILL_DISCARDED)
 
     def _store(self, still: HeldStill, encounter: Encounter) -> Kept:
         began = self._clock()
@@ -118,8 +128,8 @@ class Keeper:
         self._vault.put(envelope, urgent=encounter.urgent)
         stored = self._clock()
         stages = {"encode": encoding, "seal": sealed - began - encoding, "store": stored - sealed}
-        milliseconds = {**still.milliseconds, **{stage: round(took * 1000, 1) for stage, took in stages.items()}}
-        return self._remember(envelope, {**milliseconds, "total_ms": round(sum(milliseconds.values()), 1)})
+        ours = {**still.milliseconds, **{stage: round(took * 1000, 1) for stage, took in stages.items()}}
+        return self._remember(envelope, {**still.within, **ours, "total_ms": round(sum(ours.values()), 1)})
 
     def _remember(self, envelope: Envelope, milliseconds: Mapping[str, float]) -> Kept:
         kept = Kept(envelope.capture, envelope.digest, len(envelope.raw), envelope.counter, milliseconds)

@@ -57,7 +57,7 @@ def still_to_json(still: HeldStill) -> Json:
         "source": dict(still.frame.metadata),
         "taken_at_ms": still.taken_at_ms,
         "redaction": redaction_to_json(redaction),
-        "milliseconds": dict(still.milliseconds),
+        "milliseconds": {**still.within, **still.milliseconds},
         "unanswered": [kind.value for kind in redaction.unanswered],
         "quality": quality_to_json(still.quality),
     }

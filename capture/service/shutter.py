@@ -55,12 +55,9 @@ class Shutter:
         photo = self._engine.still(frame)
         looked = self._clock()
         quality = assess(frame.pixels)
-        milliseconds = {
-            "camera": _ms(began, seen),
-            **{stage: round(value, 1) for stage, value in photo.milliseconds.items()},
-            "quality": _ms(looked, self._clock()),
-        }
-        still = HeldStill(self._new_capture(), frame, photo, quality, taken_at_ms, milliseconds)
+        stages = {"camera": _ms(began, seen), "deidentify": _ms(seen, looked), "quality": _ms(looked, self._clock())}
+        within = {stage: round(took, 1) for stage, took in photo.milliseconds.items()}
+        still = HeldStill(self._new_capture(), frame, photo, quality, taken_at_ms, stages, within)
         self._shelf.add(still, ticket)
         self._log.info(Event.STILL_TAKEN, width=photo.width, height=photo.height, ms=_ms(began, self._clock()))
         return still

@@ -26,7 +26,8 @@ class HeldStill:
         photo: the picture as it is now.
         quality: what the quality gate measured.
         taken_at_ms: Unix milliseconds.
-        milliseconds: stage → what it took, from shutter to here.
+        milliseconds: stage → what it took, one after the other, from the shutter on.
+        within: what de-identification took inside, some of it side by side.
     """
 
     capture: CaptureId
@@ -35,6 +36,7 @@ class HeldStill:
     quality: Quality
     taken_at_ms: int
     milliseconds: Mapping[str, float]
+    within: Mapping[str, float]
 
 
 class Shelf:
@@ -93,10 +95,10 @@ class Shelf:
             self._get(still.capture)
             self._held[still.capture] = still
 
-    def discard(self, capture: str) -> None:
-        """Forget this still; harmless when it is not held."""
+    def discard(self, capture: str) -> int:
+        """Forget this still; 1 when it was held, else 0."""
         with self._lock:
-            self._held.pop(CaptureId(capture), None)
+            return int(self._held.pop(CaptureId(capture), None) is not None)
 
     def discard_all(self) -> int:
         """Forget all, and what is being taken too; how many were held."""

@@ -1,0 +1,142 @@
+"""Every input in turn: read, de-identify, write whole, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from capture.encoding import STILL_QUALITY, encode_like
+from capture.errors import CaptureError, PictureUnreadable
+from capture.pictures import LIMIT_MEGAPIXELS, read_picture
+from capture.redact.film import Film, redact_film
+from capture.redact.plan import Planned, plan
+from capture.redact.report import FileReport, Report, of_photo, region_to_json
+from capture.redact.writing import whole
+from inference.errors import InferenceError
+from inference.picture import Frame, Kind, LiveView, Outcome, Photo
+
+_ABSENT: Final = "There is no such file or folder. Check its name."
+_UNREADABLE: Final = "This file may not be read. Check who owns it."
+_UNWRITABLE: Final = "The redacted copy could not be written ({}). Check the output folder and its free space."
+_MOST_BYTES: Final = 1 << 30
+_TOO_LONG: Final = "This file is longer than a gigabyte, which no picture is. Check what it is."
+
+
+class Redacts(Protocol):
+    """What a batch needs of a de-identifier."""
+
+    def still(self, frame: Frame) -> Photo:
+        """A picture, covered. Raises DetectionFailed."""
+        ...
+
+    def live(self, frame: Frame) -> LiveView:
+        """A video's frame, covered. Raises DetectionFailed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a batch is.
+
+    Attributes:
+        done: files that are finished, whether well or not.
+        total: files in all.
+        name: the file that is being worked on.
+        share: how much of it is done, 0 to 1.
+    """
+
+    done: int
+    total: int
+    name: str
+    share: float
+
+
+def redact(
+    deidentifier: Redacts,
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    limit_megapixels: float = LIMIT_MEGAPIXELS,
+    quality: int = STILL_QUALITY,
+    progress: Callable[[Step], object] = lambda _: None,
+) -> Report:
+    """Redacted copies of all `inputs` (files and folders) in `out`, and what became of each.
+
+    Nothing is raised for a file: its sentence is in the report, and nothing of it is in `out`.
+    """
+    todo = plan(inputs, out)
+    reports = []
+    for done, planned in enumerate(todo):
+
+        def step(share: float, done: int = done, planned: Planned = planned) -> None:
+            progress(Step(done, len(todo), planned.name, share))
+
+        step(0.0)
+        try:
+            report = _one(deidentifier, planned, limit_megapixels, quality, step)
+        except (CaptureError, InferenceError) as failed:
+            sentence = failed.sentence if isinstance(failed, CaptureError) else str(failed)
+            report = FileReport(planned.name, error=sentence)
+        except OSError as failed:
+            report = FileReport(planned.name, error=_UNWRITABLE.format(failed.strerror or failed))
+        reports.append(report)
+        step(1.0)
+    return Report(tuple(reports))
+
+
+def _one(
+    deidentifier: Redacts, planned: Planned, limit_megapixels: float, quality: int, step: Callable[[float], object]
+) -> FileReport:
+    mark = time.perf_counter()
+    if planned.is_video:
+        _check_readable(planned.source)
+        with whole(planned.target) as part:
+            film = redact_film(planned.source, part, deidentifier, limit_megapixels=limit_megapixels, progress=step)
+        return _of_film(planned, film, (time.perf_counter() - mark) * 1e3)
+    pixels = read_picture(_bytes(planned.source), limit_megapixels=limit_megapixels)
+    read = time.perf_counter()
+    photo = deidentifier.still(Frame(pixels, time.monotonic_ns()))
+    looked = time.perf_counter()
+    data = encode_like(photo, planned.target.suffix, quality=quality)
+    encoded = time.perf_counter()
+    with whole(planned.target) as part:
+        part.write_bytes(data)
+    took = {
+        "read": (read - mark) * 1e3,
+        "encode": (encoded - looked) * 1e3,
+        "write": (time.perf_counter() - encoded) * 1e3,
+    }
+    return of_photo(planned.name, planned.output, photo, took)
+
+
+def _bytes(source: Path) -> bytes:
+    _check_readable(source)
+    if source.stat().st_size > _MOST_BYTES:
+        raise PictureUnreadable(_TOO_LONG)
+    return source.read_bytes()
+
+
+def _check_readable(source: Path) -> None:
+    try:
+        with source.open("rb"):
+            return
+    except FileNotFoundError:
+        raise PictureUnreadable(_ABSENT) from None
+    except OSError:
+        raise PictureUnreadable(_UNREADABLE) from None
+
+
+def _of_film(planned: Planned, film: Film, milliseconds: float) -> FileReport:
+    """A film's entry: found or unsure, never clear, for nobody looked at it as thoroughly as at a still."""
+    return FileReport(
+        file=planned.name,
+        output=planned.output,
+        width=film.width,
+        height=film.height,
+        outcomes={kind: Outcome.FOUND if kind in film.kinds else Outcome.UNSURE for kind in Kind},
+        regions=[region_to_json(region) for region in film.busiest],
+        milliseconds={"total": milliseconds, "frame": milliseconds / film.frames},
+    )

@@ -1,0 +1,143 @@
+"""A video, frame by frame. Sound and metadata are not carried over.
+
+The live view looks for faces in every frame and for the rest in turn. A film has time: each frame is given to it again
+until every detector has had its turn on that frame, and what was seen is held over the frames that follow.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+import cv2
+
+from capture.errors import PictureUnreadable
+from inference.picture import Frame, Kind, LiveView, Pixels, Region
+
+NO_VIDEO: Final = "This video cannot be read. Export it as MP4 and try again."
+TOO_LARGE: Final = "This video has {:.0f} megapixels a frame; {:g} is the most. Make it smaller and try again."
+_GAP_NS: Final = 60_000_000_000
+_MOST_TURNS: Final = 8
+_USUAL_RATE: Final = 25.0
+
+
+class Live(Protocol):
+    """What a film needs of a de-identifier."""
+
+    def live(self, frame: Frame) -> LiveView:
+        """The frame, covered. Raises DetectionFailed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """What a redacted video showed.
+
+    Attributes:
+        width, height: pixels.
+        frames: how many.
+        busiest: the regions of the frame that had most.
+        kinds: every kind that was seen in any frame.
+    """
+
+    width: int
+    height: int
+    frames: int
+    busiest: tuple[Region, ...]
+    kinds: frozenset[Kind]
+
+    def and_then(self, view: LiveView) -> Film:
+        """The film with one more frame."""
+        busiest = max(self.busiest, view.regions, key=len)
+        kinds = self.kinds | {region.kind for region in view.regions}
+        return Film(view.width, view.height, self.frames + 1, busiest, kinds)
+
+
+def redact_film(
+    source: Path, part: Path, deidentifier: Live, *, limit_megapixels: float, progress: Callable[[float], object]
+) -> Film:
+    """Write the redacted video to `part` (MP4).
+
+    Raises:
+        PictureUnreadable: it is no video that can be read, or its frames are too large.
+        DetectionFailed: a frame could not be de-identified.
+        OSError: the output cannot be written.
+    """
+    capture = cv2.VideoCapture(str(source))
+    writer = _Writer(part)
+    looker = _Looker(deidentifier)
+    film = Film(0, 0, 0, (), frozenset())
+    try:
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        rate = rate if math.isfinite(rate) and 1 <= rate <= 240 else _USUAL_RATE
+        expected = max(1.0, capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        for pixels in _frames(capture, limit_megapixels):
+            view = looker.look(pixels, round(film.frames * 1e9 / rate))
+            writer.write(view, rate)
+            film = film.and_then(view)
+            progress(min(1.0, film.frames / expected))
+    finally:
+        writer.close()
+        capture.release()
+    if film.frames == 0:
+        raise PictureUnreadable(NO_VIDEO)
+    return film
+
+
+def _frames(capture: cv2.VideoCapture, limit_megapixels: float) -> Iterator[Pixels]:
+    megapixels = capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) / 1e6
+    if megapixels > limit_megapixels:
+        raise PictureUnreadable(TOO_LARGE.format(megapixels, limit_megapixels))
+    while True:
+        done, bgr = capture.read()
+        if not done:
+            return
+        yield cast("Pixels", cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+
+class _Writer:
+    """Writes live views, and nothing else, as one MP4."""
+
+    def __init__(self, part: Path) -> None:
+        self._part = part
+        self._writer: cv2.VideoWriter | None = None
+
+    def write(self, view: LiveView, rate: float) -> None:
+        if type(view) is not LiveView:
+            raise TypeError(f"only a LiveView can be filmed, not a {type(view).__name__}")
+        if self._writer is None:
+            size = view.width, view.height
+            self._writer = cv2.VideoWriter(str(self._part), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
+            if not self._writer.isOpened():
+                raise OSError("the video encoder cannot write there")
+        self._writer.write(cv2.cvtColor(view.pixels, cv2.COLOR_RGB2BGR))
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.release()
+
+
+class _Looker:
+    """Gives each frame to the live view until every detector has looked at it."""
+
+    def __init__(self, deidentifier: Live) -> None:
+        self._deidentifier = deidentifier
+        self._start_ns = time.monotonic_ns() + _GAP_NS  # far from any live view before: nothing of it is held
+        self._stages: frozenset[str] = frozenset()
+
+    def look(self, pixels: Pixels, at_ns: int) -> LiveView:
+        frame = Frame(pixels, self._start_ns + at_ns)
+        view = self._deidentifier.live(frame)
+        if not self._stages:  # after the gap everything is due: the first look names all the detectors
+            self._stages = frozenset(view.milliseconds)
+        looked = set(view.milliseconds)
+        for _ in range(_MOST_TURNS):
+            if looked >= self._stages:
+                break
+            view = self._deidentifier.live(frame)
+            looked |= set(view.milliseconds)
+        return view
