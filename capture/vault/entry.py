@@ -1,4 +1,4 @@
-"""One line of the vault's queue."""
+"""What the vault says of an envelope, and of itself."""
 
 from __future__ import annotations
 
@@ -35,3 +35,18 @@ class Entry:
     offers: int = 0
     reason: str = ""
     receipt: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Whether a picture could be taken now.
+
+    Attributes:
+        writable: whether a put is expected to work.
+        sentence: what to do where it is not; "The vault is ready." where it is.
+        free_bytes: room left on its disk.
+    """
+
+    writable: bool
+    sentence: str
+    free_bytes: int

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from capture.disk import SHARED_FILE_MODE
 from capture.errors import VaultError, VaultFull, VaultUnwritable
 from capture.identifiers import CaptureId
 from capture.vault.entry import Entry
@@ -139,39 +140,38 @@ class Queue:
         return _translated(lambda: [_entry(row) for row in self._connection.execute(text, values)])
 
 
-def create_queue(path: Path, entries: Iterable[Entry], facts: dict[str, int]) -> None:
-    """A whole queue file at `path`, which must not exist; durable but for its name.
+def create_queue(path: Path, facts: Mapping[str, int]) -> None:
+    """An empty queue file at `path`, which must not exist; durable but for its name.
 
     Raises:
         VaultError: the disk.
+        OSError: the disk too, where it is not SQLite that met it.
     """
-
-    def make() -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            share(descriptor)
-        finally:
-            os.close(descriptor)
-        connection = sqlite3.connect(path, isolation_level=None)
-        try:
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        finally:
-            connection.close()
-        queue = Queue(path)
-        try:
-            queue.transact(lambda: _fill(queue, entries, facts))
-        finally:
-            queue.close()
-
-    _translated(make)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, SHARED_FILE_MODE)
+    try:
+        share(descriptor)
+    finally:
+        os.close(descriptor)
+    _translated(lambda: _lay_out(path))
+    queue = Queue(path)
+    try:
+        queue.transact(lambda: _fill(queue, facts))
+    finally:
+        queue.close()
 
 
-def _fill(queue: Queue, entries: Iterable[Entry], facts: dict[str, int]) -> None:
-    for entry in entries:
-        queue.store(entry)
+def _fill(queue: Queue, facts: Mapping[str, int]) -> None:
     for name, value in facts.items():
         queue.remember(name, value)
+
+
+def _lay_out(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    finally:
+        connection.close()
 
 
 def _open(path: Path) -> sqlite3.Connection:

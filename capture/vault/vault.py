@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from capture.disk import Files, RealFiles, write_durably
+from capture.disk import Files, RealFiles
 from capture.envelope import MAX_ENVELOPE, Envelope
-from capture.errors import (
-    NotInVault,
-    TransitionRefused,
-    VaultDamaged,
-    VaultError,
-    VaultFull,
-    VaultUnwritable,
-)
-from capture.identifiers import CaptureId, capture_id
+from capture.errors import NotInVault, TransitionRefused, VaultDamaged, VaultError, VaultFull, VaultUnwritable
+from capture.identifiers import CaptureId
 from capture.vault.counter import Counter
-from capture.vault.entry import Entry
+from capture.vault.entry import Condition, Entry
+from capture.vault.envelopes import EnvelopeFolder
+from capture.vault.generations import Generations
 from capture.vault.lock import FolderLock
-from capture.vault.queue import Queue, QueueDamaged, create_queue
+from capture.vault.queue import Queue, QueueDamaged
 from capture.vault.states import START, State, Step, after
 from capture.vault.sweep import Findings, compare
+from capture.vault.translation import disk_in_our_words
 
 Result = TypeVar("Result")
 
@@ -39,31 +34,11 @@ MAX_RECEIPT: Final = 64 * 1024
 ERASED_KEPT: Final = 10_000
 
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
-_QUEUE: Final = re.compile(r"queue(?:\.([0-9]{1,9}))?\.sqlite", re.ASCII)
-_ENVELOPE: Final = re.compile(r"([0-9a-f]{32})\.wle", re.ASCII)
-_SHARD: Final = re.compile(r"[0-9a-f]{2}", re.ASCII)
-_SUFFIX: Final = ".wle"
-_PART: Final = ".part"
 
 
 def wall_ms() -> int:
     """Unix milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Whether a picture could be taken now.
-
-    Attributes:
-        writable: whether a put is expected to work.
-        sentence: what to do where it is not; "The vault is ready." where it is.
-        free_bytes: room left on its disk.
-    """
-
-    writable: bool
-    sentence: str
-    free_bytes: int
 
 
 class Vault:
@@ -86,19 +61,19 @@ class Vault:
         clock: Callable[[], int] = wall_ms,
     ) -> None:
         self._folder = folder
-        self._envelopes = folder / "envelopes"
         self._reserve = reserve_bytes
         self._files: Files = RealFiles() if files is None else files
         self._clock = clock
         self._fault = ""
-        self._fault = ""
-        self._shards: set[str] = set()
+        self._envelopes = EnvelopeFolder(folder / "envelopes", self._files)
         self._counter = Counter(folder / "counter", self._files)
+        self._generations = Generations(folder, self._files, self._counter)
         self._mutex = threading.RLock()
-        self._lock = self._on_disk(self._prepared)
+        with disk_in_our_words():
+            self._lock = self._prepared()
         with self._lock:
-            self._on_disk(self._sweep_parts)
-            self._queue = self._opened()
+            self._envelopes.sweep()
+            self._queue = self._generations.opened()
             self.findings: Findings = self._reconcile()
 
     def __enter__(self) -> Self:
@@ -127,7 +102,8 @@ class Vault:
         def count(queue: Queue) -> int:
             following = queue.fact("counter") + 1
             if following > queue.fact("reserved"):
-                queue.remember("reserved", self._on_disk(lambda: self._counter.reserve(following)))
+                with disk_in_our_words():
+                    queue.remember("reserved", self._counter.reserve(following))
             queue.remember("counter", following)
             return following
 
@@ -147,8 +123,7 @@ class Vault:
                 if known.digest != envelope.digest:
                     raise TransitionRefused("Another envelope of the same capture is already in the vault.")
                 return known
-            free = self.free_bytes()
-            if free - len(envelope.raw) < self._reserve:
+            if self.free_bytes() - len(envelope.raw) < self._reserve:
                 raise VaultFull
             entry = Entry(
                 capture=envelope.capture,
@@ -160,10 +135,12 @@ class Vault:
                 sealed_at_ms=self._clock(),
             )
             try:
-                self._on_disk(lambda: self._write(envelope))
+                self._noted(lambda: self._envelopes.write(envelope))
                 self._change(lambda queue: queue.store(entry))
             except VaultError:
-                self._unwrite(envelope.capture)
+                # A put that failed leaves no file; where even that fails, the next start adopts a whole one.
+                with suppress(VaultError):
+                    self._envelopes.remove(envelope.capture)
                 raise
             return entry
 
@@ -202,7 +179,7 @@ class Vault:
             raise ValueError("an offset and a length are not negative")
         expected = max(0, min(length, entry.length - offset))
         try:
-            data = self._files.read(self._path(capture), offset, expected)
+            data = self._envelopes.read(capture, offset, expected)
         except OSError as error:
             raise VaultDamaged from error
         if len(data) != expected:
@@ -215,7 +192,8 @@ class Vault:
         Raises:
             VaultUnwritable: the disk does not say.
         """
-        return self._on_disk(lambda: self._files.free_bytes(self._folder))
+        with disk_in_our_words():
+            return self._files.free_bytes(self._folder)
 
     def condition(self) -> Condition:
         """Whether a picture could be taken now, without writing anything."""
@@ -225,7 +203,7 @@ class Vault:
             return Condition(writable=False, sentence=error.sentence, free_bytes=0)
         if free < self._reserve:
             return Condition(writable=False, sentence=VaultFull().sentence, free_bytes=free)
-        if not self._files.is_writable(self._envelopes):
+        if not self._files.is_writable(self._envelopes.folder):
             return Condition(writable=False, sentence=VaultUnwritable().sentence, free_bytes=free)
         return Condition(writable=not self._fault, sentence=self._fault or "The vault is ready.", free_bytes=free)
 
@@ -269,7 +247,7 @@ class Vault:
             if entry.receipt is None:
                 raise TransitionRefused("There is no receipt for this envelope, so it stays.")
             # The file first: an entry that says "erased" must be true after a power cut at any point.
-            self._on_disk(lambda: self._remove(capture))
+            self._noted(lambda: self._envelopes.remove(capture))
 
             def erased(queue: Queue) -> Entry:
                 gone = replace(entry, state=after(entry.state, Step.ERASE))
@@ -308,7 +286,7 @@ class Vault:
         """
         with self._lock, self._mutex:
             self._queue.close()
-            self._queue = self._anew()
+            self._queue = self._generations.anew()
             self.findings = self._reconcile()
             return self.findings
 
@@ -329,7 +307,7 @@ class Vault:
         """`work` in one transaction, alone over all threads and processes, on the newest queue."""
 
         def once() -> Result:
-            self._follow()
+            self._queue = self._generations.followed(self._queue)
             return self._queue.transact(lambda: work(self._queue))
 
         with self._lock, self._mutex:
@@ -339,11 +317,11 @@ class Vault:
         """`work` on the newest queue, without waiting for a put in another process."""
         try:
             with self._mutex:
-                self._follow()
+                self._queue = self._generations.followed(self._queue)
                 return work(self._queue)
         except QueueDamaged:
             with self._lock, self._mutex:
-                self._follow()
+                self._queue = self._generations.followed(self._queue)
                 return self._mended(lambda: work(self._queue))
 
     def _mended(self, work: Callable[[], Result]) -> Result:
@@ -365,138 +343,32 @@ class Vault:
         self._fault = ""
         return result
 
-    def _on_disk(self, work: Callable[[], Result]) -> Result:
-        """`work`, with the disk's errors in the vault's words."""
-        try:
-            return work()
-        except OSError as error:
-            translated = in_our_words(error)
-            self._fault = translated.sentence
-            raise translated from error
-
     def _prepared(self) -> FolderLock:
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         self._files.make_folder(self._folder)
-        self._files.make_folder(self._envelopes)
+        self._files.make_folder(self._envelopes.folder)
         self._files.sync_folder(self._folder.parent)
         self._files.sync_folder(self._folder)
         return FolderLock(self._folder / "writer.lock")
 
-    def _opened(self) -> Queue:
-        """The newest queue, or a new one where there is none or only a damaged one."""
-        newest = self._newest()
-        if newest >= 0:
-            try:
-                return Queue(self._queue_path(newest))
-            except QueueDamaged:
-                pass  # it stays beside the new one, for whoever wants to know
-        return self._anew()
-
-    def _anew(self) -> Queue:
-        """A new, empty queue of the next generation.
-
-        A generation of its own, because another process may have the old file open: SQLite would tidy up the old
-        one's log by name, and so damage a new file of the same name (sqlite.org/howtocorrupt.html, section 1.5).
-        """
-        generation = self._newest() + 1
-        path, temporary = self._queue_path(generation), self._folder / "queue.part"
-        reserved = self._on_disk(self._counter.reserved)
-        self._on_disk(lambda: self._forget_queue(temporary))
-        create_queue(temporary, (), {"counter": reserved, "reserved": reserved})
-        self._on_disk(lambda: self._files.rename(temporary, path))
-        self._on_disk(lambda: self._files.sync_folder(self._folder))
-        self._on_disk(lambda: self._forget_queue(self._queue_path(generation - 2)))
-        return Queue(path)
-
-    def _follow(self) -> None:
-        """Go over to a queue that another process has rebuilt."""
-        newest = self._queue_path(self._newest())
-        if newest != self._queue.path:
-            self._queue.close()
-            self._queue = Queue(newest)
-
-    def _newest(self) -> int:
-        names = self._on_disk(lambda: self._files.names(self._folder))
-        return max((int(found[1] or 0) for name in names if (found := _QUEUE.fullmatch(name))), default=-1)
-
-    def _queue_path(self, generation: int) -> Path:
-        return self._folder / (f"queue.{generation}.sqlite" if generation else "queue.sqlite")
-
-    def _forget_queue(self, path: Path) -> None:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            self._files.unlink(path.with_name(path.name + suffix))
-
     def _reconcile(self) -> Findings:
-        """Queue and disk agree after this; what there was to do."""
-        present = self._on_disk(self._captures)
+        """Queue and disk agree after this; what there was to do. Needs the lock."""
+        present = self._envelopes.captures()
         entries = {entry.capture: entry for entry in self._queue.all()}
-        findings = self._on_disk(
-            lambda: compare(present, entries, lambda c: self._files.read(self._path(c), 0, MAX_ENVELOPE), self._clock())
-        )
+        with disk_in_our_words():
+            findings = compare(present, entries, self._envelopes.read, self._clock())
+            reserved = self._counter.reserved()
         for capture in findings.leftover:
-            self._on_disk(lambda capture=capture: self._remove(capture))  # type: ignore[misc]
-        reserved = self._on_disk(self._counter.reserved)
+            self._envelopes.remove(capture)
         counted = max((entry.counter for entry in (*entries.values(), *findings.changed)), default=0)
 
         def store() -> None:
             for entry in findings.changed:
                 self._queue.store(entry)
             # A file ahead of the queue means that the queue is an older copy: what it lost may have been used.
-            used = reserved if reserved > self._queue.fact("reserved") else 0
-            counter = max(self._queue.fact("counter"), counted, used)
-            if counter > self._queue.fact("counter"):
-                self._queue.remember("counter", counter)
-            if reserved > self._queue.fact("reserved"):
-                self._queue.remember("reserved", reserved)
+            is_older = reserved > self._queue.fact("reserved")
+            self._queue.remember("counter", max(self._queue.fact("counter"), counted, reserved if is_older else 0))
+            self._queue.remember("reserved", max(self._queue.fact("reserved"), reserved))
 
         self._queue.transact(store)
         return findings
-
-    def _captures(self) -> list[CaptureId]:
-        """The captures whose envelope files are there."""
-        return [
-            CaptureId(file[1])
-            for shard in self._files.names(self._envelopes)
-            if _SHARD.fullmatch(shard)
-            for name in self._files.names(self._envelopes / shard)
-            if (file := _ENVELOPE.fullmatch(name)) and file[1].startswith(shard)
-        ]
-
-    def _sweep_parts(self) -> None:
-        """What was being written when the power went is gone. The lock is held, so nobody is writing now."""
-        for shard in self._files.names(self._envelopes):
-            if _SHARD.fullmatch(shard):
-                for name in self._files.names(self._envelopes / shard):
-                    if name.endswith(_PART):
-                        self._files.unlink(self._envelopes / shard / name)
-
-    def _path(self, capture: CaptureId) -> Path:
-        name = capture_id(capture)
-        return self._envelopes / name[:2] / f"{name}{_SUFFIX}"
-
-    def _write(self, envelope: Envelope) -> None:
-        target = self._path(envelope.capture)
-        shard = target.parent
-        self._files.make_folder(shard)
-        if shard.name not in self._shards:
-            # Once in a process, even if the folder was there: who made it may have died before this.
-            self._files.sync_folder(self._envelopes)
-            self._shards.add(shard.name)
-        write_durably(self._files, target.with_suffix(_PART), target, envelope.raw)
-
-    def _unwrite(self, capture: CaptureId) -> None:
-        """A put that failed leaves no file; where even that fails, the next start adopts a whole one."""
-        with suppress(OSError):
-            self._remove(capture)
-
-    def _remove(self, capture: CaptureId) -> None:
-        path = self._path(capture)
-        self._files.unlink(path)
-        self._files.sync_folder(path.parent)
-
-
-def in_our_words(error: OSError) -> VaultError:
-    """What the disk said, as the vault says it."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return VaultFull()
-    return VaultUnwritable()

@@ -1,0 +1,73 @@
+"""Which queue file is in force. A rebuilt queue is a new file of the next generation; the others go over to it.
+
+A name of its own, because another process may have the old file open: SQLite would tidy up the old one's log by name,
+and so damage a new file that has the same (sqlite.org/howtocorrupt.html, "Unlinking or renaming a database file while
+in use").
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from capture.disk import Files
+from capture.vault.counter import Counter
+from capture.vault.queue import Queue, QueueDamaged, create_queue
+from capture.vault.translation import disk_in_our_words
+
+_QUEUE: Final = re.compile(r"queue(?:\.([0-9]{1,9}))?\.sqlite", re.ASCII)
+
+
+class Generations:
+    """The queue files in a vault's folder. Every method may raise VaultError for what the disk says."""
+
+    def __init__(self, folder: Path, files: Files, counter: Counter) -> None:
+        self._folder = folder
+        self._files = files
+        self._counter = counter
+
+    def opened(self) -> Queue:
+        """The newest queue; a new and empty one where there is none, or only a damaged one."""
+        newest = self.newest()
+        if newest >= 0:
+            try:
+                return Queue(self.path(newest))
+            except QueueDamaged:
+                pass  # it stays beside the new one, for whoever wants to know
+        return self.anew()
+
+    def followed(self, queue: Queue) -> Queue:
+        """`queue`, or the one that another process has put in its place; then `queue` is closed."""
+        newest = self.path(self.newest())
+        if newest == queue.path:
+            return queue
+        queue.close()
+        return Queue(newest)
+
+    def anew(self) -> Queue:
+        """A new and empty queue of the next generation, that counts on from what was reserved. Needs the lock."""
+        generation = self.newest() + 1
+        path, temporary = self.path(generation), self._folder / "queue.part"
+        with disk_in_our_words():
+            reserved = self._counter.reserved()
+            self._forget(temporary)
+            create_queue(temporary, {"counter": reserved, "reserved": reserved})
+            self._files.rename(temporary, path)
+            self._files.sync_folder(self._folder)
+            self._forget(self.path(generation - 2))
+        return Queue(path)
+
+    def newest(self) -> int:
+        """The number of the newest generation, 0 for the first; -1 where there is none."""
+        with disk_in_our_words():
+            names = self._files.names(self._folder)
+        return max((int(found[1] or 0) for name in names if (found := _QUEUE.fullmatch(name))), default=-1)
+
+    def path(self, generation: int) -> Path:
+        """Where the queue of a generation lies."""
+        return self._folder / (f"queue.{generation}.sqlite" if generation else "queue.sqlite")
+
+    def _forget(self, path: Path) -> None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            self._files.unlink(path.with_name(path.name + suffix))
