@@ -115,7 +115,7 @@ def skin_colour(rng: np.random.Generator, shape: tuple[int, int], unit: float, t
     tint = linear(MONK[tone - 1])
     light = float(tint.mean()) ** 0.5
     # The scale's patches are paler than lit skin: blood and melanin take their share of green and blue.
-    tint = tint * np.array([0.95, 0.84 - 0.10 * light, 0.78 - 0.16 * light], np.float32)
+    tint = tint * np.array([1.12 - 0.18 * light, 0.84 - 0.10 * light, 0.78 - 0.16 * light], np.float32)
     flush = fractal(rng, shape, 22 * unit, octaves=3) * 0.6 + fractal(rng, shape, 3 * unit, octaves=2) * 0.4
     depth = fractal(rng, shape, 9 * unit, octaves=3)
     veins = bell(fractal(rng, shape, 26 * unit, octaves=2, stretch=(0.7, 1.8)) * (1 / 0.09))

@@ -1,0 +1,121 @@
+"""The appliance's units: which process may have a network, a device, a key; and how little is left to attack."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parents[2] / "firmware" / "systemd"
+SERVICES = ("camera", "panel", "sync")
+WORST_EXPOSURE = 2.0
+
+NOTHING_NEW_TO_EXECUTE = """
+import ctypes, mmap
+PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
+if ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0):
+    raise SystemExit("hardware: this kernel cannot refuse executable memory")
+try:
+    mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+except PermissionError:
+    pass
+else:
+    raise SystemExit("not refused")
+"""
+
+WHAT_THE_SERVICES_LOAD = """
+import argon2, cv2, fastapi, httpx, numpy, onnxruntime, paho.mqtt.client, pydantic, simplejpeg, sqlite3, sys, uvicorn
+import websockets, zxingcpp
+from pathlib import Path
+from cryptography.hazmat.primitives.asymmetric import ec
+from inference.scenes import draw_scene
+pixels = draw_scene(1, (640, 480)).pixels
+simplejpeg.encode_jpeg(numpy.ascontiguousarray(pixels)); zxingcpp.read_barcodes(pixels)
+ec.generate_private_key(ec.SECP256R1()); argon2.PasswordHasher().hash("1234")
+for model in Path(sys.argv[1]).glob("*.onnx"):
+    options = onnxruntime.SessionOptions(); options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(model), options)
+    shape = [d if isinstance(d, int) else (1, 3, 64, 64)[i] for i, d in enumerate(session.get_inputs()[0].shape)]
+    session.run(None, {session.get_inputs()[0].name: numpy.zeros(shape, numpy.float32)})
+print("all of it works")
+"""
+
+
+def settings_of(service: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (UNITS / f"wardlens-{service}.service").read_text("utf-8").splitlines():
+        if match := re.fullmatch(r"([A-Za-z]+)=(.*)", line):
+            found.setdefault(match[1], []).append(match[2])
+    return found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_exposed_two_points_of_ten_at_most(service: str, program: Callable[[str], Path]) -> None:
+    told = subprocess.run(
+        [program("systemd-analyze"), "security", "--offline=yes", "--no-pager", UNITS / f"wardlens-{service}.service"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    (exposure,) = re.findall(r"Overall exposure level for \S+: ([\d.]+)", told)
+    assert float(exposure) <= WORST_EXPOSURE, told
+
+
+def test_systemd_knows_every_word_of_the_units(program: Callable[[str], Path]) -> None:
+    units = sorted(UNITS.glob("wardlens*.*"))
+    assert len(units) == 4
+    told = subprocess.run(
+        [program("systemd-analyze"), "verify", "--man=no", *units], check=False, capture_output=True, text=True
+    )
+    complaints = [line for line in told.stderr.splitlines() if "wardlens" in line and "not executable" not in line]
+    assert complaints == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_unit_starts_a_command_that_wardlens_has(service: str) -> None:
+    (line,) = settings_of(service)["ExecStart"]
+    assert line == f"/opt/wardlens/bin/wardlens {service} run"
+    wardlens = Path(sys.executable).with_name("wardlens")
+    subprocess.run([wardlens, *line.split()[1:], "--help"], check=True, capture_output=True)
+
+
+def test_the_process_that_sees_a_patient_has_no_network() -> None:
+    camera = settings_of("camera")
+    assert camera["PrivateNetwork"] == ["yes"]
+    assert camera["RestrictAddressFamilies"] == ["AF_UNIX"]
+    assert camera["IPAddressDeny"] == ["any"]
+
+
+def test_the_process_that_has_a_network_reaches_no_camera_no_live_picture_and_no_signing_key() -> None:
+    sync = settings_of("sync")
+    assert sync["PrivateDevices"] == ["yes"]
+    assert "DeviceAllow" not in sync
+    assert "-/run/wardlens" in sync["InaccessiblePaths"][0].split()
+    assert "-/var/lib/wardlens/keys/signing.pem" in sync["InaccessiblePaths"][0].split()
+
+
+def test_each_service_has_a_user_of_its_own() -> None:
+    users = [settings_of(service)["User"] for service in SERVICES]
+    assert users == [[f"wl-{service}"] for service in SERVICES]
+    declared = (UNITS / "sysusers.conf").read_text("utf-8")
+    assert all(f"\nu wl-{service} " in declared for service in SERVICES)
+
+
+def test_only_camera_and_panel_share_the_group_of_the_live_view() -> None:
+    def groups(service: str) -> set[str]:
+        unit = settings_of(service)
+        return set(unit["Group"]) | set(" ".join(unit.get("SupplementaryGroups", [])).split())
+
+    assert {service for service in SERVICES if "wl-live" in groups(service)} == {"camera", "panel"}
+    assert {service for service in SERVICES if "wl-vault" in groups(service)} == set(SERVICES)
+
+
+@pytest.mark.models
+def test_everything_the_services_load_runs_where_no_memory_can_become_code(models_folder: Path) -> None:
+    script = NOTHING_NEW_TO_EXECUTE + WHAT_THE_SERVICES_LOAD
+    ran = subprocess.run([sys.executable, "-c", script, models_folder], check=False, capture_output=True, text=True)
+    if "hardware:" in ran.stderr:
+        pytest.skip(ran.stderr.strip())
+    assert ran.stdout.strip() == "all of it works", ran.stderr
