@@ -17,6 +17,7 @@ Each docstring is the sentence that the nurse or IT reads; an instance's own tex
 
 from __future__ import annotations
 
+import inspect
 from enum import StrEnum
 
 
@@ -39,6 +40,11 @@ class Flaw(StrEnum):
 
 class SyncError(Exception):
     """Sending to the hospital failed. Nothing is lost; the device tries again by itself."""
+
+    @property
+    def sentence(self) -> str:
+        """One sentence that says what to do."""
+        return str(self) or inspect.cleandoc(type(self).__doc__ or "")
 
 
 class MessageRefused(SyncError):  # noqa: N818 - named for what is known

@@ -1,0 +1,96 @@
+"""What the device says about itself: its session number, its birth and its will."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from sync.mqtt import Retained
+from sync.protocol import DeviceFacts, DeviceState, topics
+from sync.uplink.settings import UplinkSettings
+from sync.uplink.storage import Storage
+
+SESSION_FILE: Final = "sync-session"
+CHANGED_SECONDS: Final = 30.0
+AGAIN_SECONDS: Final = 300.0
+
+
+def next_session(state: Path) -> int:
+    """A number greater than any before on this device.
+
+    Where the file is lost or cannot be written the count begins again; a fleet's page then trusts the newer message.
+    """
+    file = state / SESSION_FILE
+    try:
+        number = max(0, int(file.read_text(encoding="ascii"))) + 1
+    except (OSError, ValueError):
+        number = 1
+    temporary = file.with_suffix(".part")
+    try:
+        temporary.write_text(f"{number}\n", encoding="ascii")
+        os.replace(temporary, file)  # noqa: PTH105 - the same as Path.replace, and its name says what counts
+    except OSError:
+        return number
+    return number
+
+
+class Presence:
+    """Birth and will of one connection.
+
+    Args:
+        settings: who we are.
+        storage: how much waits.
+        session: this connection's number.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, settings: UplinkSettings, storage: Storage, session: int, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._session = session
+        self._clock = clock
+        self._said: bytes = b""
+        self._when = float("-inf")
+
+    @property
+    def will(self) -> Retained:
+        """What the broker says for us if we vanish, and what we say when we leave."""
+        return Retained(topics.state(self._settings.device), DeviceState(self._session).encode())
+
+    def due(self) -> Retained | None:
+        """What to say now, or None: soon after a change, and now and then without one."""
+        since = self._clock() - self._when
+        if since < CHANGED_SECONDS:
+            return None
+        payload = DeviceState(self._session, self._facts()).encode()
+        if payload == self._said and since < AGAIN_SECONDS:
+            return None
+        self._said, self._when = payload, self._clock()
+        return Retained(topics.state(self._settings.device), payload)
+
+    def _facts(self) -> DeviceFacts:
+        queued, parked, free = self._storage.counts()
+        # Rounded, so that free space alone is not a change worth saying every half minute.
+        free -= free % (16 * 1024 * 1024)
+        return DeviceFacts(
+            self._settings.version,
+            queued,
+            parked,
+            free,
+            certificate_days(self._settings.tls.certificate),
+            self._settings.models(),
+        )
+
+
+def certificate_days(file: Path) -> int:
+    """Whole days that the certificate in a PEM file is still valid; 0 where it cannot be read."""
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    except (OSError, ValueError):
+        return 0
+    return (certificate.not_valid_after_utc - dt.datetime.now(dt.UTC)).days

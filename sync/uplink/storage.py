@@ -1,0 +1,73 @@
+"""What the machine's effects mean to the vault and the ledger. The vault first: the ledger says what is true."""
+
+from __future__ import annotations
+
+import structlog
+
+from capture.identifiers import CaptureId
+from capture.ledger import Ledger, LedgerEvent
+from capture.vault import NotInVault, State, TransitionRefused, Vault
+from sync.events import SyncEvent
+from sync.protocol.effects import Erase, MarkOffered, MarkReceipted, Park, Work
+
+_log = structlog.get_logger()
+
+
+class Storage:
+    """The vault and the ledger, as the uplink uses them. Every method may raise what they raise."""
+
+    def __init__(self, vault: Vault, ledger: Ledger) -> None:
+        self._vault = vault
+        self._ledger = ledger
+
+    def works(self) -> list[Work]:
+        """What waits to be sent."""
+        return [
+            Work(e.capture, e.digest, e.length, e.counter, urgent=e.urgent, offered=e.state is State.OFFERED)
+            for e in self._vault.pending()
+        ]
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many wait, how many are parked, and how many bytes are free."""
+        parked = sum(entry.state is State.PARKED for entry in self._vault.entries())
+        return len(self._vault.pending()), parked, self._vault.free_bytes()
+
+    def chunk(self, capture: CaptureId, offset: int, size: int) -> bytes:
+        """One piece of an envelope."""
+        return self._vault.read(capture, offset, size)
+
+    def finish_erasing(self) -> None:
+        """Erase what got its receipt just before the power went."""
+        for entry in self._vault.entries():
+            if entry.state is State.RECEIPTED:
+                self._erase(entry.capture)
+
+    def apply(self, effect: MarkOffered | MarkReceipted | Erase | Park) -> None:
+        """Do it, unless somebody was faster: then what they did stands."""
+        try:
+            self._apply(effect)
+        except (NotInVault, TransitionRefused) as refused:
+            _log.warning(SyncEvent.CAPTURE_DELAYED, capture=effect.capture, why=type(refused).__name__)
+
+    def _apply(self, effect: MarkOffered | MarkReceipted | Erase | Park) -> None:
+        capture = effect.capture
+        match effect:
+            case MarkOffered():
+                digest = self._vault.offered(capture).digest
+                self._ledger.append(LedgerEvent.ENVELOPE_OFFERED, capture=capture, digest=digest)
+                _log.info(SyncEvent.CAPTURE_OFFERED, capture=capture)
+            case MarkReceipted(_, digest, receipt):
+                self._vault.receipted(capture, digest, receipt)
+                self._ledger.append(LedgerEvent.ENVELOPE_RECEIPTED, capture=capture, digest=digest)
+                _log.info(SyncEvent.CAPTURE_RECEIPTED, capture=capture)
+            case Erase():
+                self._erase(capture)
+            case Park(_, reason):
+                self._vault.park(capture, reason)
+                self._ledger.append(LedgerEvent.ENVELOPE_PARKED, capture=capture, reason=reason)
+                _log.warning(SyncEvent.CAPTURE_PARKED, capture=capture, reason=reason)
+
+    def _erase(self, capture: CaptureId) -> None:
+        digest = self._vault.erase(capture).digest
+        self._ledger.append(LedgerEvent.ENVELOPE_ERASED, capture=capture, digest=digest)
+        _log.info(SyncEvent.CAPTURE_ERASED, capture=capture)
