@@ -90,4 +90,9 @@ def of_photo(file: str, output: str, photo: Photo, milliseconds: Mapping[str, fl
 def region_to_json(region: Region) -> Json:
     """A region as the report has it."""
     polygon = [[round(float(x), 1), round(float(y), 1)] for x, y in region.polygon]
-    return {"kind": region.kind.value, "polygon": polygon, "score": round(region.score, 4), "model": region.model}
+    return {
+        "kind": region.kind.value,
+        "polygon": polygon,
+        "score": round(float(region.score), 4),
+        "model": region.model,
+    }

@@ -22,8 +22,8 @@ MOST_DECISIONS: Final = 64
 
 def region_to_json(region: Region) -> Json:
     """A region of the live view: what and where."""
-    polygon = [[round(x, 1), round(y, 1)] for x, y in region.polygon]
-    return {"kind": region.kind.value, "polygon": polygon, "score": round(region.score, 3)}
+    polygon = [[round(float(x), 1), round(float(y), 1)] for x, y in region.polygon]
+    return {"kind": region.kind.value, "polygon": polygon, "score": round(float(region.score), 3)}
 
 
 def camera_to_json(status: CameraStatus) -> Json:
