@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ExportRefused,
         NotFiled,
         ReceiverError,
+        ViewNotStarted,
     )
     from sync.receiver.export import ExportReport, export
     from sync.receiver.ingest import Ingest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sync.receiver.service import Receiver, ReceiverParts, run_receiver
     from sync.receiver.status import ReceiverStatus, status
     from sync.receiver.trust import DeviceTrust, FixedTrust, ReceiptKey, ReceiptSigner
+    from sync.receiver.view import LoginTokens, create_view, run_view, view_served
 
 _WHERE: Final = {
     "Archive": "archive",
@@ -42,6 +44,7 @@ _WHERE: Final = {
     "FixedTrust": "trust",
     "Ingest": "ingest",
     "Limits": "archive",
+    "LoginTokens": "view",
     "NotFiled": "errors",
     "NotOpenable": "opening",
     "Opened": "opening",
@@ -52,10 +55,14 @@ _WHERE: Final = {
     "ReceiverError": "errors",
     "ReceiverParts": "service",
     "ReceiverStatus": "status",
+    "ViewNotStarted": "errors",
+    "create_view": "view",
     "export": "export",
     "open_envelope": "opening",
     "run_receiver": "service",
+    "run_view": "view",
     "status": "status",
+    "view_served": "view",
 }
 
 __all__ = [
@@ -72,6 +79,7 @@ __all__ = [
     "FixedTrust",
     "Ingest",
     "Limits",
+    "LoginTokens",
     "NotFiled",
     "NotOpenable",
     "Opened",
@@ -82,10 +90,14 @@ __all__ = [
     "ReceiverError",
     "ReceiverParts",
     "ReceiverStatus",
+    "ViewNotStarted",
+    "create_view",
     "export",
     "open_envelope",
     "run_receiver",
+    "run_view",
     "status",
+    "view_served",
 ]
 
 

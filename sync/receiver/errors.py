@@ -8,7 +8,8 @@
     ├── ArchiveDamaged
     ├── ArchiveTooNew            what we did wrong
     ├── NotFiled                 what somebody asked for
-    └── ExportRefused
+    ├── ExportRefused
+    └── ViewNotStarted
 
 What a device sent never raises here: it is answered with a refusal. Each docstring is the sentence that IT reads when
 the one who raised had nothing more exact to say.
@@ -50,3 +51,7 @@ class NotFiled(ReceiverError):  # noqa: N818 - named for what is known
 
 class ExportRefused(ReceiverError):  # noqa: N818 - named for what is known
     """The export could not be written. Choose a folder that can be written and has room."""
+
+
+class ViewNotStarted(ReceiverError):  # noqa: N818 - named for what is known
+    """The hospital's view could not start. Choose another port."""

@@ -1,0 +1,108 @@
+"""What stands before every page: our own name, somebody with a session, and headers that say the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sync.receiver.view.login import Sessions
+
+COOKIE: Final = "wardlens-hospital"
+OPEN: Final = frozenset({"/login"})
+OPEN_FOLDER: Final = "/static/"
+
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+Refuse = Callable[[int, str, str], Response]
+"""Makes the page for a status, a title and a sentence."""
+
+
+class Guard:
+    """ASGI middleware around the whole view.
+
+    Args:
+        app: the view.
+        hosts: names this server answers to, without port.
+        sessions: who is looking.
+        refuse: makes the page that says why not.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], sessions: Sessions, refuse: Refuse) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._sessions = sessions
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, let through or refused, with the headers either way."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        path: str = scope["path"]
+        answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
+        if _host(headers) not in self._hosts:
+            answer = self._refuse(
+                421, "Wrong address", "This server does not answer to that name. Use its own address."
+            )
+        elif not path.startswith(OPEN_FOLDER) and path not in OPEN and not self._sessions.knows(session_of(headers)):
+            answer = self._refuse(
+                401,
+                "Sign in with a link",
+                "This page shows patients' pictures. Run `wardlens receiver link` on the hospital's server and open "
+                "the link that it prints.",
+            )
+        elif scope["method"] not in {"GET", "HEAD"} and not _same_origin(headers):
+            answer = self._refuse(403, "Not from here", "This request came from another page. Go back and try again.")
+        await answer(scope, receive, _with_headers(send, lasting=path.startswith(OPEN_FOLDER)))
+
+
+def session_of(headers: Headers) -> str:
+    """The session's secret that the browser sent, or nothing."""
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return "" if cookie is None else cookie.value
+
+
+def _host(headers: Headers) -> str:
+    host = headers.get("host", "").lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def _same_origin(headers: Headers) -> bool:
+    origin = headers.get("origin", "")
+    return bool(origin) and origin.partition("://")[2].lower() == headers.get("host", "").lower()
+
+
+def _with_headers(send: Send, *, lasting: bool) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers[name] = value
+            # A shared workstation keeps nothing of a patient; only style sheets and scripts may stay for a while.
+            headers["Cache-Control"] = "private, max-age=300" if lasting else "no-store"
+        await send(message)
+
+    return sending
