@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from capture.service.camera_service import CameraService
     from capture.service.client import CameraClient, LiveStream
+    from capture.service.keeping import Keeper, Kept
     from capture.service.parts import CameraServiceParts, Deidentifies
     from capture.service.running import run_camera_service
+    from capture.service.stills import HeldStill
     from capture.service.wire import LiveMessage, parse_live_message
 
 __all__ = [
@@ -21,6 +23,9 @@ __all__ = [
     "CameraService",
     "CameraServiceParts",
     "Deidentifies",
+    "HeldStill",
+    "Keeper",
+    "Kept",
     "LiveMessage",
     "LiveStream",
     "parse_live_message",
@@ -32,6 +37,9 @@ _HOMES: Final = {
     "CameraService": "camera_service",
     "CameraServiceParts": "parts",
     "Deidentifies": "parts",
+    "HeldStill": "stills",
+    "Keeper": "keeping",
+    "Kept": "keeping",
     "LiveMessage": "wire",
     "LiveStream": "client",
     "parse_live_message": "wire",

@@ -36,7 +36,7 @@ class HeldStill:
     quality: Quality
     taken_at_ms: int
     milliseconds: Mapping[str, float]
-    within: Mapping[str, float]
+    within: Mapping[str, float] = field(default_factory=dict)
 
 
 class Shelf:
