@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
@@ -22,6 +22,17 @@ from capture.identifiers import DeviceId, SiteId
 
 DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 """id-kp-documentSigning (RFC 9336). The device's other certificate, the one that meets the network, has not got it."""
+
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for certificates that somebody bent: found by turning every byte of one."""
 
 
 def verify_envelope(envelope: Envelope, *, site: SiteId, authorities: Sequence[x509.Certificate]) -> None:
@@ -38,9 +49,10 @@ def verify_envelope(envelope: Envelope, *, site: SiteId, authorities: Sequence[x
     if envelope.site != site:
         raise EnvelopeRefused(Refusal.SITE, "The envelope was sealed for another site.")
     chain = _chain(envelope.header.certificates)
-    public_key = _signing_key(chain[0], site=envelope.site, device=envelope.device)
     if not any(_issued(chain[0], authority) for authority in authorities):
         raise EnvelopeRefused(Refusal.AUTHORITY, "The envelope's certificate was not issued by this site.")
+    # Only now is the certificate read: before, it was a stranger's bytes.
+    public_key = _signing_key(chain[0], site=envelope.site, device=envelope.device)
     if not is_signed_by(public_key, envelope.signature, envelope.signed_digest):
         raise EnvelopeRefused(Refusal.SIGNATURE, "The envelope is not what the device signed.")
 
@@ -48,7 +60,7 @@ def verify_envelope(envelope: Envelope, *, site: SiteId, authorities: Sequence[x
 def _chain(certificates: tuple[bytes, ...]) -> list[x509.Certificate]:
     try:
         chain = [x509.load_der_x509_certificate(der) for der in certificates]
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise _certificate("is not a certificate") from error
     if not all(_issued(lower, upper) for lower, upper in pairwise(chain)):
         raise _certificate("comes with certificates that did not issue it")
@@ -64,7 +76,7 @@ def _signing_key(leaf: x509.Certificate, *, site: SiteId, device: DeviceId) -> e
         usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
         basic = leaf.extensions.get_extension_for_class(x509.BasicConstraints).value
         public_key = leaf.public_key()
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except _UNREADABLE as error:
         raise _certificate("lacks what a device's signing certificate says") from error
     if [name.value for name in names] != [device]:
         raise _certificate("names another device")
@@ -80,7 +92,7 @@ def _signing_key(leaf: x509.Certificate, *, site: SiteId, device: DeviceId) -> e
 def _issued(lower: x509.Certificate, upper: x509.Certificate) -> bool:
     try:
         lower.verify_directly_issued_by(upper)
-    except (ValueError, TypeError, InvalidSignature):
+    except (*_UNREADABLE, InvalidSignature):
         return False
     return True
 
