@@ -137,18 +137,25 @@ class DeviceMachine:
             journey.not_before = min(journey.not_before, now) if not journey.told_to_wait else journey.not_before
         return ()
 
-    def receivers(self, now: float, *, present: bool) -> DeviceEffects:
-        """The retained message said whether somebody listens."""
+    def receivers(self, now: float, *, present: bool, just_now: bool = False) -> DeviceEffects:
+        """Somebody listens, or nobody does.
+
+        Args:
+            now: the time.
+            present: which.
+            just_now: whether this was said now, not kept from before: then what was sent earlier may have met nobody.
+        """
         if not present:
             self._pause(now)
             for journey in self._journeys.values():
                 self._wait(journey, Step.NOBODY, now)
-        elif self._pauses:
-            self._pauses, self._paused_until = 0, now
+        elif self._pauses or just_now:
+            self._pauses, self._paused_until = 0, now + self._chance() * RESUME_SECONDS
             for journey in self._journeys.values():
+                if just_now and journey.phase in {Phase.OFFERED, Phase.SENT}:
+                    journey.apply(Step.NOBODY)
                 if not journey.told_to_wait:
-                    journey.attempts = 0
-                    journey.not_before = min(journey.not_before, now + self._chance() * RESUME_SECONDS)
+                    journey.attempts, journey.not_before = 0, min(journey.not_before, self._paused_until)
         return self._go(now)
 
     def acknowledged(self, ticket: int, now: float, *, nobody: bool = False, refused: bool = False) -> DeviceEffects:

@@ -137,7 +137,8 @@ class Session:
                 if present != self._receivers:
                     _log.info(SyncEvent.RECEIVERS_CHANGED, present=present)
                 self._receivers = present
-                self._do(self._machine.receivers(self._clock(), present=present))
+                now = not message.retained
+                self._do(self._machine.receivers(self._clock(), present=present, just_now=now))
             else:
                 device, answer = decode_down(message.topic, message.payload)
                 self._do(self._machine.answered(device, answer, self._clock()))

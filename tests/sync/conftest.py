@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from cryptography import x509
@@ -159,6 +159,7 @@ class RunningBroker(Protocol):
 
     port: int
     kind: str
+    speaks: Any
 
     def kill(self) -> None: ...
 
@@ -170,6 +171,7 @@ class _Mosquitto:
     port: int
     process: PrivateMosquitto
     kind: str = "mosquitto"
+    speaks: Any = "auto"
 
     def kill(self) -> None:
         self.process.kill()
@@ -190,6 +192,7 @@ run_embedded_broker(broker, ready=lambda: print("ready", flush=True))
 
 class _Embedded:
     kind = "amqtt"
+    speaks = 4
 
     def __init__(self, port: int, server: TlsFiles) -> None:
         self.port = port

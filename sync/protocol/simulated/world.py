@@ -155,7 +155,7 @@ class World:
             return
         self.receivers_up = up
         for device in self.devices:
-            self._perform(device, lambda d=device: d.machine.receivers(self.now, present=up))  # type: ignore[misc]
+            self._perform(device, lambda d=device: d.machine.receivers(self.now, present=up, just_now=True))  # type: ignore[misc]
 
     # The broker.
 
