@@ -28,7 +28,7 @@ $(VENV)/.test: requirements/test.txt requirements/build.txt $(VENV)/.demo
 	@touch $@
 
 $(WARDLENS_MODELS)/.fetched: inference/models.toml $(VENV)/.demo
-	$(BIN)/wardlens models fetch
+	$(BIN)/wardlens models fetch --with-samples
 	@touch $@
 
 setup: $(VENV)/.demo $(WARDLENS_MODELS)/.fetched  ## make .venv with the wardlens command and fetch the models
@@ -56,5 +56,5 @@ lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade requirements/build.in -o requirements/build.txt
 
 clean:  ## remove all that the other targets made
-	rm -rf $(VENV) .models .demo build dist test-output *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .models demo-received build dist test-output *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,6 +11,8 @@ import typer
 
 from firmware.commands import device, doctor, envelope, hospital, main_job, measure, models, pictures, site
 from firmware.commands.room_errors import sentence_of
+from firmware.logging import configure_logging
+from firmware.settings import Log
 from firmware.terminal import err
 
 app = typer.Typer(
@@ -29,11 +31,11 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(site.app, name="site")
 app.add_typer(device.app, name="device")
-app.add_typer(device.ledger, name="ledger", hidden=True)
 app.add_typer(device.camera, name="camera")
 app.add_typer(device.sync, name="sync")
 app.add_typer(device.panel, name="panel")
 app.add_typer(hospital.app, name="receiver")
+app.add_typer(hospital.broker, name="broker")
 app.add_typer(envelope.app, name="envelope")
 
 
@@ -44,6 +46,7 @@ def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
 def main() -> NoReturn:
     """Run the command line: exit status 0 done, 1 the work failed, 2 the request was wrong; never a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
+    configure_logging(Log(level="warning"))
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:

@@ -26,6 +26,7 @@ def configure_logging(settings: Log) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
+    others = max(level, logging.WARNING)
+    logging.basicConfig(level=others, stream=sys.stderr, format="%(name)s: %(message)s", force=True)

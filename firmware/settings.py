@@ -102,8 +102,6 @@ class Broker(_Section):
     """TLS port of the broker."""
     protocol: Literal["auto", "3.1.1", "5"] = "auto"
     """MQTT version; auto tries 5 and falls back."""
-    shared: bool = True
-    """Whether receivers share one subscription (`$share`); off for a broker that does not know it."""
 
 
 class Enrolment(_Section):

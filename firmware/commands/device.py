@@ -1,0 +1,182 @@
+"""`wardlens device`, and the device's three services: `camera run`, `sync run`, `panel run`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from capture.vault import State
+from firmware.errors import RequestWrong, WorkFailed
+from firmware.logging import configure_logging
+from firmware.settings import Settings, load_settings
+from firmware.stopping import stop_on_signal
+from firmware.terminal import ConfigOption, JsonOption, StateOption, out, print_facts
+
+app = typer.Typer(no_args_is_help=True, help="This device: pairing, state, ledger.")
+ledger = typer.Typer(no_args_is_help=True, help="The device's audit log.")
+camera = typer.Typer(no_args_is_help=True, help="The service that sees the patient and has no network.")
+sync = typer.Typer(no_args_is_help=True, help="The service that has the network and sees only ciphertext.")
+panel = typer.Typer(no_args_is_help=True, help="The service that shows the device's screen.")
+app.add_typer(ledger, name="ledger")
+
+
+@app.command()
+def pair(
+    invitation: Annotated[str, typer.Option(help="The line that `wardlens site invite` shows; - reads it from input.")],
+    name: Annotated[str, typer.Option(help="What people call this device.")] = "Ward device",
+    state: StateOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pair this device with the site that invited it. Compare the six digits before IT confirms.
+
+    Example: wardlens device pair --invitation WARDLENS1:... --name "Ward 3, cart B"
+    """
+    from provisioning.enrolment import pair as pair_device
+
+    settings = load_settings(config, state=state)
+    line = typer.get_text_stream("stdin").readline().strip() if invitation == "-" else invitation
+
+    def show(digits: str) -> None:
+        if not as_json:
+            out.print(f"This device shows [bold]{digits}[/]. IT confirms it when the hospital's screen shows the same.")
+
+    identity = pair_device(line, settings.state, on_digits=show, name=name)
+    facts = {
+        "device": identity.device,
+        "name": identity.name,
+        "site": identity.site,
+        "hospital": identity.manifest.name,
+    }
+    print_facts(facts, as_json=as_json)
+
+
+@app.command()
+def status(state: StateOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show who this device is and what waits in its vault.
+
+    Example: wardlens device status --json
+    """
+    print_facts(_status(load_settings(config, state=state)), as_json=as_json)
+
+
+def _status(settings: Settings) -> dict[str, Any]:
+    from collections import Counter
+
+    from firmware.device import open_vault
+    from provisioning.identity import DeviceIdentity
+
+    identity = DeviceIdentity.load(settings.state)
+    with open_vault(settings) as vault:
+        states = Counter(str(entry.state) for entry in vault.entries())
+        return {
+            "device": identity.device,
+            "name": identity.name,
+            "site": identity.site,
+            "hospital": identity.manifest.name,
+            "manifest_version": identity.manifest.version,
+            "certificate_until": identity.certificate_until.isoformat(),
+            "broker": f"{identity.broker.host}:{identity.broker.port}",
+            "vault": dict(states),
+            "free_bytes": vault.free_bytes(),
+        }
+
+
+@app.command()
+def wipe(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    even_unsent: Annotated[
+        bool, typer.Option("--even-unsent", help="Also when pictures wait that the hospital has not got.")
+    ] = False,
+    state: StateOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Forget the site, the keys and every picture. The device can be paired again afterwards.
+
+    Example: wardlens device wipe --yes
+    """
+    from firmware.device import open_vault
+    from firmware.wiping import wipe_state
+
+    settings = load_settings(config, state=state)
+    if not settings.state.is_dir():
+        raise RequestWrong(f"There is nothing at {settings.state}. Name the device's folder by --state.")
+    if settings.socket.exists():
+        raise RequestWrong("The device is in use. Stop its services first, then wipe it.")
+    with open_vault(settings) as vault:
+        waiting = sum(entry.state is not State.ERASED for entry in vault.entries())
+    if waiting and not even_unsent:
+        raise RequestWrong(
+            f"{waiting} pictures have not reached the hospital. Connect the device until the queue is empty, or add "
+            "--even-unsent to lose them for good."
+        )
+    if not yes and not typer.confirm(f"Wipe {settings.state}?"):
+        raise RequestWrong("Nothing was wiped.")
+    wipe_state(settings.state)
+    out.print(f"{settings.state} is wiped. Pair the device again to use it.")
+
+
+@ledger.command("verify")
+def verify_ledger(state: StateOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check that the audit log is whole: every line, every link, every signed head.
+
+    Example: wardlens device ledger verify
+    """
+    from firmware.device import verify_ledgers
+
+    facts = verify_ledgers(load_settings(config, state=state))
+    print_facts(facts, as_json=as_json)
+    if any(not chain["whole"] for chain in facts.values()):
+        raise WorkFailed("The audit log was altered or is damaged. Keep this device apart and call IT.")
+
+
+@camera.command("run")
+def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
+    """Run the camera service until SIGTERM.
+
+    Example: wardlens camera run --config /etc/wardlens/wardlens.toml
+    """
+    from capture.service import run_camera_service
+    from firmware.device import camera_service_parts, identity_when_paired
+
+    settings = _service_settings(config, state)
+    with stop_on_signal() as stop:
+        identity = identity_when_paired(settings, stop)
+        if identity is not None:
+            run_camera_service(camera_service_parts(settings, identity), settings.socket, stop)
+
+
+@sync.command("run")
+def run_sync(state: StateOption = None, config: ConfigOption = None) -> None:
+    """Run the uplink until SIGTERM.
+
+    Example: wardlens sync run --config /etc/wardlens/wardlens.toml
+    """
+    from firmware.device import identity_when_paired, make_uplink
+
+    settings = _service_settings(config, state)
+    with stop_on_signal() as stop:
+        identity = identity_when_paired(settings, stop)
+        if identity is not None:
+            make_uplink(settings, identity).run(stop)
+
+
+@panel.command("run")
+def run_panel_service(state: StateOption = None, config: ConfigOption = None) -> None:
+    """Run the panel until SIGTERM.
+
+    Example: wardlens panel run --config /etc/wardlens/wardlens.toml
+    """
+    from firmware.device import make_panel
+    from provisioning.panel import run_panel
+
+    settings = _service_settings(config, state)
+    with stop_on_signal() as stop:
+        run_panel(*make_panel(settings), stop)
+
+
+def _service_settings(config: Any, state: Any) -> Settings:
+    settings = load_settings(config, state=state)
+    configure_logging(settings.log)
+    return settings

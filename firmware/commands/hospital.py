@@ -1,0 +1,124 @@
+"""`wardlens receiver`: the hospital's service, what it holds, and how to take it out. And a broker for one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firmware.errors import WorkFailed
+from firmware.logging import configure_logging
+from firmware.settings import Settings, load_settings
+from firmware.stopping import stop_on_signal
+from firmware.terminal import ConfigOption, JsonOption, SiteOption, out, print_facts, print_json, print_rows, progress
+
+app = typer.Typer(no_args_is_help=True, help="The hospital's service: receive, show, export.")
+broker = typer.Typer(no_args_is_help=True, help="An MQTT broker for one machine.")
+
+
+@app.command()
+def run(site: SiteOption = None, config: ConfigOption = None) -> None:
+    """Receive pictures and serve the hospital's view until SIGTERM.
+
+    Example: wardlens receiver run --config /etc/wardlens/hospital.toml
+    """
+    from firmware.hospital import run_hospital
+    from provisioning.site import Site
+
+    settings = load_settings(config)
+    configure_logging(settings.log)
+    with stop_on_signal() as stop:
+        run_hospital(settings, Site.load(site or settings.receiver.site), stop)
+
+
+@app.command()
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the receivers, what is filed and what was refused.
+
+    Example: wardlens receiver status --json
+    """
+    from firmware.hospital import open_archive
+    from sync.receiver.status import status as status_of
+
+    found = status_of(open_archive(load_settings(config)))
+    if as_json:
+        print_json(found.to_json())
+        return
+    facts = found.to_json()
+    out.print(facts["sentence"])
+    print_facts(facts["counts"], as_json=False)
+    print_rows(facts["receivers"], as_json=False, empty="No receiver was ever started here.")
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Option("--out", help="Folder for the pictures and their records.")],
+    form: Annotated[str, typer.Option("--format", help="jpeg+json.")] = "jpeg+json",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write every Capture as JPEG and JSON. Doing it again writes only what is new.
+
+    Example: wardlens receiver export --out /srv/export
+    """
+    from firmware.hospital import open_archive
+    from sync.receiver.export import export as export_captures
+
+    archive = open_archive(load_settings(config))
+    with progress("export", archive.counts().captures) as advance:
+        report = export_captures(archive, to, form, progress=advance)
+    facts = {"written": len(report.written), "unchanged": len(report.unchanged), "damaged": list(report.damaged)}
+    print_facts(facts, as_json=as_json)
+    if report.damaged:
+        raise WorkFailed(
+            f"{len(report.damaged)} pictures in the archive are not what was filed. Restore them from the backup."
+        )
+
+
+@app.command()
+def openable(site: SiteOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check that this site's keys open every envelope in the archive.
+
+    Example: wardlens receiver openable
+    """
+    from firmware.hospital import open_archive, openable_envelopes
+    from provisioning.site import Site
+
+    settings = load_settings(config)
+    facts = openable_envelopes(open_archive(settings), Site.load(site or settings.receiver.site))
+    print_facts(facts, as_json=as_json)
+    if facts["not_openable"]:
+        raise WorkFailed("Some envelopes cannot be opened with the keys in the site folder. Find the keys they name.")
+
+
+@app.command("link")
+def link(config: ConfigOption = None) -> None:
+    """Show a link that signs one browser in to the hospital's view, once.
+
+    Example: wardlens receiver link
+    """
+    from firmware.hospital import login_link
+
+    typer.echo(login_link(load_settings(config)))
+
+
+@broker.command("run")
+def run_broker(
+    folder: Annotated[Path, typer.Argument(help="Folder for the broker's configuration and log.")],
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Use the built-in broker even if Mosquitto is here.")
+    ] = False,
+    site: SiteOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Run a broker for one machine until SIGTERM: Mosquitto if it is installed, else a built-in one.
+
+    Example: wardlens broker run /tmp/broker
+    """
+    from firmware.hospital import run_broker as run
+    from provisioning.site import Site
+
+    settings: Settings = load_settings(config)
+    configure_logging(settings.log)
+    run(settings, Site.load(site or settings.receiver.site), folder.absolute(), embedded=embedded)

@@ -1,0 +1,45 @@
+"""`wardlens bench`: the figures of this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from firmware.settings import load_settings
+from firmware.terminal import ConfigOption, out, print_facts, progress
+
+
+def bench(
+    video: Annotated[Path | None, typer.Option(help="A video for the live view; without it a drawn scene.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+    live_frames: Annotated[int, typer.Option(min=10, help="Frames of the live view to measure.")] = 300,
+    stills: Annotated[int, typer.Option(min=1, help="12-megapixel stills to measure.")] = 12,
+    config: ConfigOption = None,
+) -> None:
+    """Measure this machine: live view, shutter to sealed by stage, sealing and hashing.
+
+    Example: wardlens bench --json figures.json
+    """
+    from firmware.measurement import BenchPlan, measure
+    from inference import Deidentifier
+    from sync.receiver import OpeningKey
+
+    settings = load_settings(config)
+    deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
+    plan = BenchPlan(live_frames=live_frames, stills=stills, video=video)
+    with progress("bench", 3) as advance:
+        figures = measure(deidentifier, OpeningKey.generate().public, plan, advance)
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+    print_facts(_rounded(figures), as_json=False)
+    if json_file is not None:
+        out.print(f"\nWritten to {json_file}.")
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in figures.items() if name != "models"} | {
+        "models": {name: digest[:12] for name, digest in figures["models"].items()}
+    }

@@ -1,0 +1,105 @@
+"""`wardlens redact` and `wardlens capture`: pictures from files, de-identified, and in the second case sealed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from capture.encounter import Consent, Encounter, Laterality
+from firmware.errors import RequestWrong, WorkFailed
+from firmware.settings import load_settings
+from firmware.terminal import ConfigOption, JsonOption, StateOption, err, out, print_rows, progress
+
+
+def redact(
+    inputs: Annotated[list[Path], typer.Argument(help="Pictures, videos, or folders of them.")],
+    to: Annotated[Path, typer.Option("--out", help="Folder for the redacted copies; made if it is not there.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report to this file.")] = None,
+    models: Annotated[Path | None, typer.Option(help="Folder of the models.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """De-identify picture files: same size, upright, every face, text and code filled, all metadata gone.
+
+    Example: wardlens redact ward-photos/ --out redacted/ --json report.json
+    """
+    from capture.redact import plan
+    from capture.redact import redact as redact_files
+    from inference import Deidentifier
+
+    settings = load_settings(config, models=models)
+    for path in inputs:
+        if not path.exists():
+            raise RequestWrong(f"There is no {path}. Name pictures, videos or folders.")
+    deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
+    with progress("redact", len(plan(inputs, to))) as advance:
+        report = redact_files(
+            deidentifier, inputs, to, progress=lambda step: advance(step.done + step.share, step.name)
+        )
+    if json_file is not None:
+        json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", "utf-8")
+    refused = [entry for entry in report.files if entry.error]
+    for entry in refused:
+        err.print(f"{entry.file}: {entry.error}")
+    out.print(f"{len(report.files) - len(refused)} redacted into {to}, {len(refused)} refused.")
+    if refused:
+        raise WorkFailed("Some files were refused; nothing was written for them.")
+
+
+def capture(
+    files: Annotated[list[Path], typer.Argument(help="Picture files.")],
+    patient: Annotated[str, typer.Option(help="The hospital's patient reference, as on the wristband.")],
+    clinician: Annotated[str, typer.Option(help="Badge of whoever takes responsibility for the pictures.")] = "unnamed",
+    body_site: Annotated[str, typer.Option("--body-site", help="SNOMED CT code of the body site.")] = "39937001",
+    laterality: Annotated[str | None, typer.Option(help="left, right or bilateral.")] = None,
+    note: Annotated[str, typer.Option(help="A short note.")] = "",
+    series: Annotated[str, typer.Option(help="Which wound this is one more picture of.")] = "",
+    urgent: Annotated[bool, typer.Option("--urgent", help="Send before the others.")] = False,
+    confirm: Annotated[
+        list[str] | None,
+        typer.Option(help="A kind (face, tattoo, text, code) of which you have seen that nothing is left uncovered."),
+    ] = None,
+    state: StateOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take stills from files through the whole device path: de-identified, sealed, into the vault.
+
+    Example: wardlens capture heel.jpg --patient 943-476-5919 --body-site 84607009 --laterality left --confirm tattoo
+    """
+    from firmware.device import VERSION, camera_service_parts
+    from firmware.from_files import Answers, FileCapturer
+    from inference import Deidentifier, Kind
+    from provisioning.identity import DeviceIdentity
+
+    encounter = _encounter(patient, clinician, body_site, laterality, note, series, urgent=urgent)
+    kinds = tuple(Kind(_one_of(kind, [k.value for k in Kind], "--confirm")) for kind in confirm or [])
+    settings = load_settings(config, state=state)
+    parts = camera_service_parts(settings, DeviceIdentity.load(settings.state))
+    deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
+    capturer = FileCapturer(parts, deidentifier, VERSION)
+    rows = []
+    with progress("capture", len(files)) as advance:
+        for done, file in enumerate(files):
+            advance(done, file.name)
+            kept = capturer.take(file, encounter, Answers(clinician, kinds))
+            rows.append({"file": file.name, "capture": kept.capture, "digest": kept.digest, "bytes": kept.length})
+    print_rows(rows, as_json=as_json, empty="No file was named.")
+
+
+def _encounter(
+    patient: str, clinician: str, body_site: str, laterality: str | None, note: str, series: str, *, urgent: bool
+) -> Encounter:
+    side = Laterality(_one_of(laterality, [s.value for s in Laterality], "--laterality")) if laterality else None
+    try:
+        return Encounter(patient, clinician, body_site, side, Consent(record=True), note, series, urgent)
+    except ValueError as error:
+        raise RequestWrong(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+
+
+def _one_of(value: str, known: list[str], option: str) -> str:
+    if value not in known:
+        raise RequestWrong(f"{option} takes one of: {', '.join(known)}.")
+    return value

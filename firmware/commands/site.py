@@ -1,0 +1,276 @@
+"""`wardlens site`: the hospital's trust. Its keys, its clinicians, its invitations and its devices."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from firmware.settings import load_settings
+from firmware.terminal import ConfigOption, JsonOption, SiteOption, err, out, print_facts, print_json, print_rows
+
+if TYPE_CHECKING:
+    from provisioning.site import Site
+
+app = typer.Typer(no_args_is_help=True, help="The hospital's trust: keys, clinicians, invitations, devices.")
+roster = typer.Typer(no_args_is_help=True, help="The clinicians who may use the site's devices.")
+app.add_typer(roster, name="roster")
+
+
+def _opened(config: Path | None, site: Path | None) -> Site:
+    from provisioning.site import Site
+
+    return Site.load(site or load_settings(config).receiver.site)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the site's keys and registry will be. It must not exist yet.")],
+    name: Annotated[str, typer.Option(help="What people call the hospital.")] = "Hospital",
+    site_id: Annotated[str, typer.Option("--id", help="Lowercase word that stands in certificates.")] = "hospital",
+    host: Annotated[
+        list[str] | None, typer.Option(help="Name or address of broker and enrolment server; repeat for more.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a site: root, issuing CA, sealing key, receipt key, server certificates.
+
+    Example: wardlens site init /srv/wardlens/site --id st-mary --name "St Mary's" --host wardlens.st-mary.example
+    """
+    from provisioning.site import Site
+    from provisioning.terms import BrokerAddress
+
+    settings = load_settings(config)
+    hosts = host or ["localhost", "127.0.0.1"]
+    broker = BrokerAddress(hosts[0], settings.broker.port)
+    receivers = [settings.receiver.name]
+    site = Site.create(folder.absolute(), site_id, name, hosts=hosts, broker=broker, receivers=receivers)
+    print_facts(_facts(site), as_json=as_json)
+    if not as_json:
+        out.print(
+            f"\nKeep a copy of {folder}/ offline: who has it can open every picture of this site.\n"
+            "Next: `wardlens site serve`, `wardlens receiver run`, `wardlens site invite`."
+        )
+
+
+@app.command()
+def show(site: SiteOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the site, its keys and its devices.
+
+    Example: wardlens site show --json
+    """
+    opened = _opened(config, site)
+    facts, devices = _facts(opened), _devices(opened)
+    if as_json:
+        print_json({**facts, "devices": devices})
+        return
+    print_facts(facts, as_json=False)
+    out.print()
+    print_rows(devices, as_json=False, empty="No device yet. Invite one with `wardlens site invite`.")
+
+
+def _facts(site: Site) -> dict[str, Any]:
+    manifest = site.manifest
+    return {
+        "site": site.id,
+        "name": site.name,
+        "folder": str(site.folder),
+        "root_key": site.root_hash.hex(),
+        "manifest_version": manifest.version,
+        "sealing_keys": [f"{term.key_id} ({term.use.value})" for term in manifest.sealing],
+        "receipt_keys": list(manifest.receipt_keys),
+        "broker": f"{manifest.broker.host}:{manifest.broker.port}",
+        "clinicians": len(manifest.roster),
+    }
+
+
+def _devices(site: Site) -> list[dict[str, Any]]:
+    return [
+        {
+            "device": device.id,
+            "name": device.name,
+            "state": device.state.value,
+            "digits": device.digits if device.state.value == "waiting" else "",
+            "enrolled": _day(device.enrolled_at),
+            "certificate_until": _day(device.certificate_until),
+        }
+        for device in site.devices()
+    ]
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+@app.command()
+def invite(
+    address: Annotated[
+        str | None, typer.Option(help="host:port at which the device reaches the enrolment server.")
+    ] = None,
+    minutes: Annotated[int, typer.Option(min=1, max=1440, help="How long the invitation may be used.")] = 15,
+    png: Annotated[Path | None, typer.Option(help="Also write the QR code to this PNG file.")] = None,
+    site: SiteOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Invite one device: a QR code for its camera, and the same as a line to paste.
+
+    Example: wardlens site invite --minutes 15 --png invitation.png
+    """
+    from provisioning.qr import qr_png, qr_terminal
+
+    settings = load_settings(config)
+    where = address or f"{settings.enrolment.host}:{settings.enrolment.port}"
+    invitation = _opened(config, site).invite(where, minutes)
+    if png is not None:
+        png.write_bytes(qr_png(invitation.line))
+    if as_json:
+        print_json({"invitation": invitation.line, "id": invitation.id, "until": invitation.not_after.isoformat()})
+        return
+    typer.echo(qr_terminal(invitation.line))
+    typer.echo(invitation.line)
+    out.print(
+        f"\nFor one device, until {invitation.not_after:%H:%M} UTC. Then compare the six digits on both screens and"
+    )
+    out.print("confirm them: `wardlens site approve DEVICE DIGITS` (`wardlens site show` lists who waits).")
+
+
+@app.command()
+def approve(
+    device: Annotated[str, typer.Argument(help="The device's id, from its screen or `wardlens site show`.")],
+    digits: Annotated[str, typer.Argument(help="The six digits on the device's own screen.")],
+    site: SiteOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Confirm a device whose screen shows these six digits; only then does it get the site's keys.
+
+    Example: wardlens site approve wl-0123456789 481516
+    """
+    approved = _opened(config, site).approve(device, digits)
+    out.print(f"{approved.name} ({approved.id}) may now photograph for this site.")
+
+
+@app.command()
+def revoke(
+    device: Annotated[str, typer.Argument(help="The device's id.")],
+    site: SiteOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Revoke a device: never renewed, and what it sends from now on is refused.
+
+    Example: wardlens site revoke wl-0123456789
+    """
+    revoked = _opened(config, site).revoke(device)
+    out.print(f"{revoked.name} ({revoked.id}) is revoked. What it sends from now on is refused.")
+
+
+@app.command("rotate-key")
+def rotate_key(site: SiteOption = None, config: ConfigOption = None) -> None:
+    """Put a fresh sealing key in force; the old one stays able to open what was sealed to it.
+
+    Example: wardlens site rotate-key
+    """
+    key = _opened(config, site).rotate_sealing_key()
+    out.print(f"The sealing key in force is now {key}. Devices learn of it with their next manifest.")
+
+
+@app.command()
+def renew(
+    host: Annotated[list[str] | None, typer.Option(help="Another name or address of the servers.")] = None,
+    site: SiteOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Renew the certificates of broker and enrolment server.
+
+    Example: wardlens site renew --host 10.1.2.3
+    """
+    _opened(config, site).renew_servers(host or [])
+    out.print("The servers' certificates are renewed. Restart broker and enrolment server.")
+
+
+@app.command()
+def serve(site: SiteOption = None, config: ConfigOption = None) -> None:
+    """Run the enrolment server, where invited devices are introduced.
+
+    Example: wardlens site serve
+    """
+    from firmware.logging import configure_logging
+    from provisioning.enrolment import run_enrolment
+
+    settings = load_settings(config)
+    configure_logging(settings.log)
+    run_enrolment(
+        _opened(config, site),
+        settings.enrolment.host,
+        settings.enrolment.port,
+        on_ready=lambda running: err.print(f"enrolment server on {running.host}:{running.port}"),
+    )
+
+
+@app.command("broker-config")
+def broker_config(
+    folder: Annotated[Path, typer.Argument(help="Where the configuration goes; made if it is not there.")],
+    site: SiteOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write a ready Mosquitto configuration: TLS 1.3 both ways, and each device its own topics.
+
+    Example: wardlens site broker-config /etc/mosquitto/wardlens
+    """
+    from provisioning.broker import mosquitto_config
+
+    broker = load_settings(config).broker
+    text = mosquitto_config(_opened(config, site), folder.absolute(), broker.port, host=broker.host)
+    file = folder.absolute() / "mosquitto.conf"
+    file.write_text(text, "utf-8")
+    out.print(f"Written to {file}. Give the folder to the user that Mosquitto runs as; run `mosquitto -c {file}`.")
+
+
+@roster.command("list")
+def list_clinicians(site: SiteOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the clinicians.
+
+    Example: wardlens site roster list
+    """
+    rows = [
+        {"badge": clinician.badge, "name": clinician.name, "role": clinician.role.value}
+        for clinician in _opened(config, site).roster()
+    ]
+    print_rows(rows, as_json=as_json, empty="Nobody yet. Add somebody with `wardlens site roster add`.")
+
+
+@roster.command()
+def add(
+    badge: Annotated[str, typer.Argument(help="What the badge's barcode says.")],
+    name: Annotated[str, typer.Argument(help="The clinician's name.")],
+    role: Annotated[str, typer.Option(help="clinician or ward-lead.")] = "clinician",
+    pin: Annotated[
+        str,
+        typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="PIN; asked for when not given."),
+    ] = "",
+    site: SiteOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let a clinician use the site's devices.
+
+    Example: wardlens site roster add 4711 "Ada Nurse" --role ward-lead
+    """
+    clinician = _opened(config, site).add_clinician(badge, name, role, pin)
+    out.print(f"{clinician.name} is on the roster. Devices learn of it with their next manifest.")
+
+
+@roster.command()
+def remove(
+    badge: Annotated[str, typer.Argument(help="What the badge's barcode says.")],
+    site: SiteOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Take a clinician off the roster.
+
+    Example: wardlens site roster remove 4711
+    """
+    _opened(config, site).remove_clinician(badge)
+    out.print("Removed. Devices learn of it with their next manifest.")

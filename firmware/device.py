@@ -1,0 +1,226 @@
+"""The ward device put together: which parts its services get, from the settings and the device's identity."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from capture.envelope import FileSigner, SealingContext
+from capture.identifiers import CaptureId
+from capture.ledger import LedgerEvent, open_ledger, read_heads, verify_chain
+from capture.vault import Vault
+from firmware.mqtt_versions import MQTT_VERSIONS
+from firmware.settings import Settings
+from firmware.wiping import finish_wipe
+from provisioning.errors import NotPaired
+from provisioning.identity import DeviceIdentity, StateLayout
+from provisioning.keys import make_leaf_key, write_key
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from capture.camera import Camera
+    from capture.service import CameraServiceParts
+    from provisioning.panel import DeviceFacts, PanelSettings, UplinkView
+    from sync.uplink import Uplink
+
+VERSION: Final = version("wardlens")
+_POLL_SECONDS: Final = 0.5
+_log = structlog.get_logger(__name__)
+
+
+def identity_when_paired(settings: Settings, stop: threading.Event) -> DeviceIdentity | None:
+    """The device's identity, waiting until it is paired; None when `stop` came first.
+
+    Raises:
+        IdentityDamaged: there is one, and it cannot be believed.
+    """
+    waiting = False
+    if finish_wipe(settings.state):
+        _log.warning("wipe_finished")
+    while not stop.is_set():
+        try:
+            return DeviceIdentity.load(settings.state)
+        except NotPaired:
+            if not waiting:
+                _log.info("waiting_for_pairing")
+            waiting = True
+            stop.wait(_POLL_SECONDS)
+    return None
+
+
+def open_vault(settings: Settings) -> Vault:
+    """The device's vault."""
+    return Vault(settings.state / "vault", reserve_bytes=settings.vault.reserve_megabytes * 1_000_000)
+
+
+def sealing_context(settings: Settings) -> Callable[[CaptureId, int], SealingContext]:
+    """Who seals for whom, read anew for each capture, so that a rotated key is used from the next picture on."""
+    signer = FileSigner(DeviceIdentity.load(settings.state).signing_key)
+
+    def context(capture: CaptureId, counter: int) -> SealingContext:
+        identity = DeviceIdentity.load(settings.state)
+        return SealingContext(
+            capture=capture,
+            device=identity.device,
+            site=identity.site,
+            counter=counter,
+            recipients=identity.sealing_keys,
+            signer=signer,
+            certificates=tuple(certificate.public_bytes(Encoding.DER) for certificate in identity.signing_chain),
+        )
+
+    return context
+
+
+def make_camera(settings: Settings) -> Camera:
+    """The camera that the settings name, not yet opened."""
+    from capture.camera import CameraSettings, open_camera
+
+    source = settings.camera.source
+    if settings.camera.adapter == "replay":
+        return open_camera(CameraSettings("replay", sources=(Path(source),)))
+    return open_camera(CameraSettings(settings.camera.adapter, device=source))
+
+
+def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> CameraServiceParts:
+    """What the camera service is given: a camera, the models, the vault, its ledger chain, and the signing key."""
+    from capture.service import CameraServiceParts
+    from inference import Deidentifier
+
+    return CameraServiceParts(
+        camera=make_camera(settings),
+        load_engine=lambda: Deidentifier.load(settings.models, threads=settings.camera.threads or None),
+        vault=open_vault(settings),
+        ledger=open_ledger(settings.state / "ledger", "camera", FileSigner(identity.signing_key)),
+        sealing_context=sealing_context(settings),
+        still_quality=settings.camera.jpeg_quality,
+    )
+
+
+def make_uplink(settings: Settings, identity: DeviceIdentity) -> Uplink:
+    """What carries the vault to the hospital: the identity key for TLS, the pinned receipt keys, no pixel code."""
+    from sync.mqtt import TlsFiles
+    from sync.uplink import Uplink, UplinkSettings
+
+    broker = identity.broker
+    return Uplink(
+        open_vault(settings),
+        open_ledger(settings.state / "ledger", "sync", FileSigner(identity.identity_key)),
+        UplinkSettings(
+            host=broker.host,
+            port=broker.port,
+            device=identity.device,
+            site=identity.site,
+            tls=TlsFiles(identity.root_certificate, identity.identity_certificate, identity.identity_key),
+            state=settings.state,
+            protocol=MQTT_VERSIONS[broker.protocol.value],
+            version=VERSION,
+        ),
+        receipt_keys=lambda: DeviceIdentity.load(settings.state).receipt_keys,
+        heads=lambda: read_heads(settings.state / "ledger"),
+    )
+
+
+def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
+    """The panel's application and how it is served."""
+    from capture.service import CameraClient
+    from provisioning.enrolment import pair
+    from provisioning.panel import PanelSettings, create_panel
+
+    shown = PanelSettings(
+        host=settings.panel.host,
+        port=settings.panel.port,
+        lock_seconds=settings.panel.lock_seconds,
+        memory=settings.state / "panel" / "lockouts.json",
+        ledger=settings.state / "ledger",
+    )
+    app = create_panel(
+        CameraClient(settings.socket),
+        open_vault(settings),
+        lambda: panel_facts(settings),
+        lambda line, on_digits: pair(line, settings.state, on_digits=on_digits),
+        shown,
+        uplink=lambda: uplink_view(settings),
+        record=panel_recorder(settings),
+        version=VERSION,
+    )
+    return app, shown
+
+
+def panel_facts(settings: Settings) -> DeviceFacts | None:
+    """What the panel shows of the device's identity; None while it is not paired."""
+    from provisioning.panel import Clinician, DeviceFacts
+    from provisioning.roster import verify_pin
+
+    try:
+        identity = DeviceIdentity.load(settings.state)
+    except NotPaired:
+        return None
+    roster = identity.roster
+
+    def checked(badge: str, pin: str) -> Clinician | None:
+        found = verify_pin(roster, badge, pin)
+        return None if found is None else Clinician(found.badge, found.name, found.role.value)
+
+    return DeviceFacts(
+        device=identity.device,
+        name=identity.name,
+        site=identity.site,
+        site_name=identity.manifest.name,
+        certificate_from=max(c[0].not_valid_before_utc for c in (identity.identity_chain, identity.signing_chain)),
+        certificate_until=identity.certificate_until,
+        broker=f"{identity.broker.host}:{identity.broker.port}",
+        lock_seconds=identity.manifest.policy.lock_seconds,
+        verify_pin=checked,
+        knows=lambda badge: any(clinician.badge == badge for clinician in roster),
+    )
+
+
+def panel_recorder(settings: Settings) -> Callable[[str, Mapping[str, Any]], None]:
+    """Puts an event on the panel's own ledger chain, signed with the panel's own key; nothing before the pairing."""
+
+    def record(event: str, facts: Mapping[str, Any]) -> None:
+        if not StateLayout(settings.state).facts.is_file():
+            return
+        with open_ledger(settings.state / "ledger", "panel", FileSigner(panel_key(settings))) as ledger:
+            ledger.append(LedgerEvent(event), **facts)
+
+    return record
+
+
+def panel_key(settings: Settings) -> Path:
+    """The key that signs the panel's ledger chain: made on this device, by the panel, and good for nothing else."""
+    path = StateLayout(settings.state).key("panel")
+    if not path.is_file():
+        write_key(path, make_leaf_key())
+    return path
+
+
+def uplink_view(settings: Settings) -> UplinkView:
+    """What the sync service last said of itself, for the screen."""
+    from provisioning.panel import UplinkView
+    from sync.uplink import read_status
+
+    status = read_status(settings.state)
+    progress = {status.sending: status.sent / status.count} if status.sending and status.count else {}
+    return UplinkView(status.connected and status.receivers is not False, status.sentence, progress)
+
+
+def verify_ledgers(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Each chain's name → whether it is whole, how many lines, and what is wrong with it."""
+    layout, folder = StateLayout(settings.state), settings.state / "ledger"
+    keys = {"camera": "signing", "sync": "identity", "panel": "panel"}
+    found = {}
+    for head in read_heads(folder):
+        signer = FileSigner(layout.key(keys[head.chain]))
+        report = verify_chain(folder / f"{head.chain}.jsonl", signer.public_key, head)
+        faults = [fault.sentence for fault in report.faults]
+        found[head.chain] = {"whole": not faults, "lines": report.lines, "faults": faults}
+    return found

@@ -1,0 +1,130 @@
+"""The hospital's side put together: the archive, the receiver, and a broker for one machine."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from firmware.mqtt_versions import MQTT_VERSIONS
+from firmware.settings import Settings
+from provisioning.site import Site
+
+if TYPE_CHECKING:
+    from sync.mqtt import BrokerSettings
+    from sync.receiver import Archive, ArchiveSettings, LoginTokens, ReceiverParts
+
+
+def archive_settings(settings: Settings) -> ArchiveSettings:
+    """Where the archive lies: the URLs that are set, else one folder."""
+    from sync.receiver import ArchiveSettings
+
+    embedded = ArchiveSettings.in_folder(settings.receiver.archive)
+    return ArchiveSettings(
+        database=settings.receiver.database or embedded.database, objects=settings.receiver.objects or embedded.objects
+    )
+
+
+def open_archive(settings: Settings) -> Archive:
+    """The archive, made or brought up to date where it has to be."""
+    from sync.receiver import Archive
+
+    settings.receiver.archive.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Archive.open(archive_settings(settings))
+
+
+def receiver_broker(settings: Settings, site: Site) -> BrokerSettings:
+    """The broker as this receiver meets it, with the receiver's own certificate."""
+    from sync.mqtt import BrokerSettings, TlsFiles
+
+    paths = site.receiver_tls(settings.receiver.name)
+    return BrokerSettings(
+        host=settings.broker.host,
+        port=settings.broker.port,
+        client_id=settings.receiver.name,
+        tls=TlsFiles(paths.ca, paths.certificate, paths.key),
+        protocol=MQTT_VERSIONS[settings.broker.protocol],
+    )
+
+
+def receiver_parts(settings: Settings, site: Site) -> ReceiverParts:
+    """What a receiver is given: the archive, the broker, and the site's trust and keys as values and ports."""
+    from sync.receiver import ReceiverParts
+
+    settings.receiver.archive.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    return ReceiverParts(
+        site=site.id,
+        archive=archive_settings(settings),
+        broker=receiver_broker(settings, site),
+        trust=site,
+        opening_keys=site.opening_keys,
+        receipt_signer=site.receipt_signer,
+        name=settings.receiver.name,
+    )
+
+
+def login_tokens(settings: Settings) -> LoginTokens:
+    """What lets a browser in to the hospital's view."""
+    from sync.receiver import LoginTokens
+
+    return LoginTokens(settings.receiver.archive / "links")
+
+
+def login_link(settings: Settings) -> str:
+    """A link that signs one browser in to the hospital's view, once."""
+    receiver = settings.receiver
+    return f"http://{receiver.host}:{receiver.port}/login?token={login_tokens(settings).issue()}"
+
+
+def run_hospital(settings: Settings, site: Site, stop: threading.Event) -> None:
+    """Receive, and serve the hospital's view, until `stop` is set."""
+    from sync.receiver import create_view, run_receiver, view_served
+
+    app = create_view(
+        open_archive(settings),
+        site=site.name,
+        receipt_keys=lambda: site.manifest.receipt_keys,
+        tokens=login_tokens(settings),
+    )
+    with view_served(app, host=settings.receiver.host, port=settings.receiver.port):
+        run_receiver(receiver_parts(settings, site), stop)
+
+
+def openable_envelopes(archive: Archive, site: Site) -> dict[str, Any]:
+    """How many envelopes in the archive this site's keys open, and which they do not."""
+    from capture.envelope import parse_envelope
+    from sync.receiver import NotOpenable, open_envelope
+
+    keys, opened, shut = site.opening_keys(), 0, []
+    for filed in archive.everything():
+        try:
+            open_envelope(parse_envelope(archive.envelope(filed)), keys)
+            opened += 1
+        except NotOpenable:
+            shut.append(filed.capture)
+    return {"openable": opened, "not_openable": shut}
+
+
+def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool = False) -> None:
+    """Run a broker for one machine until SIGTERM: Mosquitto if it is installed, else the one that Wardlens carries.
+
+    Raises:
+        BrokerNotStarted: it did not come up.
+    """
+    import signal
+
+    from provisioning.broker import mosquitto_config
+    from sync.brokers import PrivateMosquitto, find_mosquitto
+
+    host, port = settings.broker.host, settings.broker.port
+    if embedded or find_mosquitto() is None:
+        from sync.brokers.embedded import EmbeddedBroker, run_embedded_broker
+
+        paths = site.tls("broker")
+        run_embedded_broker(EmbeddedBroker(site.id, host, port, paths.ca, paths.certificate, paths.key))
+        return
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    with PrivateMosquitto(mosquitto_config(site, folder, port, host=host), folder, host=host, port=port):
+        signal.sigwait(signals)
