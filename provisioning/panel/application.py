@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from capture.errors import CameraServiceRefused, CaptureError
+from capture.errors import CameraServiceRefused, CaptureError, NotInVault, TransitionRefused
 from provisioning.errors import ProvisioningError
 from provisioning.panel.counters import Count
 from provisioning.panel.desk import Desk, read_memory
@@ -24,7 +24,6 @@ from provisioning.panel.events import Event
 from provisioning.panel.gate import Gate
 from provisioning.panel.guard import SAFE_METHODS
 from provisioning.panel.known_identity import KnownIdentity
-from provisioning.panel.pairing_attempt import PairingAttempt
 from provisioning.panel.ports import CameraPort, DeviceFacts, Pair, QueuePort, Record, UplinkView
 from provisioning.panel.routes import entry, files, health, pairing, records, review, shoot
 from provisioning.panel.sessions import Ending, Sessions
@@ -73,7 +72,7 @@ def create_panel(
         queue=queue,
         uplink=uplink,
         identity=known,
-        pairing=PairingAttempt(pair, families=(ProvisioningError, OSError), done=known.refresh),
+        pair=pair,
         settings=settings,
         sessions=Sessions(lock_seconds=lambda: lock_seconds(settings, known.facts), token=token),
         clock=clock,
@@ -146,8 +145,10 @@ async def _of_panel(request: Request, error: Exception) -> Response:
 
 async def _of_capture(request: Request, error: Exception) -> Response:
     assert isinstance(error, CaptureError)
+    if isinstance(error, NotInVault | TransitionRefused):
+        return _refused(request, 409, "queue", error.sentence)
     if not isinstance(error, CameraServiceRefused):
-        return _refused(request, 503, "camera-service", error.sentence)
+        return _refused(request, 503, "not-available", error.sentence)
     if error.status == 404 and (session := request.state.session):
         # The camera service restarted or let it go: there is nothing left to review.
         session.still = None

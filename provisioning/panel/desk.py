@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ import structlog
 from capture.errors import CaptureError
 from capture.vault import Entry
 from provisioning import durable
+from provisioning.errors import ProvisioningError
 from provisioning.panel.counters import Count, Counters
 from provisioning.panel.errors import SignInLocked, SignInRefused
 from provisioning.panel.events import Event
 from provisioning.panel.known_identity import KnownIdentity
 from provisioning.panel.lockout import SignInTries
 from provisioning.panel.pairing_attempt import PairingAttempt
-from provisioning.panel.ports import CameraPort, Json, QueuePort, Record, UplinkView
+from provisioning.panel.ports import CameraPort, Json, Pair, QueuePort, Record, UplinkView
 from provisioning.panel.sessions import Ending, Sessions
 from provisioning.panel.settings import PanelSettings
 from provisioning.panel.troubles import Trouble, troubles
@@ -38,7 +39,7 @@ class Desk:
     queue: QueuePort
     uplink: Callable[[], UplinkView | None]
     identity: KnownIdentity
-    pairing: PairingAttempt
+    pair: InitVar[Pair]
     settings: PanelSettings
     sessions: Sessions
     clock: Callable[[], float]
@@ -47,9 +48,15 @@ class Desk:
     version: str
     counters: Counters = field(default_factory=Counters)
     tries: SignInTries = field(default_factory=SignInTries)
+    ledger_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     sign_in_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    pairing_tries: SignInTries = field(default_factory=SignInTries)
     discard_owed: bool = False
     lock_notice: str = ""
+    pairing: PairingAttempt = field(init=False)
+
+    def __post_init__(self, pair: Pair) -> None:
+        self.pairing = PairingAttempt(pair, families=(ProvisioningError, OSError), done=self.paired)
 
     async def health(self) -> Json | None:
         """What the camera service says, or None when it does not answer."""
@@ -95,16 +102,16 @@ class Desk:
         if clinician is None:
             self.counters.add(Count.SIGN_INS_REFUSED)
             _log.info(Event.SIGN_IN_REFUSED)
-            self.record("sign-in-refused", {})
+            await self.note("sign-in-refused", {})
             if (wait := self.tries.wait(badge, self.clock())) > 0:
                 raise SignInLocked(wait)
             raise SignInRefused
         self._remember(self.tries.right(badge))
         await self.end_session(Ending.REPLACED)
+        await self._noted("signed-in", {"clinician": clinician.badge})  # nobody works here unseen by the ledger
         token = self.sessions.open(badge=clinician.badge, name=clinician.name, role=clinician.role, now=self.clock())
         self.counters.add(Count.SIGN_INS)
         _log.info(Event.SIGNED_IN)
-        self.record("signed-in", {"clinician": clinician.badge})
         self.lock_notice = ""
         return token
 
@@ -119,9 +126,9 @@ class Desk:
             if session.still:
                 self.lock_notice += " The picture that was not accepted is gone."
         _log.info(Event.LOCKED, why=ending.value)
-        self.record("locked", {"clinician": session.badge, "why": ending.value})
         self.discard_owed = True
         await self.discard_what_is_owed()
+        await self.note("locked", {"clinician": session.badge, "why": ending.value})
 
     async def discard_what_is_owed(self) -> None:
         """Tells the camera service to drop all stills; owed until it has answered."""
@@ -133,6 +140,26 @@ class Desk:
             _log.warning(Event.DISCARD_FAILED, error=type(error).__name__)
             return
         self.discard_owed = False
+
+    async def note(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Puts an event on the ledger; where that fails, the log says so and the work goes on."""
+        try:
+            await self._noted(event, facts)
+        except CaptureError as error:
+            _log.error(Event.LEDGER_FAILED, about=event, error=type(error).__name__)
+
+    async def _noted(self, event: str, facts: Mapping[str, Any]) -> None:
+        async with self.ledger_turn:
+            await asyncio.to_thread(self.record, event, facts)
+
+    async def paired(self) -> None:
+        """A pairing ended: reads the identity, and puts it on the ledger when there is one."""
+        await asyncio.to_thread(self.identity.refresh)
+        _log.info(Event.PAIRING_ENDED, paired=self.identity.paired)
+        if facts := self.identity.facts:
+            await self.note("paired", {"site": facts.site, "device": facts.device})
+        else:
+            self.counters.add(Count.PAIRINGS_FAILED)
 
     async def watch(self) -> None:
         """One look of the watch: locks what is idle, discards what is owed."""

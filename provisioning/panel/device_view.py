@@ -39,7 +39,7 @@ def device_groups(
             Group(
                 "This device",
                 (
-                    Fact("Name", device.name),
+                    Fact("Name", device.name or device.device),
                     Fact("Id", device.device, code=True),
                     Fact("Hospital", device.site_name),
                     Fact("Certificate", f"{days} days left, until {device.certificate_until:%d %b %Y}"),

@@ -20,5 +20,6 @@ class Event(StrEnum):
     PAIRING_CRASHED = "panel.pairing-crashed"
     PAIRING_ENDED = "panel.pairing-ended"
     IDENTITY_UNREADABLE = "panel.identity-unreadable"
+    LEDGER_FAILED = "panel.ledger-failed"
     MEMORY_UNWRITABLE = "panel.memory-unwritable"
     WATCH_CRASHED = "panel.watch-crashed"

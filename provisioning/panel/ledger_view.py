@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from capture.ledger import LedgerError, Line, parse_line, read_heads
 from provisioning.panel.words import clock_time
 
 MOST_EVENTS = 50
 TAIL_BYTES = 64 * 1024
-CHAIN_FIELDS = frozenset({"sequence", "previous", "hash", "at_ms", "event", "chain", "version"})
+NOTHING = "Nothing is on the ledger yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +44,34 @@ class ShownLedger:
 
 
 def read_ledger(folder: Path | None) -> ShownLedger:
-    """The newest events of all chains, newest first, and each chain's head."""
+    """The newest events of all chains, newest first, and each chain's head; a sentence when they cannot be read."""
     if folder is None or not folder.is_dir():
-        return ShownLedger(sentence="Nothing is on the ledger yet.")
-    heads, events = [], []
-    for file in sorted(folder.glob("*.jsonl")):
-        lines = _tail(file)
-        events += [_event(file.stem, line) for line in lines[-MOST_EVENTS:]]
-        if lines:
-            heads.append(ShownHead(file.stem, int(lines[-1].get("sequence", 0)), str(lines[-1].get("hash", ""))[:16]))
-    events.sort(key=lambda event: -event.at_ms)
-    sentence = "" if events else "Nothing is on the ledger yet."
-    return ShownLedger(tuple(heads), tuple(events[:MOST_EVENTS]), sentence)
+        return ShownLedger(sentence=NOTHING)
+    try:
+        heads = tuple(ShownHead(head.chain, head.sequence, head.hash[:16]) for head in read_heads(folder))
+        events = [_shown(line) for file in sorted(folder.glob("*.jsonl")) for line in _tail(file)]
+    except LedgerError as error:
+        return ShownLedger(sentence=error.sentence)
+    except OSError:
+        return ShownLedger(sentence="The ledger cannot be read. Call IT.")
+    newest = sorted(events, key=lambda event: event.at_ms, reverse=True)[:MOST_EVENTS]
+    return ShownLedger(heads, tuple(newest), "" if newest else NOTHING)
 
 
-def _tail(file: Path) -> list[Mapping[str, Any]]:
+def _tail(file: Path) -> list[Line]:
     with file.open("rb") as source:
         size = source.seek(0, os.SEEK_END)
         source.seek(max(0, size - TAIL_BYTES))
         raw = source.read().split(b"\n")
-    if size > TAIL_BYTES:
-        raw = raw[1:]  # the first one is cut
-    found: list[Mapping[str, Any]] = []
+    found = []
     for line in raw:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue  # the last line may be half written; `wardlens device ledger verify` judges it
-        if isinstance(value, dict):
-            found.append(value)
+        # The first may be cut by the seek, the last half written; `wardlens device ledger verify` judges them.
+        with suppress(ValueError):
+            found.append(parse_line(line))
     return found
 
 
-def _event(chain: str, line: Mapping[str, Any]) -> ShownEvent:
-    at_ms = int(line.get("at_ms", 0))
-    title = str(line.get("event", "event")).replace("-", " ").replace("_", " ").replace(".", " ").capitalize()
-    facts = [f"{name} {str(value)[:16]}" for name, value in line.items() if name not in CHAIN_FIELDS]
-    return ShownEvent(title, f"{clock_time(at_ms)} · {chain}", " · ".join(facts), at_ms)
+def _shown(line: Line) -> ShownEvent:
+    facts = " · ".join(f"{name.replace('_', ' ')} {str(value)[:16]}" for name, value in line.facts.items())
+    title = line.event.replace("-", " ").capitalize()
+    return ShownEvent(title, f"{clock_time(line.at_ms)} · {line.chain}", facts, line.at_ms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -71,7 +71,9 @@ def moved(pairing: Pairing, happened: Happened, *, digits: str = "", sentence: s
 class PairingAttempt:
     """Runs the pairing function in a worker thread and keeps where it stands."""
 
-    def __init__(self, pair: Pair, *, families: tuple[type[Exception], ...], done: Callable[[], None]) -> None:
+    def __init__(
+        self, pair: Pair, *, families: tuple[type[Exception], ...], done: Callable[[], Awaitable[None]]
+    ) -> None:
         self._pair = pair
         self._families = families
         self._done = done
@@ -101,7 +103,7 @@ class PairingAttempt:
             self.now = moved(self.now, Happened.WENT_WRONG, sentence=sentence)
         else:
             self.now = moved(self.now, Happened.CONFIRMED)
-        self._done()
+        await self._done()
 
     def _digits_came(self, digits: str) -> None:
         self.now = moved(self.now, Happened.DIGITS_CAME, digits=digits)

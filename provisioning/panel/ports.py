@@ -1,8 +1,8 @@
 """What the panel is given. Everything it reaches outside itself is one of these, so that firmware composes it.
 
 The real ones are `capture.service.CameraClient`, `capture.vault.Vault`, `provisioning.enrolment.pair`, and
-:func:`provisioning.panel.load_facts` over the device's state; :mod:`provisioning.panel.simulated` has a small camera for
-tests of the routes.
+:func:`provisioning.panel.load_facts` over the device's state. :mod:`provisioning.panel.simulated` has a small camera
+for tests of the routes.
 """
 
 from __future__ import annotations
@@ -109,29 +109,29 @@ class DeviceFacts:
 
     Attributes:
         device, site: ids.
-        name: what people call this device.
         site_name: the hospital as people call it.
         certificate_from, certificate_until: while all of the device's certificates are good, UTC.
         broker: host and port, for the device page.
-        lock_seconds: the site's policy; the shorter of it and the panel's setting counts.
         verify_pin: the roster's answer for a badge and a PIN: the clinician, or None. Slow on purpose (argon2id).
         knows: whether the roster has the badge.
+        name: what people call this device; empty where nobody named it.
+        lock_seconds: the site's policy; the shorter of it and the panel's setting counts.
     """
 
     device: str
-    name: str
     site: str
     site_name: str
     certificate_from: datetime
     certificate_until: datetime
     broker: str
-    lock_seconds: float
     verify_pin: Callable[[str, str], Clinician | None]
     knows: Callable[[str], bool]
+    name: str = ""
+    lock_seconds: float = 3600.0
 
 
 Pair = Callable[[str, Callable[[str], None]], object]
 """Pairs the device by an invitation line; calls back with the six digits; returns when IT confirmed them."""
 
 Record = Callable[[str, Mapping[str, Any]], None]
-"""Puts one event on the panel's ledger chain."""
+"""Puts one event on the panel's ledger chain. Called in a thread, one at a time. Raises CaptureError."""

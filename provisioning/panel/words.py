@@ -19,10 +19,10 @@ NAMES = {
 TITLES = {"face": "Face", "tattoo": "Tattoo", "text": "Text", "code": "Code"}
 
 FOUND_BY = {
-    "face": "can show who the patient is",
-    "tattoo": "can show who the patient is",
-    "text": "may hold a name or a number",
-    "code": "can be scanned back to a name",
+    "face": "it shows who the patient is",
+    "tattoo": "it can tell who the patient is",
+    "text": "it may be a name or a number",
+    "code": "it can be scanned back to a name",
 }
 """Why a kind is covered."""
 

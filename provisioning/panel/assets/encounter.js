@@ -30,8 +30,8 @@ function show() {
   put("site", siteName(draft.body_site) || "Where?", !draft.body_site);
   put("side", SIDES[draft.side] ?? "–");
   const given = CONSENTS.filter((name) => draft.consent[name]).length;
-  put("consent", draft.consent.record ? (given > 1 ? `Record +${given - 1}` : "Record") : "Missing", !draft.consent.record);
-  put("note", draft.urgent ? "Urgent" : draft.note ? "Written" : "–");
+  put("consent", draft.consent.record ? (given > 1 ? `Given ${given}` : "Given") : "None", !draft.consent.record);
+  put("note", draft.urgent ? "Urgent" : draft.note ? "Yes" : "–");
   for (const button of document.querySelectorAll("[data-site]")) {
     button.setAttribute("aria-pressed", String(button.dataset.site === draft.body_site));
   }

@@ -61,6 +61,7 @@ function tick() {
   const left = Math.ceil((locksAt - performance.now()) / 1000);
   idle.hidden = left > Math.min(WARN_SECONDS, Number(document.body.dataset.lockSeconds) / 2);
   if (!idle.hidden) idle.textContent = left > 0 ? `Locks in ${left} s. Touch to stay.` : "Locking …";
+  if (left < 0) location.replace("/");
 }
 
 for (const event of ["pointerdown", "keydown"]) addEventListener(event, touched, { capture: true, passive: true });

@@ -31,8 +31,7 @@ async def start(request: Request) -> Response:
         return RedirectResponse("/pairing", 303)
     if request.state.session:
         return RedirectResponse("/shoot", 303)
-    notice, desk.lock_notice = desk.lock_notice, ""
-    return page(desk, "sign_in", notice=notice)
+    return page(desk, "sign_in", notice=desk.lock_notice)
 
 
 @router.post("/sign-in")

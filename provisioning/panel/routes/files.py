@@ -15,5 +15,5 @@ async def asset(edition: str, name: str) -> Response:
     """One asset of this edition."""
     found = ASSETS.get(name) if edition == EDITION else None
     if found is None:
-        return Response(status_code=404)
+        return Response(status_code=404, headers={"cache-control": "no-store"})
     return Response(found.data, media_type=found.media, headers={"cache-control": "max-age=31536000, immutable"})

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from provisioning.panel.counters import Count
+from provisioning.panel.errors import SignInLocked
 from provisioning.panel.pages import page
 from provisioning.panel.routes import Body, desk_of
 
@@ -32,9 +33,12 @@ async def show(request: Request) -> Response:
 async def begin(request: Request, body: Invitation) -> dict[str, str]:
     """Starts pairing by this line; the page then asks for progress."""
     desk = desk_of(request)
+    if (wait := desk.pairing_tries.wait("", desk.clock())) > 0:
+        raise SignInLocked(wait)
     desk.pairing.start("".join(body.line.split()))
+    desk.pairing_tries = desk.pairing_tries.wrong("", desk.clock(), known=False)
     desk.counters.add(Count.PAIRINGS_STARTED)
-    desk.record("pairing-started", {})
+    await desk.note("pairing-started", {})
     return {"step": desk.pairing.now.step.value}
 
 

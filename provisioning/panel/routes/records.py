@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from capture.identifiers import capture_id
@@ -32,11 +33,11 @@ async def entries(request: Request) -> Response:
 
 
 @router.post("/queue/{capture}/retry")
-async def retry(request: Request, capture: str) -> dict[str, str]:
+async def retry(request: Request, capture: Annotated[str, Path(pattern="^[0-9a-f]{32}$")]) -> dict[str, str]:
     """A parked picture waits for sending again."""
     desk, session = desk_of(request), session_of(request)
-    desk.queue.retry(capture_id(capture))
-    desk.record("retried", {"capture": capture, "clinician": session.badge})
+    await asyncio.to_thread(desk.queue.retry, capture_id(capture))
+    await desk.note("retried", {"capture": capture, "clinician": session.badge})
     return {"next": "/queue"}
 
 

@@ -108,10 +108,9 @@ async def accept(request: Request, body: Named) -> dict[str, Any]:
             )
         sealed = await desk.camera.accept(still["id"], session.draft.encounter(session.badge))
         session.still = None
-        total = sealed["milliseconds"].get("total_ms", 0) / 1000
         session.last = (
-            f"Picture {sealed['counter']} is in the queue. {words.covered_sentence(still['redaction']['regions'])}. "
-            f"{words.megabytes(sealed['bytes'])}, sealed in {total:.1f} s."
+            f"Picture {sealed['counter']} is in the queue. "
+            f"{words.covered_sentence(still['redaction']['regions'])}; {words.megabytes(sealed['bytes'])}."
         )
         desk.counters.add(Count.ACCEPTED)
         return {"next": "/shoot"}

@@ -1,0 +1,135 @@
+"""Pairing on the screen: the line, the digits, done; over the real enrolment server where it matters."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import pytest
+
+from provisioning.enrolment import pair
+from provisioning.errors import InvitationExpired
+from provisioning.panel import load_facts
+from provisioning.panel.errors import PairingBusy
+from provisioning.panel.pairing_attempt import STEPS, Happened, Pairing, Step, moved
+
+
+def until_step(client, *steps, seconds=20.0):
+    gone = threading.Event()
+    for _ in range(int(seconds / 0.05)):
+        progress = client.get("/pairing/progress").json()
+        if progress["step"] in steps:
+            return progress
+        gone.wait(0.05)
+    pytest.fail(f"the pairing did not come to {steps}, but stands at {progress}")
+
+
+def test_unpaired_device_has_one_page(bench):
+    bench.facts = None
+    with bench.client() as client:
+        assert client.get("/").headers["location"] == "/pairing"
+        assert "This device is not paired" in client.get("/pairing").text
+
+
+def test_line_then_digits_then_done(bench):
+    paired_with, bench.facts = bench.facts, None
+    confirmed = threading.Event()
+
+    def real(line, on_digits):
+        assert line == "WL1:ABC", "what a paste broke over lines is one line again"
+        on_digits("482913")
+        assert confirmed.wait(10)
+        bench.facts = paired_with
+
+    bench.pair = real
+    with bench.client() as client:
+        assert client.post("/pairing", json={"line": " WL1:\nABC "}).status_code == 202
+        assert until_step(client, "digits-shown")["digits"] == "482913"
+        confirmed.set()
+        assert until_step(client, "paired")["digits"] == "", "digits are gone once they are confirmed"
+        assert client.get("/").status_code == 200
+        bench.sign_in(client)
+    assert [event for event, _ in bench.recorded][:2] == ["pairing-started", "paired"]
+
+
+def test_refused_invitation_is_said_and_another_may_be_pasted(bench):
+    bench.facts = None
+
+    def refused(_line, _on_digits):
+        raise InvitationExpired
+
+    bench.pair = refused
+    with bench.client() as client:
+        for _ in range(2):
+            assert client.post("/pairing", json={"line": "x"}).status_code == 202
+            assert "expired" in until_step(client, "failed")["sentence"]
+        assert "\nwardlens_panel_pairings_failed_total 2\n" in client.get("/metrics").text
+
+
+def test_error_of_ours_never_leaves_the_screen_waiting(bench):
+    bench.facts = None
+
+    def broken(_line, _on_digits):
+        raise ZeroDivisionError
+
+    bench.pair = broken
+    with bench.client() as client:
+        client.post("/pairing", json={"line": "x"})
+        assert "call IT" in until_step(client, "failed")["sentence"]
+
+
+def test_second_pairing_while_one_is_under_way_is_refused(bench):
+    bench.facts = None
+    go_on = threading.Event()
+    bench.pair = lambda _line, _on_digits: go_on.wait(10)
+    with bench.client() as client:
+        client.post("/pairing", json={"line": "x"})
+        answer = client.post("/pairing", json={"line": "x"})
+        go_on.set()
+        assert answer.json()["error"] == "pairing-busy"
+
+
+def test_pairing_is_slowed_when_it_is_tried_again_and_again(bench):
+    bench.facts = None
+
+    def refused(_line, _on_digits):
+        raise InvitationExpired
+
+    bench.pair = refused
+    with bench.client() as client:
+        for _ in range(20):
+            assert client.post("/pairing", json={"line": "x"}).status_code == 202
+            until_step(client, "failed")
+        assert client.post("/pairing", json={"line": "x"}).status_code == 429
+        bench.seconds += 601
+        assert client.post("/pairing", json={"line": "x"}).status_code == 202
+
+
+@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("happened", Happened)
+def test_pairing_moves_only_as_the_table_says(step, happened):
+    if (step, happened) in STEPS:
+        assert moved(Pairing(step), happened).step is STEPS[step, happened]
+    else:
+        with pytest.raises(PairingBusy):
+            moved(Pairing(step), happened)
+
+
+def test_real_device_is_paired_by_the_panel_and_its_roster_signs_in(bench, site, line, approving, tmp_path):
+    site.add_clinician("4711", "Anna Keller", "nurse", "1234")
+    state = tmp_path / "state"
+
+    def real(given, on_digits):
+        def digits(six):
+            on_digits(six)
+            approving(six)
+
+        return pair(given, state, on_digits=digits)
+
+    bench.pair = real
+    bench.load = partial(load_facts, state)
+    with bench.client() as client:
+        assert client.post("/pairing", json={"line": line}).status_code == 202
+        until_step(client, "paired")
+        bench.sign_in(client)
+        assert "North Hospital" in client.get("/device").text

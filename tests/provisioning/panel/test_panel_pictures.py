@@ -1,0 +1,167 @@
+"""From the shutter to the queue: what a person decides reaches the camera service, and nothing else does."""
+
+from __future__ import annotations
+
+import pytest
+
+ENCOUNTER = {
+    "patient": "P-1",
+    "body_site": "84607009",
+    "side": "left",
+    "consent": {"record": True, "second_opinion": False, "teaching": True},
+    "note": "After cleaning",
+}
+
+
+def shoot(client) -> str:
+    """Takes a still; gives its id as the review page names it."""
+    assert client.post("/shutter").json() == {"next": "/review"}
+    text = client.get("/review").text
+    return text.split('data-still="')[1].split('"')[0]
+
+
+def decide(client, still, **decision):
+    return client.post("/review/decision", json={"still": still, "decision": decision})
+
+
+def test_question_about_what_was_not_looked_for_is_asked_in_words(signed_in):
+    shoot(signed_in)
+    assert "Nothing looked for tattoos. Is there one in the picture?" in signed_in.get("/review").text
+
+
+def test_whole_way_from_shutter_to_queue(signed_in, bench):
+    signed_in.put("/encounter", json=ENCOUNTER)
+    still = shoot(signed_in)
+    assert decide(signed_in, still, action="confirm", kind="tattoo").json() == {"unanswered": []}
+    assert signed_in.post("/review/accept", json={"still": still}).json() == {"next": "/shoot"}
+    assert bench.camera.accepted == [
+        {
+            "patient": "P-1",
+            "clinician": "4711",
+            "body_site": "84607009",
+            "laterality": "left",
+            "consent": {"record": True, "second_opinion": False, "teaching": True},
+            "note": "After cleaning",
+            "urgent": False,
+        }
+    ]
+    page = signed_in.get("/shoot").text
+    assert "Picture 1 is in the queue. 1 face covered" in page
+    assert "P-1" in page, "the next picture is of the same patient until somebody says otherwise"
+
+
+def test_decisions_carry_the_badge_of_who_is_signed_in(signed_in, bench):
+    still = shoot(signed_in)
+    decide(signed_in, still, action="add", kind="tattoo", polygon=[[1, 1], [5, 1], [5, 5]])
+    decide(signed_in, still, action="remove", kind="face", index=0, reason="It is the wound")
+    made = bench.camera.stills[still]["redaction"]["decisions"]
+    assert [(one["action"], one["by"]) for one in made] == [("add", "4711"), ("remove", "4711")]
+
+
+def test_page_cannot_decide_in_another_name(signed_in):
+    still = shoot(signed_in)
+    assert decide(signed_in, still, action="confirm", kind="tattoo", by="9999").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        {"action": "remove", "kind": "face", "index": 0},
+        {"action": "remove", "kind": "face", "index": 0, "reason": "  "},
+        {"action": "remove", "kind": "face", "index": -1, "reason": "the wound"},
+        {"action": "add", "kind": "tattoo", "polygon": [[1, 1], [2, 2]]},
+        {"action": "add", "kind": "tattoo", "polygon": [[-1, 1], [2, 2], [3, 3]]},
+        {"action": "confirm", "kind": "nose"},
+        {"action": "erase", "kind": "face"},
+        {},
+    ],
+)
+def test_decision_that_is_none_reaches_nobody(signed_in, bench, decision):
+    still = shoot(signed_in)
+    assert decide(signed_in, still, **decision).status_code == 422
+    assert bench.camera.stills[still]["redaction"]["decisions"] == []
+
+
+def test_picture_with_an_open_question_is_not_accepted(signed_in, bench):
+    signed_in.put("/encounter", json=ENCOUNTER)
+    still = shoot(signed_in)
+    answer = signed_in.post("/review/accept", json={"still": still})
+    assert answer.status_code == 409
+    assert answer.json()["unanswered"] == ["tattoo"]
+    assert bench.camera.accepted == []
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [{"patient": ""}, {"body_site": ""}, {"consent": {"record": False, "second_opinion": True, "teaching": True}}],
+)
+def test_picture_of_nobody_or_nothing_or_without_consent_is_not_accepted(signed_in, bench, lacking):
+    signed_in.put("/encounter", json=ENCOUNTER | lacking)
+    still = shoot(signed_in)
+    decide(signed_in, still, action="confirm", kind="tattoo")
+    assert signed_in.post("/review/accept", json={"still": still}).json()["error"] == "encounter-incomplete"
+    assert bench.camera.accepted == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"patient": "x" * 65}, {"body_site": "123"}, {"side": "top"}, {"note": "x" * 501}, {"clinician": "9999"}],
+)
+def test_encounter_out_of_bounds_is_not_kept(signed_in, wrong):
+    assert signed_in.put("/encounter", json=ENCOUNTER | wrong).status_code == 422
+    assert "P-1" not in signed_in.get("/shoot").text
+
+
+def test_tap_on_an_old_page_never_acts_on_a_newer_picture(signed_in, bench):
+    old = shoot(signed_in)
+    signed_in.post("/review/discard", json={"still": old})
+    new = shoot(signed_in)
+    assert new != old
+    for path in ("/review/accept", "/review/discard"):
+        assert signed_in.post(path, json={"still": old}).json()["error"] == "nothing-in-review"
+    assert decide(signed_in, old, action="confirm", kind="tattoo").status_code == 409
+    assert list(bench.camera.stills) == [new]
+
+
+def test_second_shutter_while_a_picture_is_in_review_takes_none(signed_in, bench):
+    shoot(signed_in)
+    signed_in.post("/shutter")
+    assert len(bench.camera.stills) == 1
+
+
+def test_discard_leads_back_to_the_viewfinder(signed_in, bench):
+    still = shoot(signed_in)
+    assert signed_in.post("/review/discard", json={"still": still}).json() == {"next": "/shoot"}
+    assert bench.camera.stills == {}
+    assert signed_in.get("/review").headers["location"] == "/shoot"
+
+
+def test_picture_that_the_camera_service_lost_is_said_and_let_go(signed_in, bench):
+    still = shoot(signed_in)
+    bench.camera.stills.clear()
+    assert decide(signed_in, still, action="confirm", kind="tattoo").status_code == 404
+    assert signed_in.get("/review").headers["location"] == "/shoot"
+
+
+def test_shutter_without_a_camera_service_says_what_to_do(signed_in, bench):
+    bench.camera.away = True
+    answer = signed_in.post("/shutter")
+    assert answer.status_code == 503
+    assert "call IT" in answer.json()["sentence"]
+
+
+def test_next_clinician_sees_nothing_of_the_last_patient(bench):
+    app = bench.app()
+    with bench.client(app) as client:
+        bench.sign_in(client)
+        client.put("/encounter", json=ENCOUNTER)
+        client.post("/lock")
+        bench.sign_in(client, "4712")
+        assert "P-1" not in client.get("/shoot").text
+
+
+def test_patient_reference_is_escaped(signed_in):
+    signed_in.put("/encounter", json=ENCOUNTER | {"patient": '"><script>alert(1)</script>'})
+    text = signed_in.get("/shoot").text
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;" in text
