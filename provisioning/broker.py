@@ -117,6 +117,16 @@ def mosquitto_config(site: Site, folder: Path, port: int, *, host: str = "0.0.0.
     return text
 
 
+def write_mosquitto(site: Site, folder: Path, host: str, port: int) -> Path:
+    """A ready configuration for `site` in `folder`; the path of its mosquitto.conf.
+
+    Raises:
+        StorageRefused: the folder cannot be written.
+    """
+    mosquitto_config(site, folder, port, host=host)
+    return folder.resolve() / CONFIGURATION
+
+
 def write_rights(site: Site, folder: Path) -> Path:
     """The ACL file in `folder` as it should be now, for a broker that then gets a SIGHUP; its path."""
     rights = folder / RIGHTS

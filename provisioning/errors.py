@@ -15,6 +15,7 @@
     ├── TrustUnusable            what the machine has
     │   ├── SiteUnsafe
     │   ├── SiteDamaged
+    │   ├── SiteBusy
     │   ├── StorageRefused
     │   ├── IdentityDamaged
     │   ├── EnrolmentUnreachable
@@ -148,6 +149,10 @@ class SiteUnsafe(TrustUnusable):
 
 class SiteDamaged(TrustUnusable):
     """The site folder is damaged. Restore it from its backup."""
+
+
+class SiteBusy(TrustUnusable):
+    """Another program is changing the site right now. Try again in a moment."""
 
 
 class StorageRefused(TrustUnusable):

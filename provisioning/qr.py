@@ -10,7 +10,7 @@ from provisioning.errors import NotAccepted
 from provisioning.invitation import MAX_LENGTH
 
 
-def qr_text(line: str) -> str:
+def qr_terminal(line: str) -> str:
     """The code as two modules a character, for a terminal with a dark ground; it has its quiet zone around it."""
     out = io.StringIO()
     _code(line).terminal(out, compact=True, border=4)

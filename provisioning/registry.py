@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from provisioning.durable import PRIVATE
-from provisioning.errors import SiteDamaged
+from provisioning.errors import SiteBusy, SiteDamaged, StorageRefused, TrustUnusable
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -81,6 +81,8 @@ class Registry:
         """One transaction with the write lock from its start: committed at the end, or rolled back as if never begun.
 
         Raises:
+            SiteBusy: another writer holds the lock for longer than ten seconds.
+            StorageRefused: the disk refused.
             SiteDamaged: the file is not a readable registry.
         """
         with self._connected() as connection:
@@ -97,6 +99,8 @@ class Registry:
         """One consistent view.
 
         Raises:
+            SiteBusy: another writer holds the lock for longer than ten seconds.
+            StorageRefused: the disk refused.
             SiteDamaged: the file is not a readable registry.
         """
         with self._connected() as connection:
@@ -124,8 +128,20 @@ class Registry:
             try:
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA synchronous = EXTRA")
+                # A used secret is overwritten, not only unlinked from its row.
+                connection.execute("PRAGMA secure_delete = ON")
                 yield connection
             finally:
                 connection.close()
         except sqlite3.DatabaseError as error:
-            raise SiteDamaged(f"{self.path} cannot be used: {error}.") from error
+            raise _explained(self.path, error) from error
+
+
+def _explained(path: Path, error: sqlite3.DatabaseError) -> TrustUnusable:
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return SiteBusy()
+    if primary in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+        return StorageRefused(f"{path} cannot be written ({error}). Check that the disk has space, then try again.")
+    return SiteDamaged(f"{path} cannot be used ({error}). Restore the site folder from its backup.")

@@ -62,6 +62,17 @@ def serving_enrolment(site: Site, host: str = "127.0.0.1", port: int = 0) -> Ite
             thread.join()
 
 
+class _Server(uvicorn.Server):
+    """Ends the connections that a device keeps open while it waits for IT, instead of leaving them to the collector."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            transport: asyncio.Transport = connection.transport
+            transport.abort()
+        await asyncio.sleep(0)
+
+
 def _server(site: Site) -> uvicorn.Server:
     config = uvicorn.Config(
         create_enrolment_app(site),
@@ -77,7 +88,7 @@ def _server(site: Site) -> uvicorn.Server:
         timeout_graceful_shutdown=1,
         ssl_context_factory=lambda _config, _default: server_context(site),
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def server_context(site: Site) -> ssl.SSLContext:

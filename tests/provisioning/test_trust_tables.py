@@ -1,0 +1,81 @@
+"""The tables: what state follows which, and that every refusal and every error says what to do."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+
+import pytest
+
+from provisioning import devices, errors
+from provisioning.devices import DeviceEvent, DeviceState
+from provisioning.enrolment import states
+from provisioning.enrolment.server import STATUS
+from provisioning.enrolment.states import PairingEvent, PairingState
+from provisioning.errors import (
+    REFUSAL_SENTENCES,
+    DeviceStateForbids,
+    EnrolmentRefusal,
+    EnrolmentRefused,
+    ManifestRefusal,
+    ManifestRefused,
+    ProvisioningError,
+)
+
+
+def subclasses(kind: type[ProvisioningError]) -> list[type[ProvisioningError]]:
+    return [kind, *itertools.chain.from_iterable(map(subclasses, kind.__subclasses__()))]
+
+
+def test_the_tree_in_the_docstring_is_the_tree():
+    drawn = [line.split("── ")[-1].split()[0] for line in (errors.__doc__ or "").splitlines() if "── " in line]
+    assert sorted(["ProvisioningError", *drawn]) == sorted(kind.__name__ for kind in subclasses(ProvisioningError))
+
+
+@pytest.mark.parametrize("kind", subclasses(ProvisioningError), ids=lambda kind: kind.__name__)
+def test_every_error_has_a_sentence_of_its_own(kind):
+    assert inspect.cleandoc(kind.__doc__ or "").endswith(".")
+    if kind is EnrolmentRefused:
+        error = kind(EnrolmentRefusal.PROOF_WRONG)
+    elif kind is ManifestRefused:
+        error = kind(ManifestRefusal.DAMAGED)
+    else:
+        error = kind()
+        assert str(error) == inspect.cleandoc(kind.__doc__ or "")
+    assert str(error).endswith(".")
+
+
+def test_every_refusal_has_a_sentence_and_a_status():
+    assert set(REFUSAL_SENTENCES) == set(STATUS) == set(EnrolmentRefusal)
+    assert all(400 <= status < 500 for status in STATUS.values())
+
+
+@pytest.mark.parametrize("state", DeviceState)
+@pytest.mark.parametrize("event", DeviceEvent)
+def test_a_device_changes_only_as_its_table_says(state, event):
+    if event in devices.TRANSITIONS[state]:
+        assert devices.apply(state, event) is devices.TRANSITIONS[state][event]
+    else:
+        with pytest.raises(DeviceStateForbids, match=state.value):
+            devices.apply(state, event)
+
+
+def test_a_revoked_device_stays_revoked_and_a_refused_one_is_never_trusted():
+    assert devices.TRANSITIONS[DeviceState.REVOKED] == {}
+    assert DeviceState.ACTIVE not in devices.TRANSITIONS[DeviceState.REFUSED].values()
+
+
+@pytest.mark.parametrize("state", PairingState)
+@pytest.mark.parametrize("event", PairingEvent)
+def test_pairing_moves_only_as_its_table_says(state, event):
+    if event in states.TRANSITIONS[state]:
+        assert states.apply(state, event) is states.TRANSITIONS[state][event]
+    else:
+        with pytest.raises(ValueError, match=state.value):
+            states.apply(state, event)
+
+
+def test_from_every_step_before_the_last_a_device_can_give_up():
+    for state in set(PairingState) - {PairingState.UNPAIRED, PairingState.PAIRED}:
+        assert states.apply(state, PairingEvent.GAVE_UP) is PairingState.UNPAIRED
+    assert states.TRANSITIONS[PairingState.PAIRED] == {}
