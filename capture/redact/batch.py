@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from capture.encoding import STILL_QUALITY, encode_like
 from capture.errors import CaptureError, PictureUnreadable
 from capture.pictures import LIMIT_MEGAPIXELS, read_picture
-from capture.redact.film import Film, redact_film
+from capture.redact.film import Film, Timeline, redact_film
 from capture.redact.plan import Planned, plan
 from capture.redact.report import FileReport, Report, of_photo, region_to_json
 from capture.redact.writing import whole
@@ -68,7 +68,7 @@ def redact(
     Nothing is raised for a file: its sentence is in the report, and nothing of it is in `out`.
     """
     todo = plan(inputs, out)
-    reports = []
+    reports, timeline = [], Timeline()
     for done, planned in enumerate(todo):
 
         def step(share: float, done: int = done, planned: Planned = planned) -> None:
@@ -76,7 +76,7 @@ def redact(
 
         step(0.0)
         try:
-            report = _one(deidentifier, planned, limit_megapixels, quality, step)
+            report = _Batch(deidentifier, timeline, limit_megapixels, quality).one(planned, step)
         except (CaptureError, InferenceError) as failed:
             sentence = failed.sentence if isinstance(failed, CaptureError) else str(failed)
             report = FileReport(planned.name, error=sentence)
@@ -87,33 +87,50 @@ def redact(
     return Report(tuple(reports))
 
 
-def _one(
-    deidentifier: Redacts, planned: Planned, limit_megapixels: float, quality: int, step: Callable[[float], object]
-) -> FileReport:
-    mark = time.perf_counter()
-    if planned.is_video:
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    deidentifier: Redacts
+    timeline: Timeline
+    limit_megapixels: float
+    quality: int
+
+    def one(self, planned: Planned, progress: Callable[[float], object]) -> FileReport:
         _check_readable(planned.source)
+        return self._film(planned, progress) if planned.is_video else self._picture(planned)
+
+    def _film(self, planned: Planned, progress: Callable[[float], object]) -> FileReport:
+        began = time.perf_counter()
         with whole(planned.target) as part:
-            film = redact_film(planned.source, part, deidentifier, limit_megapixels=limit_megapixels, progress=step)
-        return _of_film(planned, film, (time.perf_counter() - mark) * 1e3)
-    pixels = read_picture(_bytes(planned.source), limit_megapixels=limit_megapixels)
-    read = time.perf_counter()
-    photo = deidentifier.still(Frame(pixels, time.monotonic_ns()))
-    looked = time.perf_counter()
-    data = encode_like(photo, planned.target.suffix, quality=quality)
-    encoded = time.perf_counter()
-    with whole(planned.target) as part:
-        part.write_bytes(data)
-    took = {
-        "read": (read - mark) * 1e3,
-        "encode": (encoded - looked) * 1e3,
-        "write": (time.perf_counter() - encoded) * 1e3,
-    }
-    return of_photo(planned.name, planned.output, photo, took)
+            film = redact_film(
+                planned.source,
+                part,
+                self.deidentifier,
+                self.timeline,
+                limit_megapixels=self.limit_megapixels,
+                progress=progress,
+            )
+        return _of_film(planned, film, _ms(began, time.perf_counter()))
+
+    def _picture(self, planned: Planned) -> FileReport:
+        began = time.perf_counter()
+        pixels = read_picture(_bytes(planned.source), limit_megapixels=self.limit_megapixels)
+        read = time.perf_counter()
+        photo = self.deidentifier.still(Frame(pixels, time.monotonic_ns()))
+        looked = time.perf_counter()
+        data = encode_like(photo, planned.target.suffix, quality=self.quality)
+        encoded = time.perf_counter()
+        with whole(planned.target) as part:
+            part.write_bytes(data)
+        written = time.perf_counter()
+        took = {"read": _ms(began, read), "encode": _ms(looked, encoded), "write": _ms(encoded, written)}
+        return of_photo(planned.name, planned.output, photo, took)
+
+
+def _ms(begin: float, end: float) -> float:
+    return (end - begin) * 1000
 
 
 def _bytes(source: Path) -> bytes:
-    _check_readable(source)
     if source.stat().st_size > _MOST_BYTES:
         raise PictureUnreadable(_TOO_LONG)
     return source.read_bytes()

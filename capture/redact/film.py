@@ -57,8 +57,30 @@ class Film:
         return Film(view.width, view.height, self.frames + 1, busiest, kinds)
 
 
+class Timeline:
+    """When each film plays, on the live view's clock: so far apart that nothing held from one is in the next."""
+
+    def __init__(self) -> None:
+        self._free_ns = time.monotonic_ns()
+
+    def begin(self) -> int:
+        """When the next film begins."""
+        self._free_ns += _GAP_NS
+        return self._free_ns
+
+    def passed(self, now_ns: int) -> None:
+        """A film has come to this moment."""
+        self._free_ns = now_ns
+
+
 def redact_film(
-    source: Path, part: Path, deidentifier: Live, *, limit_megapixels: float, progress: Callable[[float], object]
+    source: Path,
+    part: Path,
+    deidentifier: Live,
+    timeline: Timeline,
+    *,
+    limit_megapixels: float,
+    progress: Callable[[float], object],
 ) -> Film:
     """Write the redacted video to `part` (MP4).
 
@@ -70,13 +92,15 @@ def redact_film(
     capture = cv2.VideoCapture(str(source))
     writer = _Writer(part)
     looker = _Looker(deidentifier)
-    film = Film(0, 0, 0, (), frozenset())
+    film, began_ns = Film(0, 0, 0, (), frozenset()), timeline.begin()
     try:
         rate = capture.get(cv2.CAP_PROP_FPS)
         rate = rate if math.isfinite(rate) and 1 <= rate <= 240 else _USUAL_RATE
         expected = max(1.0, capture.get(cv2.CAP_PROP_FRAME_COUNT))
         for pixels in _frames(capture, limit_megapixels):
-            view = looker.look(pixels, round(film.frames * 1e9 / rate))
+            now_ns = began_ns + round(film.frames * 1e9 / rate)
+            timeline.passed(now_ns)
+            view = looker.look(Frame(pixels, now_ns))
             writer.write(view, rate)
             film = film.and_then(view)
             progress(min(1.0, film.frames / expected))
@@ -126,13 +150,11 @@ class _Looker:
 
     def __init__(self, deidentifier: Live) -> None:
         self._deidentifier = deidentifier
-        self._start_ns = time.monotonic_ns() + _GAP_NS  # far from any live view before: nothing of it is held
         self._stages: frozenset[str] = frozenset()
 
-    def look(self, pixels: Pixels, at_ns: int) -> LiveView:
-        frame = Frame(pixels, self._start_ns + at_ns)
+    def look(self, frame: Frame) -> LiveView:
         view = self._deidentifier.live(frame)
-        if not self._stages:  # after the gap everything is due: the first look names all the detectors
+        if not self._stages:  # after a film's gap everything is due: the first look names all the detectors
             self._stages = frozenset(view.milliseconds)
         looked = set(view.milliseconds)
         for _ in range(_MOST_TURNS):
