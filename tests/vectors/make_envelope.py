@@ -23,6 +23,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -158,6 +159,14 @@ def signed(unsigned: bytes) -> bytes:
     return unsigned + SIGNER.sign(unsigned)
 
 
+def with_plain(plain: bytes) -> bytes:
+    """The valid envelope with any bytes sealed in its body."""
+    block = made().header_block
+    aad = hashlib.sha256(block).digest()
+    sealed = AESGCM(CONTENT_KEY).encrypt(named("nonce", 12), plain, aad)
+    return signed(block + BODY_LENGTH.pack(len(sealed)) + sealed)
+
+
 def with_header(change: Callable[[bytes], bytes]) -> bytes:
     """The valid envelope with other header bytes, lengths and signature put right."""
     raw = made().raw
@@ -251,6 +260,8 @@ def refused() -> Iterator[tuple[str, str, str, bytes]]:
     yield "signature of zeros", "parse", "signature-form", raw[:-64] + bytes(64)
     yield "signature with high s", "parse", "signature-form", high_s(raw)
     yield "r as large as the order", "parse", "signature-form", raw[:-64] + ORDER.to_bytes(32, "big") + raw[-32:]
+    p384 = ec.derive_private_key(7, ec.SECP384R1()).public_key()
+    yield "a certificate of a P-384 key", "verify", "certificate", made(certificates=leaf_for(key=p384)).raw
     yield "for another site", "verify", "site", made(site=SiteId("other")).raw
     yield "not a certificate", "verify", "certificate", made(certificates=(b"\x30\x00",)).raw
     yield "another device's certificate", "verify", "certificate", made(device=DeviceId("ward-8")).raw
@@ -287,6 +298,8 @@ def refused() -> Iterator[tuple[str, str, str, bytes]]:
     yield "committed to another key", "open", "key", made(commitment="0" * 64).raw
     yield "body sealed under another nonce, signed again", "open", "body", with_field("nonce", "00" * 12)
     yield "body of another header, signed again", "open", "body", with_field("counter", 43)
+    yield "manifest that is longer than the body", "open", "body", with_plain(struct.pack(">I", 100) + b"{}" + JPEG)
+    yield "no picture after the manifest", "open", "body", with_plain(struct.pack(">I", 2) + b"{}")
     yield "manifest that is not JSON", "open", "manifest", made(Body(b"{", JPEG)).raw
     yield "manifest that is a list", "open", "manifest", made(Body(b"[]", JPEG)).raw
     yield "manifest of another capture", "open", "manifest", made(Body(manifest(capture="f" * 32), JPEG)).raw

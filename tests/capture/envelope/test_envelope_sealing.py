@@ -134,7 +134,7 @@ def test_the_largest_header_within_the_fields_bounds_fits(maker):
         {"certificates": (b"",)},
         {"certificates": (bytes(4097),)},
     ],
-    ids=lambda changes: "-".join(changes),
+    ids="-".join,
 )
 def test_a_header_that_exists_is_a_legal_one(maker, changes):
     with pytest.raises(ValueError, match=r"\w"):
