@@ -59,7 +59,7 @@ def _pores(rng: np.random.Generator, unit: float) -> Pixels:
         spin = spin - np.array([[0, 0, 1], [0, 0, 1]]) * (_TILE / 4)
         field += cv2.warpAffine(lines, spin, (_TILE, _TILE), borderMode=cv2.BORDER_REFLECT)
     field = field * 0.4 + fractal(rng, (_TILE, _TILE), cell, octaves=2) * np.float32(0.6)
-    return _as_detail(field, 0.022)
+    return _as_detail(field, 0.016)
 
 
 def _weave(rng: np.random.Generator, unit: float) -> Pixels:

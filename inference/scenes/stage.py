@@ -24,12 +24,15 @@ class Stage:
         self.rng = np.random.default_rng((spec.seed, 1))
         self.lamp = Lamp.hung(self.rng)
         wide, high = shape[1] / self.unit, shape[0] / self.unit
-        lean = np.deg2rad(self.rng.uniform(-17, 17))
+        # In a narrow frame the limb stands aside, or nothing else would find room.
+        upright = wide < 115
+        lean = np.deg2rad(self.rng.uniform(-9, 9) if upright else self.rng.uniform(-17, 17))
+        aside = self.rng.uniform(0.30, 0.35) if upright else self.rng.uniform(0.40, 0.50)
         self.limb = Limb(
-            self.unit * wide * self.rng.uniform(0.40, 0.50),
+            float(self.unit * wide * aside),
             self.unit * high * 0.5,
             float(lean),
-            self.unit * self.rng.uniform(25, 28),
+            float(self.unit * (self.rng.uniform(22, 23) if upright else self.rng.uniform(25, 28))),
             float(self.rng.uniform(-0.09, 0.09)),
         )
         along = self.rng.uniform(-6, 2) * self.unit if spec.view is View.LIMB else 0.0
