@@ -34,5 +34,7 @@ class Pace:
         if now < self._due:
             self._wait(self._due - now)
             now = self._clock()
-        self._due = max(self._due + self._interval, now)
+        if now - self._due > self._interval:  # late by a whole turn: begin to count anew
+            self._due = now
+        self._due += self._interval
         return now

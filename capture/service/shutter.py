@@ -56,7 +56,7 @@ class Shutter:
         looked = self._clock()
         quality = assess(frame.pixels)
         stages = {"camera": _ms(began, seen), "deidentify": _ms(seen, looked), "quality": _ms(looked, self._clock())}
-        within = {stage: round(took, 1) for stage, took in photo.milliseconds.items()}
+        within = {stage: round(took, 1) for stage, took in photo.milliseconds.items() if stage != "total"}
         still = HeldStill(self._new_capture(), frame, photo, quality, taken_at_ms, stages, within)
         self._shelf.add(still, ticket)
         self._log.info(Event.STILL_TAKEN, width=photo.width, height=photo.height, ms=_ms(began, self._clock()))
