@@ -39,7 +39,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     Example: wardlens receiver status --json
     """
     from firmware.hospital import open_archive
-    from sync.receiver.status import status as status_of
+    from sync.receiver import status as status_of
 
     found = status_of(open_archive(load_settings(config)))
     if as_json:
@@ -63,7 +63,7 @@ def export(
     Example: wardlens receiver export --out /srv/export
     """
     from firmware.hospital import open_archive
-    from sync.receiver.export import export as export_captures
+    from sync.receiver import export as export_captures
 
     archive = open_archive(load_settings(config))
     with progress("export", archive.counts().captures) as advance:

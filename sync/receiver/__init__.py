@@ -22,11 +22,11 @@ if TYPE_CHECKING:
         ReceiverError,
         ViewNotStarted,
     )
-    from sync.receiver.export import ExportReport, export
+    from sync.receiver.exporting import ExportReport, export
     from sync.receiver.ingest import Ingest
     from sync.receiver.opening import NotOpenable, Opened, OpeningKey, open_envelope
     from sync.receiver.service import Receiver, ReceiverParts, run_receiver
-    from sync.receiver.status import ReceiverStatus, status
+    from sync.receiver.standing import ReceiverStatus, status
     from sync.receiver.trust import DeviceTrust, FixedTrust, ReceiptKey, ReceiptSigner
     from sync.receiver.view import LoginTokens, create_view, run_view, view_served
 
@@ -39,7 +39,7 @@ _WHERE: Final = {
     "ArchiveUnavailable": "errors",
     "DeviceTrust": "trust",
     "ExportRefused": "errors",
-    "ExportReport": "export",
+    "ExportReport": "exporting",
     "FiledCapture": "archive",
     "FixedTrust": "trust",
     "Ingest": "ingest",
@@ -54,14 +54,14 @@ _WHERE: Final = {
     "Receiver": "service",
     "ReceiverError": "errors",
     "ReceiverParts": "service",
-    "ReceiverStatus": "status",
+    "ReceiverStatus": "standing",
     "ViewNotStarted": "errors",
     "create_view": "view",
-    "export": "export",
+    "export": "exporting",
     "open_envelope": "opening",
     "run_receiver": "service",
     "run_view": "view",
-    "status": "status",
+    "status": "standing",
     "view_served": "view",
 }
 

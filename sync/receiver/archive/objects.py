@@ -11,14 +11,18 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, S3Store, from_url
+from obstore.store import LocalStore, ObjectStore, S3Store
 
 from sync.receiver.archive.database import make_private_folder
 from sync.receiver.errors import ArchiveDamaged, ArchiveFull, ArchiveUnavailable
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 ENVELOPES: Final = "envelopes"
 PICTURES: Final = "pictures"
@@ -46,13 +50,15 @@ class Objects:
         Raises:
             ArchiveUnavailable: the folder cannot be made, or the URL is none that Wardlens can use.
         """
+        if location.startswith("s3://"):
+            return cls(_bucket(location, dict(options)), None)
+        if "://" in location:
+            raise ArchiveUnavailable(
+                "The archive keeps its objects in a folder or in a bucket: write s3://BUCKET/PREFIX."
+            )
+        folder = Path(location).absolute()
+        make_private_folder(folder)
         with _translated():
-            if location.startswith("s3://"):
-                return cls(S3Store.from_url(location, config=dict(options)), None)  # type: ignore[arg-type]
-            if "://" in location:
-                return cls(from_url(location), None)
-            folder = Path(location).absolute()
-            make_private_folder(folder)
             return cls(LocalStore(folder), folder)
 
     def put(self, folder: str, digest: str, data: bytes) -> None:
@@ -64,7 +70,8 @@ class Objects:
         """
         key = object_key(folder, digest)
         with _translated():
-            self._store.put(key, data)
+            # One request, one write: cutting it into parts would only copy it once more.
+            self._store.put(key, data, use_multipart=False)
             if self._folder is not None:
                 self._sync(self._folder / key)
 
@@ -106,6 +113,20 @@ class Objects:
             self._synced.add(parent)
             if parent == self._folder.parent:
                 return
+
+
+def _bucket(location: str, options: dict[str, str]) -> S3Store:
+    # Not by the library's from_url: with any option beside the URL it panics (obstore 0.12.1).
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    plain = options.pop("allow_http", "false") == "true"
+    with _translated():
+        return S3Store(
+            bucket,
+            prefix=prefix or None,
+            config=cast("S3Config", options),
+            client_options={"allow_http": plain, "timeout": "30s"},
+            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
+        )
 
 
 def _fsync(path: Path) -> None:

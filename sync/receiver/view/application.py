@@ -17,8 +17,8 @@ from starlette.exceptions import HTTPException
 from capture.identifiers import CaptureId, capture_id
 from sync.receiver.archive import Archive, FiledCapture
 from sync.receiver.errors import ArchiveUnavailable, NotFiled, ReceiverError
-from sync.receiver.export import capture_record
-from sync.receiver.status import status
+from sync.receiver.exporting import capture_record
+from sync.receiver.standing import status
 from sync.receiver.view.guard import COOKIE, Guard, session_of
 from sync.receiver.view.login import SESSION_SECONDS, LoginTokens, Sessions
 from sync.receiver.view.pictures import Thumbnails, width_for
@@ -66,7 +66,8 @@ def create_view(
         return HTMLResponse(_pages.get_template(name).render(site=site, **values), status_code)
 
     def message(status_code: int, title: str, sentence: str) -> HTMLResponse:
-        return page("message.html", status_code, title=title, sentence=sentence)
+        back = status_code in {404, 422, 500, 503}
+        return page("message.html", status_code, title=title, sentence=sentence, back=back)
 
     def every(captures: Sequence[FiledCapture]) -> list[Any]:
         keys = receipt_keys()

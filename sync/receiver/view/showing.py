@@ -28,6 +28,7 @@ class Moment:
 
     words: str
     clock: str
+    exact: str
     iso: str
 
 
@@ -187,8 +188,11 @@ def moment(milliseconds: int) -> Moment:
     try:
         local = dt.datetime.fromtimestamp(milliseconds / 1000, tz=dt.UTC).astimezone()
     except (OverflowError, OSError, ValueError):
-        return Moment("at an impossible time", "–", "")
-    return Moment(f"{local.day} {local:%b %Y, %H:%M}", f"{local:%H:%M:%S}", local.isoformat(timespec="milliseconds"))
+        return Moment("at an impossible time", "–", "–", "")
+    day = f"{local.day} {local:%b %Y}"
+    return Moment(
+        f"{day}, {local:%H:%M}", f"{local:%H:%M}", f"{day}, {local:%H:%M:%S}", local.isoformat(timespec="milliseconds")
+    )
 
 
 def bytes_in_words(count: int) -> str:
@@ -231,7 +235,7 @@ def _kind(
     covered = f"{count} covered" if count else ""
     if outcome == "unsure":
         tone = "answered" if answers else "open"
-        state = "checked by a person" if answers else "not answered"
+        state = "checked" if answers else "not answered"
         short = f"{covered}, {state}" if covered else state
     elif count:
         tone, short = "covered", covered
@@ -263,7 +267,7 @@ def _brief(
     if by_hand:
         parts.append(f"{by_hand} drawn by hand")
     if answers is not None:
-        parts.append(f"unsure, {answers[-1]} looked" if answers else "unsure, nobody answered")
+        parts.append(f"{answers[-1]} looked" if answers else "nobody has answered")
     return f"{label}: {'; '.join(parts)}" if parts else ""
 
 

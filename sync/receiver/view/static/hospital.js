@@ -11,8 +11,9 @@ function say(sentence) {
 }
 
 function show(facts) {
+  document.getElementById("filed").hidden = facts.captures === 0;
   document.getElementById("count").textContent = facts.captures;
-  document.getElementById("devices").textContent = facts.devices;
+  document.getElementById("devices").textContent = facts.devices === 1 ? "1 device" : `${facts.devices} devices`;
   document.getElementById("quarantined").textContent = facts.quarantined;
   document.getElementById("alarm").hidden = facts.quarantined === 0;
   document.getElementById("status").dataset.listening = facts.listening ? "yes" : "no";
