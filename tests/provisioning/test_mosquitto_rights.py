@@ -1,0 +1,288 @@
+"""The written Mosquitto configuration, run by a real Mosquitto: who gets in, and to which topics."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from provisioning.broker import mosquitto_config, mosquitto_rights, write_mosquitto, write_rights
+from provisioning.enrolment import RunningEnrolment, pair
+from provisioning.errors import StorageRefused
+from provisioning.identity import DeviceIdentity
+from provisioning.site import Site
+from provisioning.site_layout import TlsPaths
+
+CAPTURE = "0" * 32
+
+
+@dataclass
+class Broker:
+    """A Mosquitto that runs."""
+
+    port: int
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    def reread(self) -> None:
+        self.process.send_signal(signal.SIGHUP)
+
+
+@pytest.fixture
+def broker(site: Site, tmp_path: Path, program: Callable[[str], Path]) -> Iterator[Broker]:
+    binary = program("mosquitto")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    folder = tmp_path / "broker"
+    configuration = write_mosquitto(site, folder, "127.0.0.1", port)
+    if os.geteuid() == 0:
+        configuration.write_text("user root\n" + configuration.read_text())
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([binary, "-c", configuration], stdout=log, stderr=log)
+    try:
+        wait_for(lambda: process.poll() is None and reachable(port))
+        yield Broker(port, folder, process)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def reachable(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+        return True
+    return False
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.01)
+
+
+@dataclass
+class Client:
+    """A paho client that notes what happens to it."""
+
+    mqtt: mqtt.Client
+    connected: list[ReasonCode] = field(default_factory=list)
+    lost: list[ReasonCode] = field(default_factory=list)
+    granted: dict[int, ReasonCode] = field(default_factory=dict)
+    acknowledged: dict[int, ReasonCode] = field(default_factory=dict)
+    heard: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def publishes(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> bool:
+        """Whether the broker takes it."""
+        sent = self.mqtt.publish(topic, payload, qos=1, retain=retain)
+        wait_for(lambda: sent.mid in self.acknowledged)
+        return not self.acknowledged[sent.mid].is_failure
+
+    def subscribes(self, topic: str) -> bool:
+        """Whether the broker grants it. Mosquitto grants every filter and withholds the messages: see `hears`."""
+        _, mid = self.mqtt.subscribe(topic, qos=1)
+        wait_for(lambda: mid in self.granted)
+        return not self.granted[mid].is_failure
+
+
+@contextmanager
+def connected(port: int, tls: TlsPaths, client_id: str) -> Iterator[Client]:
+    raw = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5)
+    context = ssl.create_default_context(cafile=str(tls.ca))
+    context.load_cert_chain(tls.certificate, tls.key)
+    raw.tls_set_context(context)
+    client = Client(raw)
+
+    def noted(notes: list[ReasonCode]) -> Callable[..., None]:
+        return lambda *arguments: notes.append(next(one for one in arguments if isinstance(one, ReasonCode)))
+
+    def subscribed(_c: object, _u: object, mid: int, codes: list[ReasonCode], _p: Properties) -> None:
+        client.granted[mid] = codes[0]
+
+    def published(_c: object, _u: object, mid: int, code: ReasonCode, _p: Properties) -> None:
+        client.acknowledged[mid] = code
+
+    def heard(_c: object, _u: object, message: mqtt.MQTTMessage) -> None:
+        client.heard.append((message.topic, message.payload))
+
+    raw.on_connect = noted(client.connected)
+    raw.on_disconnect = noted(client.lost)
+    raw.on_subscribe = subscribed
+    raw.on_publish = published
+    raw.on_message = heard
+    raw.connect("127.0.0.1", port)
+    raw.loop_start()
+    try:
+        wait_for(lambda: bool(client.connected) or bool(client.lost))
+        yield client
+    finally:
+        raw.disconnect()
+        raw.loop_stop()
+
+
+def tls_of(device: DeviceIdentity) -> TlsPaths:
+    return TlsPaths(device.root_certificate, device.identity_certificate, device.identity_key)
+
+
+@pytest.fixture
+def pairing(site: Site, enrolment: RunningEnrolment, tmp_path: Path, approving) -> Callable[[str], DeviceIdentity]:
+    def paired(name: str) -> DeviceIdentity:
+        return pair(site.invite(f"127.0.0.1:{enrolment.port}").line, tmp_path / name, on_digits=approving)
+
+    return paired
+
+
+def test_a_device_cannot_write_another_devices_topics(broker, pairing):
+    a, b = pairing("a"), pairing("b")
+    with connected(broker.port, tls_of(a), a.device) as client:
+        for own in (f"up/{CAPTURE}/offer", f"up/{CAPTURE}/chunk", "state", "command/renew/result"):
+            assert client.publishes(f"wardlens/v1/{a.device}/{own}")
+            assert not client.publishes(f"wardlens/v1/{b.device}/{own}")
+        for forbidden in (
+            f"wardlens/v1/{a.device}/down/{CAPTURE}",
+            f"wardlens/v1/{a.device}/command/wipe",
+            "wardlens/v1/site/receivers",
+            f"other/{a.device}",
+        ):
+            assert not client.publishes(forbidden)
+
+
+def test_a_device_hears_its_own_answers_and_nobody_elses(broker, pairing, site):
+    a, b = pairing("a"), pairing("b")
+    with (
+        connected(broker.port, site.receiver_tls(), "any") as receiver,
+        connected(broker.port, tls_of(a), a.device) as first,
+        connected(broker.port, tls_of(b), b.device) as second,
+    ):
+        for client in (first, second):
+            client.subscribes("wardlens/#")
+            client.subscribes(f"wardlens/v1/{a.device}/down/+")
+        assert receiver.publishes(f"wardlens/v1/{a.device}/down/{CAPTURE}", b"receipt")
+        assert receiver.publishes("wardlens/v1/site/receivers", b"here", retain=True)
+        assert first.publishes(f"wardlens/v1/{a.device}/up/{CAPTURE}/offer", b"offer")
+        # What the second may hear comes after what it may not: once it is there, the rest was withheld.
+        assert receiver.publishes(f"wardlens/v1/{b.device}/down/{CAPTURE}", b"last")
+        wait_for(lambda: (f"wardlens/v1/{b.device}/down/{CAPTURE}", b"last") in second.heard)
+        wait_for(lambda: (f"wardlens/v1/{a.device}/down/{CAPTURE}", b"receipt") in first.heard)
+    assert set(second.heard) == {
+        ("wardlens/v1/site/receivers", b"here"),
+        (f"wardlens/v1/{b.device}/down/{CAPTURE}", b"last"),
+    }
+
+
+def test_a_receiver_hears_every_offer_and_answers_every_device(broker, pairing, site):
+    a = pairing("a")
+    with (
+        connected(broker.port, site.receiver_tls(), "any") as receiver,
+        connected(broker.port, tls_of(a), a.device) as client,
+    ):
+        assert receiver.subscribes("$share/receivers/wardlens/v1/+/up/#")
+        assert receiver.subscribes("wardlens/v1/+/state")
+        assert client.publishes(f"wardlens/v1/{a.device}/up/{CAPTURE}/offer", b"offer")
+        assert client.publishes(f"wardlens/v1/{a.device}/state", b"online", retain=True)
+        wait_for(lambda: len(receiver.heard) == 2)
+        assert not receiver.publishes(f"wardlens/v1/{a.device}/up/{CAPTURE}/offer")
+        assert not receiver.publishes(f"wardlens/v1/{a.device}/state")
+
+
+def test_a_device_cannot_push_another_out_by_its_client_id(broker, pairing):
+    a, b = pairing("a"), pairing("b")
+    with connected(broker.port, tls_of(a), a.device) as victim, connected(broker.port, tls_of(b), a.device) as rude:
+        assert not rude.publishes(f"wardlens/v1/{a.device}/state")
+        assert rude.publishes(f"wardlens/v1/{b.device}/state")
+        assert victim.publishes(f"wardlens/v1/{a.device}/state")
+        assert not victim.lost
+
+
+def test_a_revoked_device_is_denied_as_soon_as_the_rights_are_read_again(broker, pairing, site):
+    a, b = pairing("a"), pairing("b")
+    with connected(broker.port, tls_of(a), a.device) as client, connected(broker.port, tls_of(b), b.device) as other:
+        assert client.publishes(f"wardlens/v1/{a.device}/state")
+        site.revoke(a.device)
+        write_rights(site, broker.folder)
+        broker.reread()
+        wait_for(lambda: not client.publishes(f"wardlens/v1/{a.device}/state"))
+        assert not client.publishes(f"wardlens/v1/{a.device}/up/{CAPTURE}/offer")
+        assert other.publishes(f"wardlens/v1/{b.device}/state")
+    assert site.status(a.device) == "revoked"
+
+
+def refused(port: int, context: ssl.SSLContext) -> bool:
+    """Whether the broker ends the connection instead of answering a CONNECT: TLS 1.3 tells only after the handshake."""
+    connect = bytes.fromhex("101100044d5154540502003c000000047465737400")[:19]
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as plain, context.wrap_socket(plain) as tls:
+            tls.sendall(connect)
+            return tls.recv(1) == b""
+    except OSError:
+        return True
+
+
+def anonymous_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def test_nobody_gets_in_without_a_certificate_of_this_site_for_clients(broker, pairing, site, tmp_path):
+    device = pairing("a")
+    other = Site.create(tmp_path / "other", site.id, "The same name and another root")
+    for certificate, key in (
+        (device.signing_certificate, device.signing_key),
+        (site.tls("broker").certificate, site.tls("broker").key),
+        (other.receiver_tls().certificate, other.receiver_tls().key),
+    ):
+        context = anonymous_context()
+        context.load_cert_chain(certificate, key)
+        assert refused(broker.port, context)
+    assert refused(broker.port, anonymous_context())
+    good = anonymous_context()
+    good.load_cert_chain(device.identity_certificate, device.identity_key)
+    assert not refused(broker.port, good)
+
+
+def test_nothing_older_than_tls_1_3_gets_in(broker, pairing):
+    device = pairing("a")
+    context = anonymous_context()
+    context.load_cert_chain(device.identity_certificate, device.identity_key)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert refused(broker.port, context)
+
+
+def test_the_brokers_folder_holds_the_brokers_key_and_no_other(site, tmp_path):
+    text = mosquitto_config(site, tmp_path / "broker", 8883)
+    assert text == (tmp_path / "broker" / "mosquitto.conf").read_text()
+    assert "listener 8883 0.0.0.0" in text
+    keys = [path.name for path in (tmp_path / "broker").iterdir() if b"PRIVATE KEY" in path.read_bytes()]
+    assert keys == ["broker.key"]
+    assert (tmp_path / "broker" / "broker.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(site, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageRefused, match="cannot be written"):
+        mosquitto_config(site, tmp_path / "file" / "broker", 8883)
+
+
+def test_the_rights_name_every_receiver_and_every_denied_device():
+    text = mosquitto_rights(["main", "second"], ["wl-0123456789"])
+    assert [line for line in text.splitlines() if line.startswith("user ")] == [
+        "user receiver.main",
+        "user receiver.second",
+        "user wl-0123456789",
+    ]
+    # Patterns come first: in Mosquitto's file, what follows a user line belongs to that user.
+    assert text.index("pattern") < text.index("user")

@@ -1,0 +1,111 @@
+"""A paired device asks again: certificates made anew for the keys it has, and manifests that only go forward."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from capture.envelope import FileSigner
+from provisioning.enrolment import is_due, pair, refresh, renew, serving_enrolment
+from provisioning.errors import (
+    EnrolmentRefusal,
+    EnrolmentRefused,
+    EnrolmentUnreachable,
+    IdentityDamaged,
+    ManifestRefusal,
+    ManifestRefused,
+    NotPaired,
+    SiteNotProven,
+)
+from provisioning.identity import DeviceIdentity
+from provisioning.keys import make_leaf_key, write_key
+from provisioning.site import Site
+
+
+def test_renewed_certificates_are_new_and_for_the_same_keys(device, site):
+    renewed = renew(device.state)
+    for old, new in ((device.identity_chain, renewed.identity_chain), (device.signing_chain, renewed.signing_chain)):
+        assert new[0].serial_number != old[0].serial_number
+        assert new[0].public_key() == old[0].public_key()
+        assert new[0].subject == old[0].subject
+    assert FileSigner(renewed.signing_key).public_key == renewed.signing_chain[0].public_key()
+    assert renewed.device == device.device
+    assert len(site.devices()) == 1
+
+
+def test_renewal_is_due_after_two_thirds_of_a_certificates_life(device):
+    until = device.certificate_until
+    assert not is_due(device, until - timedelta(days=11))
+    assert is_due(device, until - timedelta(days=9))
+    assert is_due(device, until + timedelta(days=1))
+
+
+def test_a_revoked_device_is_not_renewed_and_gets_no_manifest(device, site):
+    site.revoke(device.device)
+    for ask in (renew, refresh):
+        with pytest.raises(EnrolmentRefused) as caught:
+            ask(device.state)
+        assert caught.value.reason is EnrolmentRefusal.DEVICE_REVOKED
+    assert DeviceIdentity.load(device.state) == device
+
+
+def test_another_devices_key_renews_nothing(device, site, tmp_path, enrolment):
+    write_key(device.signing_key, make_leaf_key())
+    with pytest.raises(EnrolmentRefused) as caught:
+        renew(device.state)
+    assert caught.value.reason is EnrolmentRefusal.SIGNATURE_WRONG
+
+
+def test_a_refreshed_manifest_brings_the_roster_and_the_new_sealing_key(device, site):
+    site.add_clinician("n-17", "Ada", "nurse", "4711")
+    key = site.rotate_sealing_key()
+    fresh = refresh(device.state)
+    assert [clinician.badge for clinician in fresh.roster] == ["n-17"]
+    assert [sealing.key_id for sealing in fresh.sealing_keys] == [key]
+    assert fresh.manifest.version == device.manifest.version + 2
+
+
+def test_an_older_manifest_never_replaces_a_newer_one(device, site, tmp_path):
+    old = site.manifest_raw
+    site.add_clinician("n-17", "Ada", "nurse", "4711")
+    newer = refresh(device.state)
+    with site.registry.writing() as rows:
+        rows.execute("UPDATE setting SET value = ? WHERE name = 'manifest'", (old.decode(),))
+    with pytest.raises(ManifestRefused) as caught:
+        refresh(device.state)
+    assert caught.value.reason is ManifestRefusal.ROLLED_BACK
+    assert DeviceIdentity.load(device.state) == newer
+
+
+def test_an_expired_manifest_is_refused_and_the_known_one_stays(device):
+    with pytest.raises(ManifestRefused) as caught:
+        refresh(device.state, clock=lambda: datetime.now(UTC) + timedelta(days=500))
+    assert caught.value.reason is ManifestRefusal.EXPIRED
+    assert DeviceIdentity.load(device.state) == device
+
+
+def test_a_server_of_another_root_renews_nothing(device, tmp_path):
+    other = Site.create(tmp_path / "other", "north-hospital", "North Hospital")
+    facts = (device.state / "device.json").read_text()
+    with serving_enrolment(other) as server:
+        (device.state / "device.json").write_text(facts.replace(str(device.enrolment), f"127.0.0.1:{server.port}"))
+        for ask in (renew, refresh):
+            with pytest.raises(SiteNotProven):
+                ask(device.state)
+
+
+def test_an_unpaired_device_and_one_without_its_keys_are_sentences(device, tmp_path):
+    with pytest.raises(NotPaired):
+        renew(tmp_path / "empty")
+    device.signing_key.write_text("not a key")
+    with pytest.raises(IdentityDamaged, match="pair it again"):
+        renew(device.state)
+
+
+def test_a_server_that_is_gone_is_a_sentence_and_nothing_changes(site, tmp_path, approving):
+    with serving_enrolment(site) as server:
+        device = pair(site.invite(f"127.0.0.1:{server.port}").line, tmp_path / "state", on_digits=approving)
+    with pytest.raises(EnrolmentUnreachable):
+        renew(device.state)
+    assert DeviceIdentity.load(device.state) == device
