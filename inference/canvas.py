@@ -10,20 +10,20 @@ import numpy as np
 
 from inference.picture import Pixels
 
-_MULTIPLE: Final = 32
+_MULTIPLE: Final = 16
 _STEP: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """Pixels across and down of a model's input; both multiples of 32."""
+    """Pixels across and down of a model's input; both multiples of 16."""
 
     width: int
     height: int
 
     def __post_init__(self) -> None:
         if self.width % _MULTIPLE or self.height % _MULTIPLE or self.width <= 0 or self.height <= 0:
-            raise ValueError("a canvas is a multiple of 32 pixels each way")
+            raise ValueError("a canvas is a multiple of 16 pixels each way")
 
     @property
     def upright(self) -> Canvas:

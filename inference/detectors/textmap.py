@@ -6,6 +6,7 @@ of each line; the line itself is the core grown by area × ratio / perimeter.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -19,10 +20,25 @@ _SMALLEST: Final = 3
 _MOST: Final = 400
 
 
-def decode(
-    outputs: list[NDArray[np.float32]], *, core: float, ratio: float, threshold: float
-) -> list[tuple[Quad, float]]:
-    """Each line's four corners in map pixels, with its mean probability, for those from `threshold` on.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text: the rectangle around its core, in map pixels, and the map's mean inside it."""
+
+    centre: tuple[float, float]
+    size: tuple[float, float]
+    angle: float
+    score: float
+
+    def quad(self, ratio: float) -> Quad:
+        """The corners of the core grown by area × ratio / perimeter on every side."""
+        wide, high = self.size
+        grow = wide * high * ratio / (wide + high)
+        corners = cv2.boxPoints((self.centre, (wide + grow, high + grow), self.angle))
+        return np.asarray(corners, dtype=np.float64) + 0.5
+
+
+def decode(outputs: list[NDArray[np.float32]], *, core: float, threshold: float) -> list[Line]:
+    """The lines whose mean probability is at least `threshold`, largest core first.
 
     Raises:
         ValueError: not one map of 1×1×H×W with probabilities.
@@ -33,17 +49,12 @@ def decode(
     if not np.isfinite(heat).all() or heat.min() < -0.01 or heat.max() > 1.01:
         raise ValueError("a text map holds probabilities")
     contours, _ = cv2.findContours((heat >= core).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    found: list[tuple[Quad, float]] = []
+    found: list[Line] = []
     for contour in sorted(contours, key=cv2.contourArea, reverse=True)[:_MOST]:
         (x, y), (wide, high), angle = cv2.minAreaRect(contour)
-        if min(wide, high) < _SMALLEST:
-            continue
         score = _mean_inside(heat, np.asarray(contour, dtype=np.int32))
-        if score < threshold:
-            continue
-        grow = 2 * wide * high * ratio / (2 * (wide + high))
-        corners = cv2.boxPoints(((x, y), (wide + grow, high + grow), angle))
-        found.append((np.asarray(corners, dtype=np.float64) + 0.5, score))
+        if min(wide, high) >= _SMALLEST and score >= threshold:
+            found.append(Line((x, y), (wide, high), angle, score))
     return found
 
 

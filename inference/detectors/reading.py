@@ -1,0 +1,63 @@
+"""A second witness for text: a recogniser's answer for one line, as how sure it is that there are letters.
+
+Skin, wounds and creased cloth look like lines of text to a detector (up to a quarter of wound pixels), but a recogniser
+reads no letters there. What the letters are is never decoded: this module has no alphabet.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.canvas import Canvas
+from inference.picture import Pixels
+
+LINE: Final = Canvas(320, 48)
+_BLANK: Final = 0
+_NARROWEST: Final = 16
+_GROUND: Final = 127
+
+Quad = NDArray[np.float64]
+
+
+def letters(outputs: list[NDArray[np.float32]]) -> tuple[float, int]:
+    """The mean probability of the letters that greedy CTC decoding sees, and how many letters it sees.
+
+    Graves et al., "Connectionist Temporal Classification" (2006): a letter is a run of one class that is not blank.
+
+    Raises:
+        ValueError: not one 1×T×C tensor of probabilities.
+    """
+    if len(outputs) != 1 or outputs[0].ndim != 3 or outputs[0].shape[0] != 1 or outputs[0].shape[2] < 2:
+        raise ValueError(f"a recogniser answers 1×T×C, got {[output.shape for output in outputs]}")
+    steps = outputs[0][0]
+    if not np.isfinite(steps).all() or steps.min() < -0.01 or steps.max() > 1.01:
+        raise ValueError("a recogniser answers with probabilities")
+    best = steps.argmax(axis=1)
+    begins = np.concatenate([[True], best[1:] != best[:-1]]) & (best != _BLANK)
+    count = int(begins.sum())
+    return (float(np.clip(steps.max(axis=1)[begins].mean(), 0, 1)), count) if count else (0.0, 0)
+
+
+def straighten(image: Pixels, quad: Quad) -> Pixels:
+    """The line inside `quad` (any order of turning), laid flat on a 48×320 canvas, its long side across."""
+    sides = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
+    if sides[0] < sides[1]:
+        quad, sides = np.roll(quad, -1, axis=0), np.roll(sides, -1)
+    along, across = quad[1] - quad[0], quad[3] - quad[0]
+    if along[0] * across[1] - along[1] * across[0] < 0:
+        quad = quad[::-1]
+    width = int(np.clip(round(LINE.height * sides[0] / max(sides[1], 1.0)), _NARROWEST, LINE.width))
+    corners = np.array([(0, 0), (width, 0), (width, LINE.height), (0, LINE.height)], dtype=np.float32)
+    matrix = cv2.getPerspectiveTransform(np.ascontiguousarray(quad, dtype=np.float32), corners)
+    line = np.full((LINE.height, LINE.width, 3), _GROUND, dtype=np.uint8)
+    line[:, :width] = cv2.warpPerspective(image, matrix, (width, LINE.height), borderMode=cv2.BORDER_REPLICATE)
+    return line
+
+
+def upside_down(line: Pixels) -> Pixels:
+    """The line as it reads from the other side."""
+    return np.ascontiguousarray(line[::-1, ::-1])
