@@ -1,0 +1,110 @@
+"""Codes: located with a margin, and no reader reads them afterwards."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import zxingcpp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference import Deidentifier, Frame, Kind
+from inference.covering import cover, coverage
+from inference.detectors.codes import DECODED, CodeDetector, read_codes
+from inference.detectors.quads import grow_quad, grow_sides
+from inference.geometry import bounds
+
+FORMATS = ["QRCode", "DataMatrix", "Aztec", "PDF417", "Code128", "Code39", "EAN13"]
+
+
+def _code(name: str) -> np.ndarray:
+    content = "5901234123457" if name == "EAN13" else "WL 4711"
+    symbol = zxingcpp.create_barcode(content, zxingcpp.barcode_format_from_str(name))
+    return np.array(symbol.to_image(scale=3, add_quiet_zones=True), dtype=np.uint8)
+
+
+def _scene(name: str, degrees: float) -> np.ndarray:
+    """A code turned about its middle, on skin-coloured ground."""
+    code = _code(name)
+    height, width = code.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    matrix[:, 2] += (400 - width / 2, 300 - height / 2)
+    scene = np.full((600, 800, 3), (205, 160, 135), dtype=np.uint8)
+    cv2.warpAffine(
+        np.repeat(code[..., None], 3, axis=2), matrix, (800, 600), dst=scene, borderMode=cv2.BORDER_TRANSPARENT,
+        flags=cv2.INTER_LINEAR,
+    )  # fmt: skip
+    return scene
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 90, 180])
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_code_is_found_and_no_reader_reads_it_afterwards(name: str, degrees: int) -> None:
+    scene = _scene(name, degrees)
+    regions = CodeDetector(side=1600, locate=True).detect(scene)
+    if not zxingcpp.read_barcodes(scene):
+        assert name in {"Code128", "Code39", "EAN13", "PDF417"}
+        assert degrees == 30
+        return
+    assert any(region.score == DECODED and region.kind is Kind.CODE for region in regions)
+    covered = cover(scene, [region.polygon for region in regions])
+    assert zxingcpp.read_barcodes(covered) == []
+    assert not cv2.QRCodeDetector().detectAndDecode(covered)[0]
+    assert not cv2.barcode.BarcodeDetector().detectAndDecode(covered)[0]
+
+
+@pytest.mark.parametrize("name", ["Code128", "EAN13"])
+def test_all_of_a_barcodes_bars_are_covered_not_only_the_line_that_was_read(name: str) -> None:
+    scene = _scene(name, 0)
+    dark = scene.max(axis=2) < 60
+    mask = coverage(800, 600, [r.polygon for r in CodeDetector(side=1600, locate=False).detect(scene)])
+    assert (dark & mask).sum() >= 0.99 * dark.sum()
+
+
+def test_skin_without_a_code_has_none() -> None:
+    assert CodeDetector(side=1600, locate=True).detect(np.full((600, 800, 3), (205, 160, 135), dtype=np.uint8)) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (9, 9)])
+def test_a_tiny_or_thin_picture_is_looked_at_without_an_error(shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    assert isinstance(CodeDetector(side=1600, locate=True).detect(noise), list)
+
+
+def test_a_wristbands_code_is_read_for_the_encounter_and_its_content_is_not_in_the_repr() -> None:
+    engine = Deidentifier(still=[], live=[], second_look=[], threads=1)
+    (found,) = engine.scan(Frame(_scene("QRCode", 0), 0))
+    engine.close()
+    assert found.text == "WL 4711"
+    assert "4711" not in repr(found)
+    left, top, right, bottom = bounds(found.polygon)
+    assert left < 400 < right
+    assert top < 300 < bottom
+
+
+def test_a_large_picture_is_read_at_a_limited_size_and_found_at_its_own() -> None:
+    scene = cv2.resize(_scene("DataMatrix", 0), None, fx=4, fy=4, interpolation=cv2.INTER_NEAREST)
+    (found,) = read_codes(np.asarray(scene, dtype=np.uint8), side=1600)
+    left, _, right, _ = bounds(found.polygon)
+    assert left < 1600 < right
+
+
+@given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 300)), min_size=4, max_size=4), st.floats(1.05, 1.6))
+@settings(max_examples=60)
+def test_a_grown_quad_holds_its_corners_even_if_it_was_a_line_or_a_point(corners: list, factor: float) -> None:
+    grown = grow_quad(np.array(corners), factor).astype(np.float32)
+    for x, y in corners:
+        assert cv2.pointPolygonTest(grown, (x, y), measureDist=True) >= -0.05
+
+
+def test_a_line_over_bars_grows_to_the_bars_and_one_over_nothing_stays() -> None:
+    grey = np.full((200, 300), 200, dtype=np.uint8)
+    grey[60:140, 50:250] = np.repeat(np.where(np.arange(50) % 3 == 0, 20, 200), 4)[:200].astype(np.uint8)
+    line = np.array([(50.0, 100), (250, 100), (250, 101), (50, 101)])
+    grown = grow_sides(line, grey)
+    assert grown[:, 1].min() <= 62
+    assert grown[:, 1].max() >= 137
+    assert grown[:, 1].min() >= 52
+    assert grown[:, 1].max() <= 148
+    assert grow_sides(np.zeros((4, 2)), grey).tolist() == np.zeros((4, 2)).tolist()

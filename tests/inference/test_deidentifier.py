@@ -1,0 +1,131 @@
+"""Stills: covered, looked at again, recorded, and revised by a person."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference import Action, Decision, Deidentifier, Frame, Kind, Outcome, Photo, Polygon, Region
+from inference.covering import FILL
+from inference.geometry import box_polygon
+
+BADGE = box_polygon((100, 60, 140, 90))
+HEAD = box_polygon((20, 20, 60, 60))
+
+
+def _is_filled(photo: Photo, polygon: Polygon) -> bool:
+    (x0, y0), (x1, y1) = polygon[0], polygon[2]
+    return bool(np.all(photo.pixels[int(y0) : int(y1), int(x0) : int(x1)] == FILL))
+
+
+@pytest.fixture
+def engine_that_sees(scripted):
+    made = []
+
+    def build(*regions: Region, then: tuple[Region, ...] = ()):
+        still = [scripted(k, [r for r in regions if r.kind is k]) for k in (Kind.FACE, Kind.TEXT, Kind.CODE)]
+        second = [scripted(k, [r for r in then if r.kind is k]) for k in (Kind.FACE, Kind.TEXT, Kind.CODE)]
+        made.append(Deidentifier(still=still, live=[], second_look=second, threads=2))
+        return made[-1]
+
+    yield build
+    for engine in made:
+        engine.close()
+
+
+def test_what_was_found_is_filled_and_all_else_is_kept(engine_that_sees, frame: Frame) -> None:
+    photo = engine_that_sees(Region(Kind.FACE, HEAD, 0.9, "m")).still(frame)
+    assert _is_filled(photo, HEAD)
+    assert np.array_equal(photo.pixels[:19], frame.pixels[:19])
+    assert np.array_equal(photo.pixels[:, 62:], frame.pixels[:, 62:])
+    assert not np.all(frame.pixels[20:60, 20:60] == FILL)
+
+
+def test_the_record_says_what_every_kind_was_answered_and_by_whom(engine_that_sees, frame: Frame) -> None:
+    redaction = engine_that_sees(Region(Kind.FACE, HEAD, 0.9, "m")).still(frame).redaction
+    assert dict(redaction.outcomes) == {
+        Kind.FACE: Outcome.FOUND, Kind.TATTOO: Outcome.UNSURE, Kind.TEXT: Outcome.CLEAR, Kind.CODE: Outcome.CLEAR
+    }  # fmt: skip
+    assert (redaction.width, redaction.height) == (160, 120)
+    assert redaction.models == {f"{kind}-model": "0" * 64 for kind in ("face", "text", "code")}
+    assert redaction.second_look is Outcome.CLEAR
+    assert redaction.policy
+    assert {"face.ask", "face.cover", "text.ask", "code.cover"} <= set(redaction.thresholds)
+
+
+def test_what_only_the_second_look_sees_is_covered_and_asks_a_person(engine_that_sees, frame: Frame) -> None:
+    badge = Region(Kind.TEXT, BADGE, 0.95, "m")
+    photo = engine_that_sees(Region(Kind.FACE, HEAD, 0.9, "m"), then=(badge,)).still(frame)
+    assert _is_filled(photo, HEAD)
+    assert _is_filled(photo, BADGE)
+    assert photo.redaction.second_look is Outcome.FOUND
+    assert photo.redaction.outcomes[Kind.TEXT] is Outcome.UNSURE
+    assert badge in photo.redaction.regions
+
+
+def test_a_second_look_at_the_fill_itself_asks_nobody(engine_that_sees, frame: Frame) -> None:
+    face = Region(Kind.FACE, HEAD, 0.9, "m")
+    redaction = engine_that_sees(face, then=(face,)).still(frame).redaction
+    assert redaction.second_look is Outcome.CLEAR
+    assert redaction.outcomes[Kind.FACE] is Outcome.FOUND
+
+
+def test_the_timings_name_every_stage(engine_that_sees, frame: Frame) -> None:
+    took = engine_that_sees().still(frame).milliseconds
+    assert {"face", "text", "code", "look", "cover", "second-look", "total"} == set(took)
+    assert took["total"] >= took["look"] >= 0
+
+
+def _decision(action: Action, kind: Kind, **more: object) -> Decision:
+    return Decision(action, kind, "badge-7", 1_700_000_000_000, **more)  # type: ignore[arg-type]
+
+
+def test_a_person_may_uncover_with_a_reason_and_the_record_keeps_it(engine_that_sees, frame: Frame) -> None:
+    engine = engine_that_sees(Region(Kind.FACE, HEAD, 0.9, "m"), Region(Kind.TEXT, BADGE, 0.9, "m"))
+    first = engine.still(frame).redaction
+    place = next(i for i, r in enumerate(first.regions) if r.kind is Kind.FACE)
+    removal = _decision(Action.REMOVE, Kind.FACE, index=place, reason="it is the wound")
+    photo = engine.revise(frame, first, [removal])
+    assert np.array_equal(photo.pixels[20:60, 20:60], frame.pixels[20:60, 20:60])
+    assert _is_filled(photo, BADGE)
+    assert photo.redaction.decisions == (removal,)
+
+
+def test_a_person_may_cover_more_and_a_later_revision_keeps_it(engine_that_sees, frame: Frame) -> None:
+    engine = engine_that_sees()
+    photo = engine.revise(frame, engine.still(frame).redaction, [_decision(Action.ADD, Kind.TATTOO, polygon=HEAD)])
+    assert _is_filled(photo, HEAD)
+    assert photo.redaction.regions[-1].model == "person"
+    again = engine.revise(frame, photo.redaction, [_decision(Action.ADD, Kind.TEXT, polygon=BADGE)])
+    assert _is_filled(again, HEAD)
+    assert _is_filled(again, BADGE)
+    assert len(again.redaction.decisions) == 2
+
+
+def test_a_confirmation_answers_the_question_and_changes_no_pixel(engine_that_sees, frame: Frame) -> None:
+    engine = engine_that_sees(Region(Kind.FACE, HEAD, 0.9, "m"))
+    first = engine.still(frame)
+    photo = engine.revise(frame, first.redaction, [_decision(Action.CONFIRM, Kind.TATTOO)])
+    assert first.redaction.unanswered == (Kind.TATTOO,)
+    assert photo.redaction.unanswered == ()
+    assert np.array_equal(photo.pixels, first.pixels)
+
+
+@pytest.mark.parametrize(("index", "kind"), [(1, Kind.FACE), (-1, Kind.FACE), (0, Kind.TEXT)])
+def test_a_decision_about_another_region_is_refused(engine_that_sees, frame: Frame, index: int, kind: Kind) -> None:
+    engine = engine_that_sees(Region(Kind.FACE, HEAD, 0.9, "m"))
+    with pytest.raises(ValueError, match="not in this picture's record"):
+        engine.revise(frame, engine.still(frame).redaction, [_decision(Action.REMOVE, kind, index=index, reason="no")])
+
+
+def test_a_record_of_another_picture_is_refused(engine_that_sees, frame: Frame) -> None:
+    engine = engine_that_sees()
+    other = Frame(frame.pixels[:60], 0)
+    with pytest.raises(ValueError, match="another size"):
+        engine.revise(other, engine.still(frame).redaction, [])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (7, 5)])
+def test_a_tiny_or_thin_picture_comes_out_at_its_own_size(engine_that_sees, shape: tuple[int, int]) -> None:
+    tiny = Frame(np.zeros((*shape, 3), dtype=np.uint8), 0)
+    assert engine_that_sees(Region(Kind.FACE, HEAD, 0.9, "m")).still(tiny).pixels.shape[:2] == shape

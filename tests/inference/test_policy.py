@@ -1,0 +1,75 @@
+"""What is covered and what is asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference import Kind, Outcome, Region
+from inference.covering import coverage
+from inference.geometry import box_polygon
+from inference.policy import Pair, Thresholds, covered, outcomes, still_visible
+
+LIMITS = Thresholds(face=Pair(0.3, 0.6))
+ALL = frozenset(Kind)
+
+
+def _face(score: float, box: tuple[float, ...] = (10, 10, 50, 60)) -> Region:
+    return Region(Kind.FACE, box_polygon(box), score, "m")
+
+
+@given(st.lists(st.floats(0, 1), max_size=5))
+def test_found_clear_and_unsure_follow_the_two_thresholds(scores: list[float]) -> None:
+    kept = covered([_face(s, (60 * i, 0, 60 * i + 50, 50)) for i, s in enumerate(scores)], LIMITS)
+    counted = [s for s in scores if s >= 0.3]
+    assert sorted(r.score for r in kept) == sorted(counted)
+    answer = outcomes(kept, ALL, LIMITS)[Kind.FACE]
+    if any(s < 0.6 for s in counted):
+        assert answer is Outcome.UNSURE
+    else:
+        assert answer is (Outcome.FOUND if counted else Outcome.CLEAR)
+
+
+@given(st.sets(st.sampled_from(list(Kind))))
+def test_nobody_looked_is_unsure(looked: set[Kind]) -> None:
+    answers = outcomes([], looked, LIMITS)
+    assert {k for k, a in answers.items() if a is Outcome.UNSURE} == set(Kind) - looked
+    assert {k for k, a in answers.items() if a is Outcome.CLEAR} == looked
+
+
+def test_what_may_be_an_identifier_is_covered_and_asked_about() -> None:
+    kept = covered([_face(0.4)], LIMITS)
+    assert len(kept) == 1
+    assert outcomes(kept, ALL, LIMITS)[Kind.FACE] is Outcome.UNSURE
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.floats(0.3, 1)), max_size=8))
+def test_dropping_needless_regions_never_uncovers_more_than_a_sliver(rows: list[tuple[int, int, float]]) -> None:
+    regions = [_face(score, (x, y, x + 40, y + 40)) for x, y, score in rows]
+    everything = coverage(120, 120, [r.polygon for r in regions])
+    kept = coverage(120, 120, [r.polygon for r in covered(regions, LIMITS)])
+    assert (everything & ~kept).sum() <= 0.05 * max(1, everything.sum())
+
+
+def test_what_the_fill_itself_looks_like_is_not_found_again() -> None:
+    mask = np.zeros((100, 100), dtype=np.bool_)
+    mask[10:60, 10:50] = True
+    assert still_visible([_face(0.9)], mask, LIMITS) == ()
+    elsewhere = _face(0.9, (60, 60, 90, 90))
+    assert still_visible([elsewhere], mask, LIMITS) == (elsewhere,)
+
+
+def test_a_second_look_beyond_the_picture_finds_nothing() -> None:
+    assert still_visible([_face(0.9, (200, 200, 250, 250))], np.zeros((100, 100), dtype=np.bool_), LIMITS) == ()
+
+
+@pytest.mark.parametrize(("ask", "cover"), [(0.0, 0.5), (0.6, 0.5), (0.5, 1.1), (float("nan"), 0.5)])
+def test_thresholds_that_make_no_sense_are_refused(ask: float, cover: float) -> None:
+    with pytest.raises(ValueError, match="thresholds"):
+        Pair(ask, cover)
+
+
+def test_the_record_names_the_thresholds_of_the_kinds_that_were_looked_for() -> None:
+    assert LIMITS.facts([Kind.FACE]) == {"face.ask": 0.3, "face.cover": 0.6}
