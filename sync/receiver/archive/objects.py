@@ -69,6 +69,7 @@ class Objects:
             ArchiveFull: it has no room left.
         """
         key = object_key(folder, digest)
+        self._there()
         with _translated():
             # One request, one write: cutting it into parts would only copy it once more.
             self._store.put(key, data, use_multipart=False)
@@ -98,8 +99,14 @@ class Objects:
         Raises:
             ArchiveUnavailable: it does not.
         """
+        self._there()
         with _translated():
             self._store.list_with_delimiter()
+
+    def _there(self) -> None:
+        """The folder is there. The library would list one that is gone as empty, and make it anew to write into it."""
+        if self._folder is not None and not self._folder.is_dir():
+            raise ArchiveUnavailable(f"The archive's object folder {self._folder} is gone. Mount it again.")
 
     def _sync(self, path: Path) -> None:
         """The file, its folder, and once each the folders above are on the disk, not only in its cache."""
@@ -141,8 +148,6 @@ def _fsync(path: Path) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError as error:
-        raise ArchiveUnavailable("The archive's object folder is gone. Mount it again.") from error
     except OSError as error:
         if error.errno == errno.ENOSPC or "No space left" in str(error):
             raise ArchiveFull from error

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import simplejpeg
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -296,3 +298,10 @@ def loose(like: Envelope, raw: bytes, number: int, *, digest: str | None = None)
     """Bytes that a device of `like` offers as a capture of its own."""
     capture = CaptureId(hashlib.sha256(f"{like.device}/{number}".encode()).hexdigest()[:32])
     return Loose(raw, capture, like.device, digest or hashlib.sha256(raw).hexdigest(), number)
+
+
+def big_jpeg(number: int, width: int = 1600, height: int = 1200) -> bytes:
+    """A picture with something in it, another for each number."""
+    down, across = np.mgrid[0:height, 0:width]
+    pixels = np.stack([across % 256, down % 256, (across + down + number * 40) % 256], axis=-1).astype(np.uint8)
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=85))

@@ -1,0 +1,237 @@
+"""The receiver on a real broker: MQTT 5 with a shared subscription, and MQTT 3.1.1 without."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from sync.mqtt import BrokerSettings, Message, open_connection
+from sync.protocol import decode_receivers, topics
+from sync.receiver import ArchiveSettings, Receiver, ReceiverParts, run_receiver, status
+from sync.receiver.service import State
+
+PATIENCE = 20.0
+
+
+def until(condition, what):
+    """Waits for a condition that another thread or process makes true."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.02)
+    return found
+
+
+class Device:
+    """A device that does what it is told, over the real shell."""
+
+    def __init__(self, port, certificates, name="bed-1"):
+        settings = BrokerSettings("localhost", port, name, certificates.client("device", name))
+        self.connection = open_connection(settings)
+        self.connection.subscribe(topics.every_down(name), topics.RECEIVERS)
+        self.heard = []
+        self.presence = []
+
+    def say(self, *deliveries):
+        for delivery in deliveries:
+            self.connection.publish(delivery.topic, delivery.payload)
+
+    def listen(self):
+        for arrival in self.connection.step(0.05):
+            if isinstance(arrival, Message):
+                self.connection.acknowledge(arrival)
+                if arrival.topic == topics.RECEIVERS:
+                    self.presence.append(decode_receivers(arrival.payload).present)
+                else:
+                    self.heard.append(json.loads(arrival.payload))
+        return self
+
+    def hears(self, kind):
+        return until(lambda: next((m for m in self.listen().heard if m["type"] == kind), None), kind)
+
+    def present(self):
+        return self.listen().presence[-1:] == [True]
+
+
+@contextmanager
+def receiving(ward, archive, port, certificates, name="receiver-1", **parts):
+    """A receiver at work in a thread, until the block ends."""
+    stop, states = threading.Event(), []
+    # The broker's rights are for receiver-1, so that is every receiver's certificate; client ids differ.
+    settings = BrokerSettings("localhost", port, name, certificates.client("receiver", "receiver-1"))
+    receiver = Receiver(name, settings, archive, ward.ingest(archive), tell=states.append, **parts)
+    thread = threading.Thread(target=receiver.run, args=(stop,))
+    thread.start()
+    try:
+        yield SimpleNamespace(stop=stop, states=states, thread=thread, receiver=receiver)
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def test_a_capture_goes_over_a_real_broker_and_its_receipt_comes_back(
+    broker, certificates, ward, hospital, small_archive
+):
+    envelope = ward.envelope()
+    with receiving(ward, small_archive, broker.port, certificates):
+        device = Device(broker.port, certificates)
+        until(device.present, "a receiver")
+        device.say(hospital.offer_of(envelope))
+        device.hears("have")
+        device.say(*hospital.chunks_of(envelope))
+        receipt = device.hears("receipt")
+        until(lambda: small_archive.counts().unsent == 0, "the outbox to be empty")
+        device.connection.close()
+    assert receipt["digest"] == envelope.digest
+    assert small_archive.counts().captures == 1
+    assert status(small_archive).receivers[0].state == "stopped"
+
+
+def test_a_receiver_that_leaves_says_so_and_one_that_stays_speaks_up(
+    mosquitto, certificates, ward, small_archive, make_archive
+):
+    broker = mosquitto()
+    device = Device(broker.port, certificates)
+    with receiving(ward, small_archive, broker.port, certificates) as first:
+        until(device.present, "the first receiver")
+        with receiving(ward, make_archive(), broker.port, certificates, "receiver-2") as second:
+            until(lambda: State.LISTENING in second.states, "the second receiver")
+        until(lambda: device.listen().presence.count(False) and device.present(), "the first to speak up")
+        assert first.states == [State.LISTENING]
+    until(lambda: device.listen().presence[-1:] == [False], "nobody to be there")
+    device.connection.close()
+
+
+def test_two_receivers_share_the_work_and_file_each_capture_once(  # noqa: PLR0917 - pytest passes by name
+    mosquitto, certificates, ward, hospital, small_archive, make_archive
+):
+    broker = mosquitto()
+    envelopes = [ward.envelope(number) for number in range(1, 9)]
+    with (
+        receiving(ward, small_archive, broker.port, certificates) as one,
+        receiving(ward, make_archive(), broker.port, certificates, "receiver-2") as two,
+    ):
+        until(lambda: one.states and two.states, "both receivers")
+        device = Device(broker.port, certificates)
+        device.say(*(delivery for e in envelopes for delivery in (hospital.offer_of(e), *hospital.chunks_of(e))))
+        until(lambda: sum(m["type"] == "receipt" for m in device.listen().heard) >= 8, "eight receipts")
+        device.connection.close()
+    assert small_archive.counts().captures == 8
+    receipts = {m["capture"]: m for m in device.heard if m["type"] == "receipt"}
+    assert all(m == receipts[m["capture"]] for m in device.heard if m["type"] == "receipt")
+
+
+def test_a_receiver_that_waits_for_its_broker_goes_on_when_it_comes_back(
+    mosquitto, certificates, ward, hospital, small_archive
+):
+    broker = mosquitto()
+    envelope = ward.envelope()
+    with receiving(ward, small_archive, broker.port, certificates) as running:
+        until(lambda: State.LISTENING in running.states, "the receiver")
+        broker.kill()
+        until(lambda: running.states[-1:] == [State.NO_BROKER], "the loss to be seen")
+        broker.start()
+        until(lambda: running.states[-1:] == [State.LISTENING], "the receiver to come back")
+        device = Device(broker.port, certificates)
+        device.say(hospital.offer_of(envelope), *hospital.chunks_of(envelope))
+        assert device.hears("receipt")["digest"] == envelope.digest
+        device.connection.close()
+
+
+def test_nobody_is_said_to_listen_while_the_archive_is_away(  # noqa: PLR0917 - pytest passes by name
+    mosquitto, certificates, ward, hospital, small_archive, tmp_path
+):
+    broker = mosquitto()
+    envelope = ward.envelope()
+    objects, aside = tmp_path / "archive/objects", tmp_path / "aside"
+    device = Device(broker.port, certificates)
+    objects.rename(aside)
+    with receiving(ward, small_archive, broker.port, certificates) as running:
+        until(lambda: running.states[-1:] == [State.NO_ARCHIVE], "the archive to be missed")
+        assert device.listen().presence == []
+        aside.rename(objects)
+        until(device.present, "the receiver")
+        device.say(hospital.offer_of(envelope), *hospital.chunks_of(envelope))
+        assert device.hears("receipt")["digest"] == envelope.digest
+    device.connection.close()
+
+
+def test_a_receipt_that_a_dead_receiver_never_sent_is_sent_by_the_next(
+    mosquitto, certificates, ward, hospital, make_archive
+):
+    now = [1_000_000]
+    archive = make_archive(clock=lambda: now[0])
+    envelope = ward.envelope()
+    hospital.drive(ward.ingest(archive), envelope)
+    now[0] += 60_000
+    broker = mosquitto()
+    device = Device(broker.port, certificates)
+    with receiving(ward, archive, broker.port, certificates):
+        assert device.hears("receipt")["digest"] == envelope.digest
+        until(lambda: archive.counts().unsent == 0, "the outbox to be empty")
+    device.connection.close()
+
+
+RUN = """
+import sys
+from pathlib import Path
+from sync.mqtt import BrokerSettings, TlsFiles
+from sync.receiver import ArchiveSettings, FixedTrust, ReceiptKey, ReceiverParts, run_receiver
+folder, port, *tls = sys.argv[1:]
+run_receiver(ReceiverParts(
+    site="north-hospital", archive=ArchiveSettings.in_folder(Path(folder)),
+    broker=BrokerSettings("localhost", int(port), "receiver-1", TlsFiles(*map(Path, tls))),
+    trust=FixedTrust((), {}), opening_keys=tuple, receipt_signer=lambda: None,
+    tell=lambda state: print(state.value, flush=True),
+))
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_receiver_process_ends_within_two_seconds_of_a_signal(mosquitto, certificates, tmp_path, how):
+    broker = mosquitto()
+    tls = certificates.client("receiver", "receiver-1")
+    command = [sys.executable, "-c", RUN, tmp_path / "archive", str(broker.port), tls.ca, tls.certificate, tls.key]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert any(line == "listening\n" for line in process.stdout)
+        begin = time.monotonic()
+        process.send_signal(how)
+        rest = process.stdout.read().split()
+        assert process.wait() == 0
+        assert time.monotonic() - begin < 2.0
+        assert rest[-1] == "ended"
+
+
+def test_a_receiver_without_a_broker_ends_when_told_too(certificates, ward, small_archive, free_port, tmp_path):
+    stop = threading.Event()
+    states = []
+
+    def tell(state):
+        states.append(state)
+        stop.set()
+
+    tls = certificates.client("receiver", "receiver-1")
+    run_receiver(
+        ReceiverParts(
+            site="north-hospital",
+            archive=ArchiveSettings.in_folder(tmp_path / "archive"),
+            broker=BrokerSettings("localhost", free_port(), "receiver-1", tls),
+            trust=ward.trust,
+            opening_keys=lambda: (ward.opening,),
+            receipt_signer=lambda: ward.receipt_key,
+            tell=tell,
+        ),
+        stop,
+    )
+    assert states[0] is State.NO_BROKER

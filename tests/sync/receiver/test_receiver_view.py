@@ -1,0 +1,293 @@
+"""The hospital's view: nobody without a link, nothing from elsewhere, and what it shows is what was filed."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import httpx
+import pytest
+from starlette.routing import Mount, Route
+
+from sync.receiver import LoginTokens, create_view, view_served
+from sync.receiver.view import Sessions
+from sync.receiver.view.pictures import WIDTHS, scaled, width_for
+from sync.receiver.view.showing import moment, shown
+
+
+@pytest.fixture
+def filled(small_archive, ward, hospital):
+    for number in (1, 2, 3):
+        hospital.drive(ward.ingest(small_archive), ward.envelope(number, jpeg=hospital.big_jpeg(number)))
+    return small_archive
+
+
+@pytest.fixture
+def tokens(tmp_path):
+    return LoginTokens(tmp_path / "links")
+
+
+@pytest.fixture
+def make_view(small_archive, ward, tokens):
+    def make(**changes):
+        parts = {"site": "St Mary", "receipt_keys": lambda: {"receipt-1": ward.receipt_key.public_key}}
+        return create_view(small_archive, **(parts | {"tokens": tokens} | changes))
+
+    return make
+
+
+@pytest.fixture
+def address(make_view):
+    with view_served(make_view()) as address:
+        yield address
+
+
+@pytest.fixture
+def stranger(address):
+    with httpx.Client(base_url=address) as client:
+        yield client
+
+
+@pytest.fixture
+def browser(address, tokens):
+    """Somebody who opened a link."""
+    with httpx.Client(base_url=address) as client:
+        assert client.get("/login", params={"token": tokens.issue()}).headers["location"] == "/"
+        yield client
+
+
+def test_every_route_refuses_somebody_without_a_session(filled, make_view, stranger):
+    capture = filled.newest(1)[0].capture
+    routes = [route for route in make_view().routes if isinstance(route, Route)]
+    walked = []
+    for route in routes:
+        path = route.path.replace("{capture}", capture)
+        for method in sorted(route.methods or ()):
+            if path == "/login":
+                continue
+            answer = stranger.request(method, path, headers={"Origin": str(stranger.base_url).rstrip("/")})
+            assert answer.status_code == 401, (method, path)
+            assert capture not in answer.text
+            walked.append(path)
+    assert len(set(walked)) >= 10
+    assert [route.path for route in make_view().routes if isinstance(route, Mount)] == ["/static"]
+    for path in ("/docs", "/redoc", "/openapi.json", "/nothing", "/static/../captures.json"):
+        assert stranger.get(path).status_code in {401, 404}, path
+
+
+def test_a_link_works_once_and_not_for_ever(small_archive, address, tmp_path):
+    now = [1000.0]
+    tokens = LoginTokens(tmp_path / "links", clock=lambda: now[0])
+    token, late = tokens.issue(), tokens.issue()
+    assert tokens.redeem(token)
+    assert not tokens.redeem(token)
+    now[0] += 16 * 60
+    assert not tokens.redeem(late)
+    assert not tokens.redeem("")
+    assert not tokens.redeem("../../etc/passwd")
+    assert (tmp_path / "links").stat().st_mode & 0o077 == 0
+    assert list((tmp_path / "links").iterdir()) == []
+    assert httpx.get(f"{address}/login", params={"token": token}).status_code == 403
+
+
+def test_a_session_ends_when_its_day_is_over_and_when_told():
+    now = [0.0]
+    sessions = Sessions(clock=lambda: now[0])
+    secret, other = sessions.begin(), sessions.begin()
+    assert sessions.knows(secret)
+    assert not sessions.knows("")
+    sessions.end(other)
+    assert not sessions.knows(other)
+    now[0] += 12 * 3600 + 1
+    assert not sessions.knows(secret)
+    for _ in range(200):
+        newest = sessions.begin()
+    assert sessions.knows(newest)
+    assert len(sessions._until) <= 64
+
+
+def test_signing_out_ends_the_session(browser, filled):
+    assert browser.get("/").status_code == 200
+    assert browser.post("/logout").status_code == 403
+    origin = str(browser.base_url).rstrip("/")
+    assert browser.post("/logout", headers={"Origin": "http://elsewhere.example"}).status_code == 403
+    secret = browser.cookies["wardlens-hospital"]
+    assert browser.post("/logout", headers={"Origin": origin}).status_code == 200
+    browser.cookies.set("wardlens-hospital", secret)
+    assert browser.get("/").status_code == 401
+
+
+def test_another_host_name_is_refused_even_with_a_session(browser, filled):
+    assert browser.get("/", headers={"Host": "evil.example"}).status_code == 421
+    assert browser.get("/", headers={"Host": "localhost:1"}).status_code == 200
+
+
+def test_every_answer_carries_the_rules(browser, stranger, filled):
+    for answer in (browser.get("/"), stranger.get("/"), browser.get("/static/hospital.css"), browser.get("/nothing")):
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+    assert browser.get("/").headers["cache-control"] == "no-store"
+    assert "server" not in browser.get("/").headers
+
+
+def test_the_cookie_is_for_this_server_only(address, tokens):
+    answer = httpx.get(f"{address}/login", params={"token": tokens.issue()})
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert "domain" not in cookie
+
+
+def test_behind_tls_the_cookie_never_leaves_it(make_view, tokens):
+    with view_served(make_view(secure=True)) as address:
+        answer = httpx.get(f"{address}/login", params={"token": tokens.issue()})
+    assert "secure" in answer.headers["set-cookie"].lower()
+
+
+def test_the_list_is_newest_first_and_says_what_was_covered(browser, filled):
+    page = browser.get("/").text
+    assert re.findall(r"PAT-\d+", page) == ["PAT-00003", "PAT-00002", "PAT-00001"]
+    for word in ("Skin of heel, left", "1 covered", "Sister M. Okafor looked", "Verified", "Record, second opinion"):
+        assert word in page
+    newest = filled.newest(1)[0]
+    assert newest.digest[:8] in page
+    facts = browser.get("/captures.json").json()
+    assert (facts["captures"], facts["newest"], facts["listening"]) == (3, newest.filed, False)
+    assert re.findall(r"PAT-\d+", browser.get("/rows", params={"after": newest.filed - 1}).text) == ["PAT-00003"]
+
+
+def test_an_empty_archive_says_so(browser):
+    assert "No picture has arrived yet" in browser.get("/").text
+
+
+def test_earlier_pictures_are_a_page_away(browser, small_archive, ward, hospital):
+    for number in range(1, 23):
+        hospital.drive(ward.ingest(small_archive), ward.envelope(number, padding=16))
+    page = browser.get("/").text
+    assert "PAT-00003" in page
+    assert "PAT-00002" not in page
+    earlier = browser.get(re.search(r'href="(/\?before=\d+)"', page)[1]).text
+    assert re.findall(r"PAT-\d+", earlier) == ["PAT-00002", "PAT-00001"]
+
+
+def test_the_page_of_a_picture_has_its_whole_record(browser, filled):
+    filed = filled.newest(1)[0]
+    page = browser.get(f"/captures/{filed.capture}").text
+    assert "Receipt verified" in page
+    assert 'points="0.0,0.0 1.0,0.0 1.0,1.0"' in page
+    assert filed.digest in page.replace("</span>", "").replace("<span>", "").replace(" ", "")
+    for word in ("centerface", "Could not tell; Sister M. Okafor looked and confirmed", "0.97", "counts from 0.50"):
+        assert word in page
+
+
+def test_downloads_are_byte_for_byte(browser, filled, ward):
+    filed = filled.newest(1)[0]
+    at = f"/captures/{filed.capture}"
+    assert browser.get(f"{at}/envelope.wle").content == filled.envelope(filed)
+    assert browser.get(f"{at}/receipt.json").content == filed.receipt
+    assert browser.get(f"{at}/picture.jpg").content == filled.picture(filed)
+    assert browser.get(f"{at}/record.json").json()["receipt"] == json.loads(filed.receipt)
+    assert f'filename="{filed.capture}.wle"' in browser.get(f"{at}/envelope.wle").headers["content-disposition"]
+
+
+def test_small_pictures_are_small_and_few(browser, filled):
+    at = f"/captures/{filled.newest(1)[0].capture}/picture.jpg"
+    whole = browser.get(at).content
+    small = {browser.get(at, params={"width": width}).content for width in (100, 101, 240)}
+    assert len(small) == 1
+    assert len(small.pop()) < len(whole) / 4
+    assert browser.get(at, params={"width": 0}).status_code == 422
+    assert [width_for(1), width_for(WIDTHS[-1]), width_for(WIDTHS[-1] + 1)] == [WIDTHS[0], WIDTHS[-1], None]
+    assert scaled(b"\xff\xd8\xff not a picture", 240) == b"\xff\xd8\xff not a picture"
+
+
+def test_a_receipt_by_a_key_that_is_not_published_is_shown_as_wrong(make_view, tokens, filled, ward, hospital):
+    keys = {"receipt-1": hospital.another_receipt_key().public_key}
+    for published, sentence in (({}, "not one that this site has published"), (keys, "signature is wrong")):
+        view = make_view(receipt_keys=lambda found=published: found)
+        with view_served(view) as address, httpx.Client(base_url=address) as client:
+            client.get("/login", params={"token": tokens.issue()})
+            page = client.get(f"/captures/{filled.newest(1)[0].capture}").text
+        assert sentence in page
+        assert "Receipt verified" not in page
+
+
+def test_what_a_manifest_says_is_text_and_never_markup(browser, small_archive, ward, hospital):
+    nasty = '<script>alert("x")</script>'
+    encounter = {"patient": nasty, "clinician": nasty, "note": nasty, "series": nasty, "body_site": {"term": nasty}}
+    redaction = {
+        "outcomes": {"face": "unsure"},
+        "regions": [{"kind": nasty, "polygon": [[nasty, 1]], "score": nasty, "model": nasty}, None],
+        "decisions": [{"by": nasty, "kind": "face", "action": "confirm", "at_ms": 10**18, "reason": nasty}],
+        "models": {nasty: nasty},
+    }
+    envelope = ward.envelope(manifest={"encounter": encounter, "redaction": redaction, "taken_at_ms": 10**17})
+    hospital.drive(ward.ingest(small_archive), envelope)
+    for path in ("/", f"/captures/{envelope.capture}"):
+        answer = browser.get(path)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        assert "&lt;script&gt;" in answer.text
+
+
+def test_a_manifest_that_lacks_everything_is_still_a_page(browser, small_archive, ward, hospital):
+    odd = {"encounter": [], "redaction": {"regions": "x", "decisions": {}, "outcomes": []}, "taken_at_ms": None}
+    envelope = ward.envelope(manifest=odd)
+    hospital.drive(ward.ingest(small_archive), envelope)
+    for path in ("/", f"/captures/{envelope.capture}"):
+        assert browser.get(path).status_code == 200
+    assert shown(small_archive.capture(envelope.capture), {}).consent == "None on record"
+    assert moment(10**20).words == "at an impossible time"
+
+
+def test_a_picture_that_was_changed_in_the_archive_is_not_shown(browser, filled, tmp_path):
+    for path in (tmp_path / "archive/objects/pictures").rglob("*.jpg"):
+        path.write_bytes(path.read_bytes() + b"x")
+    answer = browser.get(f"/captures/{filled.newest(1)[0].capture}/picture.jpg")
+    assert answer.status_code == 500
+    assert "Restore it from the backup" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/captures/zz", "/captures/" + "0" * 32, "/nothing", "/captures/%2e%2e/picture.jpg"])
+def test_what_is_not_here_is_one_sentence(browser, path):
+    answer = browser.get(path)
+    assert answer.status_code == 404
+    assert "All pictures" in answer.text
+
+
+def test_what_was_refused_is_listed(browser, small_archive, ward, hospital):
+    assert "Nothing was refused" in browser.get("/quarantine").text
+    hospital.drive(ward.ingest(small_archive), ward.envelope(device="old"))
+    page = browser.get("/quarantine").text
+    assert "revoked" in page
+    assert "1</span> refused for good" in browser.get("/").text
+
+
+def test_an_archive_that_is_away_is_one_sentence(make_archive, make_view, tokens, ward):
+    archive = make_archive()
+    with (
+        view_served(create_view(archive, site="St Mary", receipt_keys=dict, tokens=tokens)) as address,
+        httpx.Client(base_url=address) as client,
+    ):
+        client.get("/login", params={"token": tokens.issue()})
+        archive._engine.dispose()
+        archive._engine.url.database  # noqa: B018 - the file that is about to be no database
+        path = archive._engine.url.database
+        for suffix in ("", "-wal", "-shm"):
+            with open(path + suffix, "wb") as file:  # noqa: PTH123 - the URL's text
+                file.write(b"no database" * 100)
+        answer = client.get("/")
+        assert answer.status_code == 503
+        assert "does not answer" in answer.text
+
+
+def test_a_port_that_is_taken_is_one_sentence(make_view):
+    from sync.receiver import ViewNotStarted  # noqa: PLC0415 - one test needs it
+
+    with view_served(make_view()) as address:
+        port = int(address.rpartition(":")[2])
+        with pytest.raises(ViewNotStarted, match="another port"), view_served(make_view(), port=port):
+            pass
