@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state
 
 from inference.canvas import Canvas
 from inference.errors import ModelMisbehaves
 from inference.manifest import Answer, Model, read_model
 from inference.onnx_graph import with_fixed_input
+from inference.runtime import onnxruntime, onnxruntime_pybind11_state
 
 Tensor = NDArray[np.float32]
 

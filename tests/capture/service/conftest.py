@@ -148,17 +148,18 @@ class Device:
                 await asyncio.sleep(0.02)
 
 
-@pytest.fixture
-def device(tmp_path: Path) -> Iterator[Device]:
+@contextmanager
+def device_in(tmp_path: Path) -> Iterator[Device]:
+    """A device whose whole state is in this folder."""
     pictures = tmp_path / "pictures"
-    pictures.mkdir()
+    pictures.mkdir(exist_ok=True)
     for number, size in enumerate(((800, 600), (480, 640), (1000, 700))):
         write_picture(pictures / f"{number}.png", ward_picture(*size, seed=number))
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = ec.derive_private_key(4711, ec.SECP256R1())  # the same after a restart
     signer, opening = KeySigner(key), OpeningKey.generate()
     certificates = (_certificate(key),)
     detector = ColourDetector()
-    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger").mkdir(exist_ok=True)
     with Vault(tmp_path / "vault", reserve_bytes=0) as vault, Ledger(tmp_path / "ledger", "camera", signer) as ledger:
         parts = CameraServiceParts(
             camera=open_camera(CameraSettings("replay", (pictures,), frames_per_second=60)),
@@ -170,3 +171,9 @@ def device(tmp_path: Path) -> Iterator[Device]:
             ),
         )
         yield Device(parts, pictures, tmp_path / "run" / "camera.sock", detector, opening)
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Device]:
+    with device_in(tmp_path) as made:
+        yield made
