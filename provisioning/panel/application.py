@@ -116,6 +116,7 @@ async def _watched(app: FastAPI) -> AsyncIterator[None]:
     finally:
         watch.cancel()
         await desk.end_session(Ending.STOPPED)
+        await desk.camera.close()
 
 
 async def _watch(desk: Desk) -> None:

@@ -62,6 +62,10 @@ class CameraPort(Protocol):
         """Drops every still that is held."""
         ...
 
+    async def close(self) -> None:
+        """Gives its connections back; the panel does so when it ends."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class UplinkView:

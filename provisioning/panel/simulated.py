@@ -115,6 +115,9 @@ class SimulatedCamera:
         self._there()
         self.stills.clear()
 
+    async def close(self) -> None:
+        """Has no connection to give back."""
+
     def _there(self) -> None:
         if self.away:
             raise CameraServiceAway

@@ -100,8 +100,9 @@ export function openViewfinder(canvas, seen, onLive) {
     socket.binaryType = "arraybuffer";
     socket.addEventListener("message", async (message) => {
       const { facts, jpeg } = parse(message.data);
-      if (facts.camera.state === "ready" && facts.age_ms < OLD && jpeg.size) {
-        const picture = await createImageBitmap(jpeg);
+      const fresh = facts.camera.state === "ready" && facts.age_ms < OLD && jpeg.size;
+      const picture = fresh ? await createImageBitmap(jpeg).catch(() => null) : null;
+      if (picture) {
         draw(canvas, picture, facts);
         picture.close();
         canvas.dataset.frames = String(Number(canvas.dataset.frames) + 1);

@@ -1,0 +1,258 @@
+"""A ward device for the browser: paired with a real site, its real camera service and panel, and Chromium."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import httpx
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from capture.camera import CameraSettings, open_camera
+from capture.envelope import FileSigner, SealingContext
+from capture.ledger import Ledger
+from capture.service import CameraClient, CameraServiceParts, run_camera_service
+from capture.vault import Vault
+from inference import Deidentifier
+from inference.scenes import demo_row
+from provisioning.enrolment import pair, serving_enrolment
+from provisioning.identity import DeviceIdentity
+from provisioning.panel import PanelSettings, UplinkView, create_panel, load_facts, run_panel
+from provisioning.panel.ports import CameraPort
+from provisioning.site import Site
+
+OUTPUT = Path(__file__).parents[3] / "test-output" / "panel"
+CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+SIZES = ((800, 480), (1280, 800))
+
+LOOKS = """() => {
+  const shown = (e) => e.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+  const own = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+  const name = (e) => (e.id || e.textContent.trim() || e.className).slice(0, 40);
+  const box = (e) => (e.closest("label") ?? e).getBoundingClientRect();
+  return {
+    sideways: document.documentElement.scrollWidth - innerWidth,
+    small_text: [...document.querySelectorAll("body *:not(svg *)")]
+      .filter((e) => shown(e) && own(e) && !e.closest(".unseen"))
+      .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 16).map(name),
+    small_targets: [...document.querySelectorAll("a, button, input, textarea")]
+      .filter((e) => shown(e) && (box(e).width < 48 || box(e).height < 48)).map(name),
+    unnamed: [...document.querySelectorAll("button, a, input, textarea")]
+      .filter((e) => shown(e) && !(e.textContent.trim() || e.ariaLabel || e.labels?.length))
+      .filter((e) => !e.getAttribute("aria-labelledby"))
+      .map((e) => e.outerHTML.slice(0, 80)),
+  };
+}"""
+
+
+@dataclass
+class Clock:
+    """Monotonic seconds that a test can move on."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@dataclass
+class Visit:
+    """One browser page, and what it complained about."""
+
+    page: Page
+    url: str
+    size: tuple[int, int]
+    complaints: list[str] = field(default_factory=list)
+
+    def shot(self, name: str) -> None:
+        """Keeps a screenshot, and checks what must hold on every page."""
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=OUTPUT / f"{name}-{self.size[0]}.png")
+        looks = self.page.evaluate(LOOKS)
+        assert looks == {"sideways": 0, "small_text": [], "small_targets": [], "unnamed": []}, name
+
+    def note(self, name: str, value: str) -> None:
+        """Keeps a figure beside the screenshots."""
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        (OUTPUT / f"{name.replace(' ', '-')}-{self.size[0]}.txt").write_text(f"{value}\n")
+
+    def until(self, true: str, argument: object = None, seconds: float = 15.0) -> None:
+        """Returns once the JavaScript function `true` says so; Playwright's own wait needs eval, which CSP forbids."""
+        until = time.monotonic() + seconds
+        while not self.page.evaluate(true, argument):
+            assert time.monotonic() < until, f"it did not come true: {true}"
+            self.page.wait_for_timeout(30)
+
+    def sign_in(self, badge: str = "4711", pin: str = "1234") -> None:
+        """As a nurse does: the scanner types the badge, a finger the PIN."""
+        self.page.wait_for_selector("body[data-ready]")
+        self.page.keyboard.type(f"{badge}\n")
+        for digit in pin:
+            self.page.click(f"#pin-keys [data-key='{digit}']")
+        self.page.click("#pin-keys .go")
+        self.page.wait_for_url("**/shoot")
+
+
+def note_complaints(visit: Visit) -> None:
+    def said(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            visit.complaints.append(message.text)
+
+    visit.page.on("console", said)
+    visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("Chromium is not installed; tests/servers.sh says how")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visiting(browser: Browser) -> Iterator[Callable[[str, tuple[int, int]], Visit]]:
+    """Opens a page of this size, as a touch screen, at this address."""
+    contexts: list[BrowserContext] = []
+
+    def visit(url: str, size: tuple[int, int] = SIZES[0]) -> Visit:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, has_touch=True)
+        contexts.append(context)
+        visit = Visit(context.new_page(), url, size)
+        note_complaints(visit)
+        visit.page.goto(url)
+        return visit
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+@contextmanager
+def running(run: Callable[[threading.Event], None]) -> Iterator[None]:
+    """A service in a thread, stopped at the end; its failure is the test's."""
+    stop, failures = threading.Event(), []
+
+    def body() -> None:
+        try:
+            run(stop)
+        except BaseException as failed:  # noqa: BLE001 - shown to the test that started it
+            failures.append(failed)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(15)
+        assert not thread.is_alive(), "the service did not stop"
+        assert not failures, failures
+
+
+@contextmanager
+def panel_running(camera: CameraPort, vault: Any, state: Path, **more: Any) -> Iterator[str]:
+    """The panel of the device in `state`; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = PanelSettings(port=port, ledger=state / "ledger", memory=state / "panel" / "tries.json")
+    ports = {"pair": lambda line, on_digits: pair(line, state, on_digits=on_digits), "version": "test"} | more
+    app = create_panel(camera, vault, partial(load_facts, state), settings=settings, **ports)
+    with running(lambda stop: run_panel(app, settings, stop)):
+        url = f"http://127.0.0.1:{port}"
+        answering(url)
+        yield url
+
+
+@pytest.fixture
+def panel_over() -> Callable[..., Any]:
+    """`panel_running`, for tests that bring their own camera."""
+    return panel_running
+
+
+def answering(url: str, seconds: float = 10.0) -> None:
+    """Returns once the panel answers."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            httpx.get(f"{url}/healthz", trust_env=False)
+        except httpx.TransportError:
+            assert time.monotonic() < until, "the panel does not answer"
+            threading.Event().wait(0.05)
+        else:
+            return
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = Site.create(tmp_path / "site", "st-elsewhere", "St. Elsewhere Hospital")
+    site.add_clinician("4711", "Anna Keller", "nurse", "1234")
+    return site
+
+
+@pytest.fixture
+def state(site: Site, tmp_path: Path) -> Path:
+    """The state folder of a device that the site has paired."""
+    state = tmp_path / "state"
+
+    def approve(digits: str) -> None:
+        (waiting,) = site.pending()
+        site.approve(waiting.id, digits)
+
+    with serving_enrolment(site) as enrolment:
+        pair(site.invite(f"127.0.0.1:{enrolment.port}").line, state, on_digits=approve, name="Ward 4 East")
+    (state / "ledger").mkdir(exist_ok=True)
+    return state
+
+
+@dataclass
+class Ward:
+    """A running device."""
+
+    url: str
+    vault: Vault
+    clock: Clock
+    socket: Path
+    uplink: list[UplinkView | None]
+
+
+@pytest.fixture
+def ward(state: Path, models_folder: Path, tmp_path: Path) -> Iterator[Ward]:
+    """Camera service and panel over drawn ward scenes, with the real models."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number, (_name, scene) in enumerate(demo_row(3, seed=7)):
+        assert cv2.imwrite(str(pictures / f"{number}.jpg"), cv2.cvtColor(scene.pixels, cv2.COLOR_RGB2BGR))
+    identity = DeviceIdentity.load(state)
+    signer = FileSigner(identity.signing_key)
+    chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in identity.signing_chain)
+    at, clock, uplink = tmp_path / "run" / "camera.sock", Clock(), [None]
+    with Vault(state / "vault", reserve_bytes=0) as vault, Ledger(state / "ledger", "camera", signer) as ledger:
+        parts = CameraServiceParts(
+            camera=open_camera(CameraSettings("replay", (pictures,))),
+            load_engine=lambda: Deidentifier.load(models_folder),
+            vault=vault,
+            ledger=ledger,
+            sealing_context=lambda capture, counter: SealingContext(
+                capture, identity.device, identity.site, counter, identity.sealing_keys, signer, chain
+            ),
+        )
+        with (
+            running(lambda stop: run_camera_service(parts, at, stop)),
+            panel_running(CameraClient(at), vault, state, uplink=lambda: uplink[0], clock=clock) as url,
+        ):
+            yield Ward(url, vault, clock, at, uplink)
