@@ -189,7 +189,7 @@ class DeviceMachine:
                 effects = self._receipt(message)
             case Have():
                 effects = self._have(message, now)
-            case Refusal():
+            case _:
                 effects = self._refusal(message, now)
         return effects + self._go(now)
 
@@ -319,10 +319,11 @@ class DeviceMachine:
         """Who may be offered now: one at a time, and before what is going only if it is urgent and that is not."""
         if now < self._paused_until:
             return None
-        phases = [j.phase for j in self._journeys.values()]
-        if Phase.OFFERED in phases or phases.count(Phase.SENT) >= MOST_UNRECEIPTED:
+        journeys = self._journeys.values()
+        unreceipted = sum(j.phase is Phase.SENT or (j.phase is Phase.SENDING and not j.unsent) for j in journeys)
+        if unreceipted >= MOST_UNRECEIPTED or any(j.phase is Phase.OFFERED for j in journeys):
             return None
-        ready = (j for j in self._journeys.values() if j.phase is Phase.WAITING and j.not_before <= now)
+        ready = (j for j in journeys if j.phase is Phase.WAITING and j.not_before <= now)
         first = min(ready, key=lambda j: j.work.rank, default=None)
         if first is None or (sending is not None and not (first.work.urgent and not sending.work.urgent)):
             return None

@@ -203,16 +203,15 @@ class ReceiverMachine:
 
     def judged(self, upload: Upload, verdict: Verdict) -> Effects:
         """What to do once a complete set was judged."""
-        match verdict:
-            case Accepted(receipt):
-                return (SendReceipt(receipt),)
-            case Postponed(seconds):
-                return (SendRefusal(Refusal(upload.capture, upload.digest, seconds=seconds)),)
-            case Rejected(RefusalReason.DIGEST_MISMATCH as reason):
-                # The chunks are wrong, not the envelope: a person may have the device send it once more.
-                return (DropChunks(upload), _refuse(upload, reason))
-            case Rejected(reason):
-                return (Quarantine(upload, reason), _refuse(upload, reason))
+        if isinstance(verdict, Accepted):
+            return (SendReceipt(verdict.receipt),)
+        if isinstance(verdict, Postponed):
+            return (SendRefusal(Refusal(upload.capture, upload.digest, seconds=verdict.seconds)),)
+        refusal = _refuse(upload, verdict.reason)
+        if verdict.reason is RefusalReason.DIGEST_MISMATCH:
+            # The chunks are wrong, not the envelope: a person may have the device send it once more.
+            return (DropChunks(upload), refusal)
+        return (Quarantine(upload, verdict.reason), refusal)
 
     def _offered(self, upload: Upload, facts: Facts) -> Effects:
         if facts.archived is not None:

@@ -22,7 +22,6 @@ from sync.protocol.receiver import (
     Effect,
     Effects,
     Facts,
-    Ignore,
     KeepHeads,
     OpenUpload,
     Postponed,
@@ -130,8 +129,8 @@ class Hospital:
                 send(device, refusal.capture, effect.payload)
             case SendReceipt(payload):
                 self._send_receipt(payload, device, send)
-            case Ignore(reason):
-                self.ignored[reason] = self.ignored.get(reason, 0) + 1
+            case _:
+                self.ignored[effect.reason] = self.ignored.get(effect.reason, 0) + 1
         return ()
 
     def _store(self, chunk: Chunk, device: DeviceId, faults: Faults) -> Effects:

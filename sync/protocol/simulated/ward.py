@@ -13,7 +13,6 @@ from sync.protocol.effects import (
     DeviceEffect,
     Erase,
     Ignore,
-    MarkOffered,
     MarkReceipted,
     Park,
     Reconnect,
@@ -60,6 +59,7 @@ class Device:
         machine: what does not.
         most_in_flight: the largest window that was ever seen.
         ignored: how often each kind of answer changed nothing.
+        offered: what the machine said it had offered.
     """
 
     def __init__(self, name: DeviceId, make_machine: Callable[[], DeviceMachine]) -> None:
@@ -67,7 +67,7 @@ class Device:
         self.vault = SimulatedVault()
         self.most_in_flight = 0
         self.ignored: dict[str, int] = {}
-        self.parked_reasons: list[str] = []
+        self.offered: set[CaptureId] = set()
         self.wants_reconnect = False
         self._make_machine = make_machine
         self.machine = make_machine()
@@ -94,13 +94,12 @@ class Device:
                     self.vault.kept[capture].envelope = None
                 case Park(capture, reason):
                     self.vault.kept[capture].parked = reason
-                    self.parked_reasons.append(reason)
                 case Reconnect():
                     self.wants_reconnect = True
                 case Ignore(reason):
                     self.ignored[reason] = self.ignored.get(reason, 0) + 1
-                case MarkOffered():
-                    pass
+                case _:
+                    self.offered.add(effect.capture)
         self.most_in_flight = max(self.most_in_flight, self.machine.in_flight)
 
     def hear(self, topic: str, payload: bytes, now: float, publish: Callable[[str, bytes, int], None]) -> None:

@@ -81,12 +81,11 @@ class World:
         """No more faults: let everything arrive, with a person who looks once a minute and retries what is parked."""
         self.faults = CALM
         self._set_receivers(up=True)
-        for _ in range(minutes):
+        end = self.now + 60.0 * minutes
+        while self.now < end and any(k.envelope is not None for d in self.devices for k in d.vault.kept.values()):
             for device in self.devices:
                 device.retry_parked()
             self.run(60.0)
-            if all(kept.envelope is None for device in self.devices for kept in device.vault.kept.values()):
-                break
 
     def check(self, *, everything_arrived: bool = True) -> None:
         """Nothing, if every promise held.
