@@ -10,8 +10,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-MAX_DEPTH = 8
-
 
 def encode(value: Mapping[str, Any]) -> bytes:
     """`value` in its one spelling."""
@@ -24,18 +22,15 @@ def decode(raw: bytes) -> dict[str, Any]:
     Raises:
         ValueError: not UTF-8 JSON, not an object, a float, a key twice, nested too deep, or not in the one spelling.
     """
-    if _depth(raw) > MAX_DEPTH:
-        raise ValueError("nested too deep")
     try:
         value = json.loads(
             raw.decode(), object_pairs_hook=_once, parse_float=_refuse, parse_constant=_refuse, parse_int=_small
         )
-    except RecursionError as error:  # pragma: no cover - the depth check comes first
-        raise ValueError("nested too deep") from error
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - bytes of the wrong kind, not a caller's mistake
-    try:
+        if not isinstance(value, dict):
+            raise ValueError("not a JSON object")  # noqa: TRY004 - bytes of the wrong kind, not a caller's mistake
         same = encode(value) == raw
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
     except UnicodeEncodeError as error:
         raise ValueError("text with half a character") from error
     if not same:
@@ -58,15 +53,3 @@ def _small(text: str) -> int:
     if len(text) > 16:
         raise ValueError("a number is too large")
     return int(text)
-
-
-def _depth(raw: bytes) -> int:
-    """The deepest nesting, counting brackets inside strings too: a bound, found before anything recurses."""
-    depth = deepest = 0
-    for byte in raw:
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest

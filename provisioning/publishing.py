@@ -15,7 +15,7 @@ from capture.identifiers import SiteId
 from provisioning import durable, rows
 from provisioning.clock import Clock, seconds
 from provisioning.events import Event
-from provisioning.manifest import SiteManifest, sign_manifest
+from provisioning.manifest import SiteManifest, sign_manifest, verify_manifest
 from provisioning.registry import Registry
 from provisioning.site_keys import SiteKeys
 from provisioning.site_layout import SiteLayout
@@ -72,6 +72,8 @@ class Publisher:
             receivers=tuple(read_receivers(open_rows)),
         )
         raw = sign_manifest(manifest, self._keys.root_key)
+        # A manifest that a device would refuse is never issued: the change is rolled back instead.
+        verify_manifest(raw, self._keys.root, site=self._site, now=issued)
         rows.write_settings(open_rows, [("manifest", raw.decode()), ("manifest_version", str(version))])
         return raw
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from provisioning import site_creation
+from provisioning import registry, site_creation
 from provisioning.certificates import hosts_of
 from provisioning.devices import DeviceState
 from provisioning.errors import (
+    ManifestRefused,
     NotAccepted,
+    SiteBusy,
     SiteDamaged,
     SiteExists,
     SiteMissing,
@@ -23,6 +25,7 @@ from provisioning.errors import (
     UnknownDevice,
 )
 from provisioning.invitation import parse_invitation
+from provisioning.keys import make_authority_key
 from provisioning.site import Site
 from provisioning.terms import BrokerAddress, Protocol
 
@@ -41,7 +44,7 @@ def test_every_private_file_is_readable_by_its_owner_only(site):
 def test_a_lax_umask_changes_nothing(tmp_path):
     before = os.umask(0)
     try:
-        created = Site.create(tmp_path / "site", "lax", "Lax")
+        created = Site.create(tmp_path / "a site? #1%20", "lax", "Lax")
     finally:
         os.umask(before)
     assert Site.load(created.folder).id == "lax"
@@ -133,6 +136,26 @@ def test_a_damaged_registry_is_a_sentence_and_not_a_traceback(site):
         Site.load(site.folder)
 
 
+def test_a_registry_that_another_program_changes_right_now_is_busy_and_not_damaged(site, monkeypatch):
+    monkeypatch.setattr(registry, "BUSY_SECONDS", 0.01)
+    with site.registry.writing(), pytest.raises(SiteBusy, match="in a moment"):
+        site.add_receiver("second")
+    assert site.manifest.receivers == ("main",)
+
+
+def test_a_disk_that_is_full_is_said_to_be_full_and_the_change_is_not_made(site):
+    before = site.manifest_raw
+
+    def write_much() -> None:
+        with site.registry.writing() as rows:
+            rows.execute("PRAGMA max_page_count = 1")
+            rows.execute("INSERT INTO setting (name, value) VALUES ('large', ?)", ("x" * 500_000,))
+
+    with pytest.raises(StorageRefused, match="disk has space"):
+        write_much()
+    assert Site.load(site.folder).manifest_raw == before
+
+
 def test_a_registry_of_another_version_is_not_opened(site):
     with sqlite3.connect(site.layout.registry) as rows:
         rows.execute("PRAGMA user_version = 99")
@@ -194,6 +217,19 @@ def test_a_change_that_fails_changes_neither_roster_nor_manifest(site):
         site.add_receiver("a.b")
     assert site.manifest_raw == before
     assert site.roster() == ()
+
+
+def test_a_name_full_of_brackets_and_quotes_is_a_name(site):
+    site.add_clinician("n-1", '[[[[[[[[[[{{{{{{{{{{"\\é北', "nurse", "1234")
+    assert Site.load(site.folder).manifest.roster[0].name == '[[[[[[[[[[{{{{{{{{{{"\\é北'
+
+
+def test_a_change_that_devices_would_refuse_is_not_made(site, tmp_path):
+    before = site.manifest_raw
+    site.keys._write("root", make_authority_key(), site.root)
+    with pytest.raises(ManifestRefused):
+        site.add_clinician("n-1", "Ada", "nurse", "1234")
+    assert (site.manifest_raw, site.roster()) == (before, ())
 
 
 def test_a_rotated_sealing_key_is_used_no_more_and_opens_still(site):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +81,27 @@ def test_from_every_step_before_the_last_a_device_can_give_up():
     for state in set(PairingState) - {PairingState.UNPAIRED, PairingState.PAIRED}:
         assert states.apply(state, PairingEvent.GAVE_UP) is PairingState.UNPAIRED
     assert states.TRANSITIONS[PairingState.PAIRED] == {}
+
+
+def test_the_diagram_in_the_format_page_is_the_table():
+    page = (Path(__file__).parents[2] / "docs" / "formats" / "enrolment.md").read_text()
+    drawn = set(re.findall(r"^    (\w+) --> (\w+):", page, re.MULTILINE))
+    table = {
+        (before.value.replace("-", "_"), after.value.replace("-", "_"))
+        for before, steps in states.TRANSITIONS.items()
+        for after in steps.values()
+    }
+    assert drawn == table
+
+
+def test_every_refusal_of_the_server_is_in_the_format_page_with_its_status():
+    page = (Path(__file__).parents[2] / "docs" / "formats" / "enrolment.md").read_text()
+    for names, status in re.findall(r"^\| (`[a-z-]+`(?:, `[a-z-]+`)*) \| (\d{3}) \|", page, re.MULTILINE):
+        for name in re.findall(r"`([a-z-]+)`", names):
+            assert STATUS[EnrolmentRefusal(name)] == int(status)
+    assert all(f"`{refusal.value}`" in page for refusal in EnrolmentRefusal)
+
+
+def test_every_reason_against_a_manifest_is_in_the_format_page():
+    page = (Path(__file__).parents[2] / "docs" / "formats" / "site-manifest.md").read_text()
+    assert set(re.findall(r"\| `([a-z-]+)` \|$", page, re.MULTILINE)) == {reason.value for reason in ManifestRefusal}
