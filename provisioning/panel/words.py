@@ -12,7 +12,7 @@ KINDS = ("face", "tattoo", "text", "code")
 NAMES = {
     "face": ("face", "faces"),
     "tattoo": ("tattoo", "tattoos"),
-    "text": ("text", "texts"),
+    "text": ("piece of text", "pieces of text"),
     "code": ("code", "codes"),
 }
 
@@ -25,6 +25,14 @@ FOUND_BY = {
     "code": "it can be scanned back to a name",
 }
 """Why a kind is covered."""
+
+UNSURE = {
+    "face": "It is not sure that every face was found. Is there one that is not covered?",
+    "tattoo": "It is not sure that every tattoo was found. Is there one that is not covered?",
+    "text": "It is not sure that all text was found. Is there any that is not covered?",
+    "code": "It is not sure that every code was found. Is there one that is not covered?",
+}
+"""What a person is asked where a detector could not tell."""
 
 UNCOVER_REASONS = ("It is the wound", "Nothing in it identifies anyone", "Needed to judge the wound")
 
@@ -100,14 +108,10 @@ def findings(redaction: Mapping[str, Any], unanswered: Sequence[str]) -> tuple[s
 
 def question(kind: str, redaction: Mapping[str, Any]) -> str:
     """What a person is asked about a kind that could not be told."""
-    looked = any(region["kind"] == kind for region in redaction.get("regions", ()))
-    thing, things = NAMES[kind]
-    article = "Is there one" if kind != "text" else "Is there any"
-    if looked:
-        return f"Not every {thing} may have been found. Is there one left that is not covered?"
     if kind == "tattoo" and not _looked_for(kind, redaction):
-        return "Nothing looked for tattoos. Is there one in the picture?"
-    return f"It is not sure whether there are {things}. {article} in the picture?"
+        marked = any(region["kind"] == kind for region in redaction.get("regions", ()))
+        return f"Nothing looked for tattoos. Is there {'another one' if marked else 'one'} in the picture?"
+    return UNSURE[kind]
 
 
 def _looked_for(kind: str, redaction: Mapping[str, Any]) -> bool:

@@ -1,11 +1,12 @@
 // The live view: asks for one moment, draws it, asks for the next. A slow screen gets fewer frames, never old ones.
 
 const TITLES = { face: "Face", tattoo: "Tattoo", text: "Text", code: "Code" };
-const NAMES = { face: ["face", "faces"], tattoo: ["tattoo", "tattoos"], text: ["text", "texts"], code: ["code", "codes"] };
+const NAMES = { face: ["face", "faces"], tattoo: ["tattoo", "tattoos"], text: ["piece of text", "pieces of text"], code: ["code", "codes"] };
 const LABEL = 17;
 const OLD = 2000;
 const INK = "#16130f";
 const PAPER = "#f7f2ea";
+const OUTLINE = "rgb(247 242 234 / 0.55)";
 
 export function covered(regions) {
   const parts = Object.keys(NAMES).flatMap((kind) => {
@@ -57,7 +58,7 @@ function draw(canvas, picture, facts) {
   };
   const taken = [];
   pen.lineWidth = 2 * ratio;
-  pen.strokeStyle = PAPER;
+  pen.strokeStyle = OUTLINE;
   const outlines = facts.regions.map((region) => region.polygon.map(([x, y]) => [fit.x + x * fit.scale, fit.y + y * fit.scale]));
   for (const corners of outlines) {
     pen.beginPath();

@@ -25,7 +25,7 @@ FACE = {"kind": "face", "model": "centerface"}
     [
         ([], "Nothing covered"),
         ([FACE], "1 face covered"),
-        ([FACE, FACE, {"kind": "text"}], "2 faces and 1 text covered"),
+        ([FACE, FACE, {"kind": "text"}], "2 faces and 1 piece of text covered"),
         ([{"kind": "code"}, FACE, {"kind": "tattoo"}], "1 face, 1 tattoo and 1 code covered"),
     ],
 )
@@ -47,11 +47,12 @@ def test_nothing_found_and_not_looked_for_read_differently():
         ("tattoo", {}, "Nothing looked for tattoos. Is there one in the picture?"),
         (
             "tattoo",
-            {"models": {"tattoo-net": "0"}},
-            "It is not sure whether there are tattoos. Is there one in the picture?",
+            {"regions": [{"kind": "tattoo"}]},
+            "Nothing looked for tattoos. Is there another one in the picture?",
         ),
-        ("face", {"regions": [FACE]}, "Not every face may have been found. Is there one left that is not covered?"),
-        ("text", {}, "It is not sure whether there are texts. Is there any in the picture?"),
+        ("tattoo", {"models": {"tattoo-net": "0"}}, words.UNSURE["tattoo"]),
+        ("face", {}, "It is not sure that every face was found. Is there one that is not covered?"),
+        ("text", {}, "It is not sure that all text was found. Is there any that is not covered?"),
     ],
 )
 def test_questions(kind, redaction, sentence):
