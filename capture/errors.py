@@ -46,7 +46,10 @@ class CaptureError(Exception):
     @property
     def sentence(self) -> str:
         """One sentence that says what to do."""
-        return str(self) or inspect.cleandoc(type(self).__doc__ or "")
+        return super().__str__() or inspect.cleandoc(type(self).__doc__ or "").partition("\n\n")[0]
+
+    def __str__(self) -> str:
+        return self.sentence
 
 
 class PictureUnreadable(CaptureError):  # noqa: N818 - named for what is known

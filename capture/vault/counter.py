@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from capture.disk import Files, write_durably
+from capture.vault.translation import disk_in_our_words
 
 BLOCK: Final = 64
 _NUMBER: Final = re.compile(rb"[0-9]{1,16}\n", re.ASCII)
@@ -21,6 +22,7 @@ class Counter:
 
     def __init__(self, path: Path, files: Files) -> None:
         self._path = path
+        self._temporary = path.with_suffix(".part")
         self._files = files
 
     def reserved(self) -> int:
@@ -42,7 +44,15 @@ class Counter:
             OSError: the disk.
         """
         last = following + BLOCK - 1
-        temporary = self._path.with_suffix(".part")
-        self._files.unlink(temporary)
-        write_durably(self._files, temporary, self._path, b"%d\n" % last)
+        self._files.unlink(self._temporary)
+        write_durably(self._files, self._temporary, self._path, b"%d\n" % last)
         return last
+
+    def sweep(self) -> None:
+        """What was being written when the power went is gone. Only for who holds the vault's lock.
+
+        Raises:
+            VaultError: the disk.
+        """
+        with disk_in_our_words():
+            self._files.unlink(self._temporary)

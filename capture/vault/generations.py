@@ -24,6 +24,7 @@ class Generations:
 
     def __init__(self, folder: Path, files: Files, counter: Counter) -> None:
         self._folder = folder
+        self._temporary = folder / "queue.part"
         self._files = files
         self._counter = counter
 
@@ -48,15 +49,20 @@ class Generations:
     def anew(self) -> Queue:
         """A new and empty queue of the next generation, that counts on from what was reserved. Needs the lock."""
         generation = self.newest() + 1
-        path, temporary = self.path(generation), self._folder / "queue.part"
+        path = self.path(generation)
+        self.sweep()
         with disk_in_our_words():
             reserved = self._counter.reserved()
-            self._forget(temporary)
-            create_queue(temporary, {"counter": reserved, "reserved": reserved})
-            self._files.rename(temporary, path)
+            create_queue(self._temporary, {"counter": reserved, "reserved": reserved})
+            self._files.rename(self._temporary, path)
             self._files.sync_folder(self._folder)
             self._forget(self.path(generation - 2))
         return Queue(path)
+
+    def sweep(self) -> None:
+        """A queue that was being made when the power went is gone. Needs the lock."""
+        with disk_in_our_words():
+            self._forget(self._temporary)
 
     def newest(self) -> int:
         """The number of the newest generation, 0 for the first; -1 where there is none."""

@@ -71,10 +71,16 @@ class Vault:
         self._mutex = threading.RLock()
         with disk_in_our_words():
             self._lock = self._prepared()
-        with self._lock:
-            self._envelopes.sweep()
-            self._queue = self._generations.opened()
-            self.findings: Findings = self._reconcile()
+        try:
+            with self._lock:
+                self._envelopes.sweep()
+                self._counter.sweep()
+                self._generations.sweep()
+                self._queue: Queue = self._generations.opened()
+                self.findings: Findings = self._reconciled()
+        except BaseException:
+            self._lock.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -287,7 +293,7 @@ class Vault:
         with self._lock, self._mutex:
             self._queue.close()
             self._queue = self._generations.anew()
-            self.findings = self._reconcile()
+            self.findings = self._reconciled()
             return self.findings
 
     # How ----------------------------------------------------------------------------------------------------------
@@ -351,8 +357,20 @@ class Vault:
         self._files.sync_folder(self._folder)
         return FolderLock(self._folder / "writer.lock")
 
-    def _reconcile(self) -> Findings:
+    def _reconciled(self) -> Findings:
         """Queue and disk agree after this; what there was to do. Needs the lock."""
+        try:
+            try:
+                return self._reconcile()
+            except QueueDamaged:  # whole as a database, but not our tables
+                self._queue.close()
+                self._queue = self._generations.anew()
+                return self._reconcile()
+        except BaseException:
+            self._queue.close()
+            raise
+
+    def _reconcile(self) -> Findings:
         present = self._envelopes.captures()
         entries = {entry.capture: entry for entry in self._queue.all()}
         with disk_in_our_words():
