@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _NO_SOFTWARE: Final = "The Raspberry Pi camera software is missing. Run: sudo apt install python3-picamera2"
 _NO_CAMERA: Final = "No Raspberry Pi camera is connected. Switch the device off, check the ribbon cable, switch it on."
+_NO_NUMBER: Final = "A Raspberry Pi camera is named by its number. Set the camera's source to 0."
 _HANGS: Final = "The camera hangs. Switch the device off, check the ribbon cable, switch it on."
 _FRAME_TIMES_US: Final = (33_333, 200_000)
 _CONTINUOUS: Final = 2  # libcamera.controls.AfModeEnum.Continuous
@@ -67,6 +68,8 @@ class PiCamera:
             module = self._load()
         except ImportError:
             raise CameraMissing(_NO_SOFTWARE) from None
+        if not self._settings.device.isdigit():
+            raise CameraMissing(_NO_NUMBER)
         number = int(self._settings.device)
         if number >= len(module.Picamera2.global_camera_info()):
             raise CameraMissing(_NO_CAMERA)

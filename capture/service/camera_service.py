@@ -53,10 +53,10 @@ class CameraService:
 
     def stop(self) -> None:
         """End within about two seconds; the stills in review are forgotten."""
-        self.engine.stop()
-        self.live.stop(0.5)
-        self.worker.stop(1.0)
-        self.camera.stop(0.5)
+        self.live.stop(0.3)
+        self.worker.stop(0.6)
+        self.camera.stop(0.3)
+        self.engine.stop(0.3)
         self.shelf.discard_all()
         structlog.get_logger().info(Event.SERVICE_STOPPED)
 

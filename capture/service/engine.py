@@ -70,9 +70,13 @@ class Engine:
         """Begin to load."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Do not try to load again."""
+    def stop(self, timeout: float = 0.5) -> None:
+        """Do not load any more, and let go of what is loaded; waits at most `timeout` seconds."""
         self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        if self._deidentifier is not None:
+            self._deidentifier.close()
 
     def require(self) -> None:
         """Nothing, when it is loaded.

@@ -37,6 +37,10 @@ class Deidentifies(Protocol):
         """The still once more, with a person's decisions. Raises DetectionFailed."""
         ...
 
+    def close(self) -> None:
+        """End its workers; it is not used after this."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CameraServiceParts:

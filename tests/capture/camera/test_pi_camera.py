@@ -228,6 +228,11 @@ def test_a_missing_module_a_missing_camera_and_a_busy_one_are_said(picamera2):
         PiCamera(SETTINGS, load=lambda: picamera2).open()
 
 
+def test_a_path_in_place_of_a_number_is_said(picamera2):
+    with pytest.raises(CameraMissing, match="source to 0"):
+        PiCamera(CameraSettings("picamera", device="/dev/video0"), load=lambda: picamera2).open()
+
+
 def test_a_camera_that_was_never_opened_is_lost_not_a_crash(camera):
     with pytest.raises(CameraLost):
         camera.preview()

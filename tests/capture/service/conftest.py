@@ -118,7 +118,7 @@ class Device:
             yield self.socket
         finally:
             stop.set()
-            thread.join(10)
+            thread.join(30)
             assert not thread.is_alive(), "the service did not stop"
             assert not failures, failures
 
@@ -135,8 +135,8 @@ class Device:
 
     @staticmethod
     async def healthy(client: CameraClient, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        """The first health report that is as wanted; fails after ten seconds."""
-        async with asyncio.timeout(10):
+        """The first health report that is as wanted; fails after half a minute."""
+        async with asyncio.timeout(30):
             while True:
                 try:
                     health = await client.health()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def test_models_that_are_missing_are_said_and_loaded_when_they_are_there(device)
 
 
 async def _until(true):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 - what it waits for happens in a thread
             await asyncio.sleep(0.005)
 
@@ -136,6 +137,9 @@ def test_a_still_goes_before_the_live_view():
         def still(self, _frame):
             order.append("still")
 
+        def close(self):
+            order.append("close")
+
     engine = Engine(Slow)
     engine.start()
     asyncio.run(_until(lambda: engine.status.state is EngineState.READY))
@@ -150,7 +154,8 @@ def test_a_still_goes_before_the_live_view():
     leave.set()
     for thread in (first, waiting, second):
         thread.join(5)
-    assert order == ["live", "still", "live"]
+    engine.stop()
+    assert order == ["live", "still", "live", "close"]
 
 
 def test_work_that_piles_up_is_refused_in_sight():
@@ -261,3 +266,10 @@ def test_every_error_of_this_room_has_an_answer_with_a_slug_and_a_sentence():
 def test_what_is_open_is_named_when_a_still_is_not_sealed():
     status, body = answer_to(StillUnanswered(("tattoo", "text")))
     assert (status, body["error"], body["unanswered"]) == (409, "unanswered", ["tattoo", "text"])
+
+
+def test_the_page_names_every_refusal_with_its_status():
+    page = (Path(__file__).parents[3] / "docs" / "formats" / "camera-service.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and line[2:5].isdigit()]
+    for status, slug in ANSWERS.values():
+        assert any(row.startswith(f"| {status} ") and f"`{slug}`" in row for row in rows), slug

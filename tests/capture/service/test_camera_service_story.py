@@ -122,13 +122,13 @@ def test_a_camera_that_goes_away_is_said_shows_nothing_and_recovers(device):
             assert parse_live_message(await stream.next_message()).jpeg
             away = device.pictures.rename(device.pictures.with_name("away"))
             gone = await device.healthy(client, lambda h: h["camera"]["state"] == "missing")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while (moment := parse_live_message(await stream.next_message())).jpeg:
                     pass
             with pytest.raises(CameraServiceRefused) as refused:
                 await client.take()
             away.rename(device.pictures)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not parse_live_message(await stream.next_message()).jpeg:
                     pass
             still = await client.take()
@@ -148,7 +148,7 @@ def test_a_detector_that_breaks_keeps_nothing_shows_nothing_and_says_why(device)
         with pytest.raises(CameraServiceRefused) as refused:
             await client.take()
         health = await device.healthy(client, lambda h: h["engine"]["state"] == "failed")
-        async with client.live() as stream, asyncio.timeout(10):
+        async with client.live() as stream, asyncio.timeout(30):
             while parse_live_message(await stream.next_message()).jpeg:
                 pass
         device.detector.broken = False
