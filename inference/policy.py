@@ -21,6 +21,7 @@ from inference.picture import Kind, Outcome, Region
 POLICY: Final = "wardlens-redaction-1"
 
 _ALREADY_COVERED: Final = 0.5
+_SAME_PLACE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +70,20 @@ def covered(regions: Iterable[Region], thresholds: Thresholds) -> tuple[Region, 
 
 
 def outcomes(regions: Sequence[Region], looked: Iterable[Kind], thresholds: Thresholds) -> Mapping[Kind, Outcome]:
-    """The answer for every kind: UNSURE where nobody looked or where a region may be one, then FOUND, then CLEAR."""
+    """The answer for every kind: UNSURE where nobody looked or where a region may be one, then FOUND, then CLEAR.
+
+    A doubtful region that a sure one of its kind mostly overlaps is the same thing seen worse, and asks nobody.
+    """
     answers: dict[Kind, Outcome] = {}
     seen = frozenset(looked)
     for kind in Kind:
-        scores = [region.score for region in regions if region.kind is kind]
-        if kind not in seen or any(score < thresholds.of(kind).cover for score in scores):
+        found = [region for region in regions if region.kind is kind]
+        sure = [region for region in found if region.score >= thresholds.of(kind).cover]
+        doubtful = [region for region in found if region.score < thresholds.of(kind).cover]
+        if kind not in seen or not all(any(_same_place(one, other) for other in sure) for one in doubtful):
             answers[kind] = Outcome.UNSURE
         else:
-            answers[kind] = Outcome.FOUND if scores else Outcome.CLEAR
+            answers[kind] = Outcome.FOUND if found else Outcome.CLEAR
     return answers
 
 
@@ -87,6 +93,10 @@ def still_visible(regions: Iterable[Region], mask: NDArray[np.bool_], thresholds
     `mask` is H×W, true where the picture is covered. A detector may see a head above a neck where the fill is.
     """
     return tuple(region for region in covered(regions, thresholds) if _share_covered(region, mask) < _ALREADY_COVERED)
+
+
+def _same_place(region: Region, other: Region) -> bool:
+    return overlap_of_smaller(bounds(region.polygon), bounds(other.polygon)) >= _SAME_PLACE
 
 
 def _share_covered(region: Region, mask: NDArray[np.bool_]) -> float:

@@ -20,7 +20,7 @@ CORE: Final = 0.3
 LINE_THRESHOLD: Final = 0.5
 READ_RATIO: Final = 1.7
 COVER_RATIO: Final = 2.3
-"""How far a line reaches beyond its core: as its makers cut it for reading, and so that all of its letters are covered."""
+"""How far a line reaches beyond its core: as its makers cut it for reading, and so that all its letters are covered."""
 LARGEST: Final = 0.12
 """Of the frame: what is larger is skin or cloth that the model takes for text; lettering that large has gaps."""
 SPECK: Final = 0.001

@@ -75,10 +75,9 @@ def test_the_type_checker_refuses_a_frame_where_a_photo_is_wanted(tmp_path: Path
         encoding="utf-8",
     )
     root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--config-file", str(root / "pyproject.toml"), "--no-error-summary", "--cache-dir", str(root / ".mypy_cache"), str(snippet)],
-        capture_output=True, text=True, cwd=root, check=False,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "mypy", "--no-error-summary", "--config-file", str(root / "pyproject.toml")]
+    command += ["--cache-dir", str(root / ".mypy_cache"), str(snippet)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
     lines = [line for line in done.stdout.splitlines() if "error:" in line]
     assert len(lines) == 1, done.stdout + done.stderr
     assert "leak.py:7" in lines[0]

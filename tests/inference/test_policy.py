@@ -32,6 +32,14 @@ def test_found_clear_and_unsure_follow_the_two_thresholds(scores: list[float]) -
         assert answer is (Outcome.FOUND if counted else Outcome.CLEAR)
 
 
+def test_a_face_seen_surely_and_again_less_surely_in_the_same_place_asks_nobody() -> None:
+    twice = covered([_face(0.9), _face(0.4, (14, 14, 54, 62))], LIMITS)
+    assert len(twice) == 2
+    assert outcomes(twice, ALL, LIMITS)[Kind.FACE] is Outcome.FOUND
+    apart = covered([_face(0.9), _face(0.4, (80, 80, 120, 120))], LIMITS)
+    assert outcomes(apart, ALL, LIMITS)[Kind.FACE] is Outcome.UNSURE
+
+
 @given(st.sets(st.sampled_from(list(Kind))))
 def test_nobody_looked_is_unsure(looked: set[Kind]) -> None:
     answers = outcomes([], looked, LIMITS)

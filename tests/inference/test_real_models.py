@@ -1,0 +1,91 @@
+"""The whole engine with its real models: a portrait at every turn, text, a code, and nothing where there is nothing."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import zxingcpp
+
+from inference import Deidentifier, Frame, Kind, Outcome
+from inference.covering import FILL, coverage
+from inference.picture import Pixels
+
+pytestmark = pytest.mark.models
+
+FACE = (180, 70, 265, 175)
+"""Eileen Collins's face in the portrait, looked at by eye: left, top, right, bottom."""
+
+
+def _skin(width: int = 960, height: int = 720) -> Pixels:
+    noise = np.random.default_rng(5).normal(0, 3, (height, width, 1))
+    return np.clip(np.array([205.0, 160, 135]) + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_face_is_covered_whichever_way_up_the_patient_lies(
+    engine: Deidentifier, astronaut: Pixels, turns: int
+) -> None:
+    photo = engine.still(Frame(np.rot90(astronaut, turns), 0))
+    assert photo.redaction.outcomes[Kind.FACE] is Outcome.FOUND
+    upright = np.rot90(photo.pixels, -turns)
+    left, top, right, bottom = FACE
+    assert np.all(upright[top:bottom, left:right] == FILL)
+
+
+def test_a_small_face_in_a_twelve_megapixel_still_is_covered(engine: Deidentifier, astronaut: Pixels) -> None:
+    """A fiftieth of the picture across: the model may be unsure, but it is covered, and never called clear."""
+    wide = np.tile(_skin(500, 375), (8, 8, 1))
+    wide[1200:1712, 1800:2312] = astronaut
+    photo = engine.still(Frame(wide, 0))
+    assert photo.redaction.outcomes[Kind.FACE] is not Outcome.CLEAR
+    left, top, right, bottom = FACE
+    assert np.all(photo.pixels[1200 + top : 1200 + bottom, 1800 + left : 1800 + right] == FILL)
+
+
+def test_the_live_view_covers_the_face_from_the_first_frame_on(engine: Deidentifier, astronaut: Pixels) -> None:
+    left, top, right, bottom = FACE
+    for count in range(4):
+        view = engine.live(Frame(astronaut, 10_000_000_000 + count * 40_000_000))
+        assert np.all(view.pixels[top:bottom, left:right] == FILL)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_label_is_covered_whichever_way_up_it_is(engine: Deidentifier, turns: int) -> None:
+    scene = _skin()
+    cv2.rectangle(scene, (280, 300), (700, 380), (245, 245, 245), -1)
+    cv2.putText(scene, "MILLER ANNA 1957", (300, 355), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (20, 20, 20), 3)
+    ink = np.rot90(scene.max(axis=2) < 90, turns)
+    photo = engine.still(Frame(np.rot90(scene, turns), 0))
+    mask = coverage(photo.width, photo.height, [r.polygon for r in photo.redaction.regions if r.kind is Kind.TEXT])
+    assert photo.redaction.outcomes[Kind.TEXT] is not Outcome.CLEAR
+    assert (mask & ink).sum() >= 0.97 * ink.sum()
+
+
+def test_a_code_on_skin_is_covered_and_unreadable(engine: Deidentifier) -> None:
+    scene = _skin()
+    code = np.array(zxingcpp.create_barcode("WL 4711", zxingcpp.DataMatrix).to_image(scale=5), dtype=np.uint8)
+    scene[300 : 300 + code.shape[0], 400 : 400 + code.shape[1]] = code[..., None]
+    photo = engine.still(Frame(scene, 0))
+    assert photo.redaction.outcomes[Kind.CODE] is Outcome.FOUND
+    assert zxingcpp.read_barcodes(np.ascontiguousarray(photo.pixels)) == []
+
+
+def test_plain_skin_is_kept_as_it_is_and_only_the_tattoo_question_is_asked(engine: Deidentifier) -> None:
+    frame = Frame(_skin(), 0)
+    photo = engine.still(frame)
+    assert np.array_equal(photo.pixels, frame.pixels)
+    assert photo.redaction.unanswered == (Kind.TATTOO,)
+    assert photo.redaction.second_look is Outcome.CLEAR
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 800), (800, 1), (40, 3000)])
+def test_any_shape_of_picture_is_looked_at_without_an_error(engine: Deidentifier, shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(2).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    assert engine.still(Frame(noise, 0)).pixels.shape[:2] == shape
+    assert engine.live(Frame(noise, 0)).pixels.shape[:2] == shape
+
+
+def test_the_facts_name_every_model_with_its_digest(engine: Deidentifier) -> None:
+    assert {"centerface", "ppocr-v6-tiny-det"} <= set(engine.facts)
+    assert all(len(digest) == 64 for digest in engine.facts.values())
