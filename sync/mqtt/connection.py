@@ -23,7 +23,7 @@ _BROKEN_PACKET: Final = (ValueError, IndexError, KeyError, struct.error, MQTTExc
 """What paho raises from its loop when a broker sends what is not MQTT."""
 
 _RECEIVE_MAXIMUM: Final = 65535
-_DRAIN_SECONDS: Final = 2.0
+_DRAIN_SECONDS: Final = 1.0
 
 _FIRST_PATIENCE: Final = 3.0
 """Seconds to wait for CONNACK while there is another version to try."""
@@ -108,6 +108,7 @@ class Connection:
         self._connack: tuple[int, str, Properties | None] | None = None
         self._subacks: dict[int, list[int]] = {}
         self._lost: str | None = None
+        self._owed: set[int] = set()
         self._client = self._make_client(will)
 
     def _make_client(self, will: Retained | None) -> paho.Client:
@@ -144,6 +145,7 @@ class Connection:
         self._arrived.append(Message(message.topic, bytes(message.payload), message.retain, message.mid, message.qos))
 
     def _on_publish(self, _c: paho.Client, _u: Any, mid: int, reason: Any, _p: Properties | None) -> None:
+        self._owed.discard(mid)
         self._arrived.append(Acknowledged(mid, reason.value))
 
     def _on_subscribe(self, _c: paho.Client, _u: Any, mid: int, reasons: Sequence[Any], _p: Properties | None) -> None:
@@ -174,7 +176,7 @@ class Connection:
             raise
         finally:
             if self._connack is None or self._connack[0] != 0:
-                self._client.disconnect()
+                self._drop()
         self.terms = self._agreed()
         return self
 
@@ -223,6 +225,7 @@ class Connection:
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         if info.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_AGAIN}:
             raise failures.connection_lost(self._settings.host, self._settings.port, self._lost or "")
+        self._owed.add(info.mid)
         return info.mid
 
     def acknowledge(self, message: Message) -> None:
@@ -244,11 +247,17 @@ class Connection:
         return arrived
 
     def close(self) -> None:
-        """Leave cleanly: what was published goes out first (#597), then DISCONNECT, and no will is sent."""
+        """Leave cleanly: what was published is taken by the broker first (#597), then DISCONNECT; no will is sent."""
         deadline = self._clock() + _DRAIN_SECONDS
-        while self._lost is None and self._client.want_write() and self._clock() < deadline:
+        while self._lost is None and self._owed and self._clock() < deadline:
             self._turn(0.05)
+        self._drop()
+
+    def _drop(self) -> None:
+        """The socket is closed, and nothing keeps paho's client alive: it closes its own socket pair when it goes."""
         self._client.disconnect()
+        client, self._client = self._client, paho.Client(CallbackAPIVersion.VERSION2)
+        client.on_connect = client.on_disconnect = client.on_message = client.on_publish = client.on_subscribe = None
 
     def _turn(self, timeout: float) -> None:
         if self._lost is not None:

@@ -15,6 +15,17 @@ Protocol = Literal["auto", 4, 5]
 MAX_INCOMING: Final = 2 * 1024 * 1024
 
 
+class _ClosingSocket(ssl.SSLSocket):
+    """A TLS socket that is closed when its handshake fails; paho would leave it to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of ssl
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
     """PEM files: whom to trust, who we are (leaf first, then its CA), and our key."""
@@ -31,6 +42,7 @@ class TlsFiles:
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.sslsocket_class = _ClosingSocket
         try:
             context.load_verify_locations(cafile=self.ca)
             context.load_cert_chain(self.certificate, self.key)

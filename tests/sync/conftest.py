@@ -222,9 +222,9 @@ def mosquitto(
     program("mosquitto")
     with ExitStack() as running:
 
-        def start(*, packet: int = 300_000) -> RunningBroker:
+        def start(*, packet: int = 300_000, host: str = "localhost") -> RunningBroker:
             port = free_port()
-            server = certificates.server()
+            server = certificates.server(f"broker-of-{host}", host=host)
             acl = tmp_path / "rights.acl"
             acl.write_text(RIGHTS)
             acl.chmod(0o600)
