@@ -13,10 +13,11 @@ import pytest
 
 from capture.encounter import BODY_SITES
 from capture.envelope import parse_envelope
-from capture.errors import CameraServiceAway, CameraServiceRefused
+from capture.errors import CameraServiceAway, CameraServiceRefused, LedgerUnwritable
 from capture.ledger import LedgerEvent
 from capture.pictures import read_picture
 from capture.service import CameraClient, parse_live_message
+from inference import Kind
 from sync.receiver.opening import open_envelope
 
 ENCOUNTER = {
@@ -253,6 +254,82 @@ def test_every_answer_to_a_wrong_request_has_a_slug_and_a_sentence(device):
         assert answer.json()["sentence"].endswith((".", ". "))
     assert held == 1
     assert device.vault.entries() == ()
+
+
+def test_an_unsure_kind_is_not_sealed_until_a_person_answers(device):
+    device.detector.kinds = frozenset(Kind) - {Kind.TATTOO}
+
+    async def act(client):
+        still = await client.take()
+        with pytest.raises(CameraServiceRefused) as refused:
+            await client.accept(still["id"], ENCOUNTER)
+        nothing_yet = device.vault.entries()
+        answered = await client.decide(still["id"], [{"action": "confirm", "kind": "tattoo", "by": "nurse-7"}])
+        return still, refused.value, nothing_yet, answered, await client.accept(still["id"], ENCOUNTER)
+
+    still, refused, nothing_yet, answered, kept = device.story(act)
+    assert still["unanswered"] == ["tattoo"]
+    assert (refused.status, refused.error, refused.unanswered) == (409, "unanswered", ("tattoo",))
+    assert nothing_yet == ()
+    assert answered["unanswered"] == []
+    manifest = open_envelope(parse_envelope(device.vault.read(kept["capture"])), [device.opening]).manifest
+    (decision,) = manifest["redaction"]["decisions"]
+    assert (decision["action"], decision["kind"], decision["by"]) == ("confirm", "tattoo", "nurse-7")
+
+
+def test_a_person_uncovers_and_covers_and_both_are_in_what_is_sealed(device):
+    async def act(client):
+        still = await client.take()
+        decisions = [
+            {"action": "remove", "kind": "face", "index": 0, "by": "nurse-7", "reason": "a pattern on the blanket"},
+            {
+                "action": "add",
+                "kind": "text",
+                "by": "nurse-7",
+                "polygon": [[400, 300], [600, 300], [600, 400], [400, 400]],
+            },
+        ]
+        revised = await client.decide(still["id"], decisions)
+        shown = read_picture(await client.picture(still["id"]))
+        return revised, shown, await client.accept(still["id"], ENCOUNTER)
+
+    revised, shown, kept = device.story(act)
+    assert [(region["kind"], region["model"]) for region in revised["redaction"]["regions"]] == [("text", "person")]
+    assert shown[150, 150, 0] > 200, "the square is seen again"
+    assert shown[350, 500].max() < 60, "what was drawn is filled"
+    opened = open_envelope(parse_envelope(device.vault.read(kept["capture"])), [device.opening])
+    assert opened.manifest["redaction"] == revised["redaction"]
+    assert [decision["action"] for decision in revised["redaction"]["decisions"]] == ["remove", "add"]
+
+
+def test_a_ledger_that_cannot_write_is_said_and_the_next_try_ends_with_one_envelope(device):
+    real = device.parts.ledger
+    refusing = RefusingOnce(real)
+
+    async def act(client):
+        still = await client.take()
+        with pytest.raises(CameraServiceRefused) as refused:
+            await client.accept(still["id"], ENCOUNTER)
+        return refused.value, await client.accept(still["id"], ENCOUNTER)
+
+    refused, kept = device.with_parts(ledger=refusing).story(act)
+    assert (refused.status, refused.error) == (503, "ledger_unusable")
+    (entry,) = device.vault.entries()
+    assert entry.digest == kept["digest"]
+    assert real.head.sequence >= 1
+
+
+class RefusingOnce:
+    """The real ledger behind a disk that fails the first time."""
+
+    def __init__(self, ledger):
+        self._ledger, self._refuse = ledger, True
+
+    def append(self, event, **facts):
+        if self._refuse:
+            self._refuse = False
+            raise LedgerUnwritable
+        return self._ledger.append(event, **facts)
 
 
 def test_a_vault_that_is_gone_refuses_in_sight_and_keeps_the_still(device):
