@@ -71,8 +71,7 @@ class Objects:
         key = object_key(folder, digest)
         self._there()
         with _translated():
-            # One request, one write: cutting it into parts would only copy it once more.
-            self._store.put(key, data, use_multipart=False)
+            self._store.put(key, data)
             if self._folder is not None:
                 self._sync(self._folder / key)
 

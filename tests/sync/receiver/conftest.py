@@ -74,7 +74,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
         run(str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
         yield f"postgresql+psycopg://wardlens@/{{name}}?host={folder}"
-        run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+        run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "-W", "stop")
     finally:
         if as_user:
             shutil.rmtree(folder, ignore_errors=True)

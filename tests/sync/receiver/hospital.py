@@ -305,3 +305,20 @@ def big_jpeg(number: int, width: int = 1600, height: int = 1200) -> bytes:
     down, across = np.mgrid[0:height, 0:width]
     pixels = np.stack([across % 256, down % 256, (across + down + number * 40) % 256], axis=-1).astype(np.uint8)
     return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=85))
+
+
+def redaction_for(width: int, height: int) -> dict[str, Any]:
+    """A redaction with a face in the middle and a line of text, for a picture of this size."""
+
+    def box(x: float, y: float, wide: float, high: float) -> list[list[float]]:
+        left, top, right, bottom = x * width, y * height, (x + wide) * width, (y + high) * height
+        return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+    redaction = manifest_for("", "", "", 1, b"")["redaction"]
+    redaction |= {"width": width, "height": height}
+    redaction["outcomes"] |= {"text": "found"}
+    redaction["regions"] = [
+        {"kind": "face", "polygon": box(0.25, 0.25, 0.25, 0.5), "score": 0.973, "model": "centerface"},
+        {"kind": "text", "polygon": box(0.6, 0.8, 0.3, 0.1), "score": 0.61, "model": "ppocr"},
+    ]
+    return dict(redaction)

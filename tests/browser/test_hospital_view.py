@@ -1,0 +1,235 @@
+"""The hospital's view in a real browser: it fits, it is legible, it says nothing to the console, and it keeps up."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from sync.receiver import LoginTokens, create_view, view_served
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; make test brings it")
+
+HOSPITAL = Path(__file__).parent.parent / "sync" / "receiver" / "hospital.py"
+SIZES = [(800, 480), (1366, 768)]
+# Everything the browser would do on its own account is off: the tests talk to loopback and nobody else.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def hospital() -> ModuleType:
+    name = "wardlens_tests_hospital"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, HOSPITAL)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("chromium is not installed; tests/servers.sh says how")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Ward:
+    """A hospital with a few pictures, its view, and people who look at it."""
+
+    def __init__(self, hospital: ModuleType, folder: Path, chromium: Any) -> None:
+        self.hospital, self.ward, self.chromium = hospital, hospital.Ward(), chromium
+        self.archive = hospital.open_archive(folder / "archive")
+        self.tokens = LoginTokens(folder / "links")
+        self.said: list[str] = []
+        self.address = ""
+
+    def app(self) -> Any:
+        keys = {"receipt-1": self.ward.receipt_key.public_key}
+        return create_view(self.archive, site="St Mary", receipt_keys=lambda: keys, tokens=self.tokens)
+
+    def file(self, number: int) -> Any:
+        redaction = self.hospital.redaction_for(1600, 1200)
+        envelope = self.ward.envelope(number, jpeg=self.hospital.big_jpeg(number), manifest={"redaction": redaction})
+        self.hospital.drive(self.ward.ingest(self.archive), envelope)
+        return envelope
+
+    def page(self, size: tuple[int, int], *, signed_in: bool = True) -> Any:
+        context = self.chromium.new_context(viewport={"width": size[0], "height": size[1]})
+        page = context.new_page()
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.goto(f"{self.address}/login?token={self.tokens.issue()}" if signed_in else self.address)
+        return page
+
+
+@pytest.fixture
+def ward(hospital: ModuleType, tmp_path: Path, chromium: Any) -> Iterator[Ward]:
+    ward = Ward(hospital, tmp_path, chromium)
+    with view_served(ward.app()) as ward.address:
+        yield ward
+        for context in chromium.contexts:
+            context.close()
+    ward.archive.close()
+
+
+def drawn(page: Any, picture: str) -> None:
+    """Returns once the picture is there to be seen. (Waiting by script would need an eval, which the page forbids.)"""
+    page.locator(picture).first.wait_for()
+    page.evaluate("picture => document.querySelector(picture).decode()", picture)
+
+
+def fits(page: Any) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+def smallest_text(page: Any) -> float:
+    """The smallest font size of any text that is shown, in pixels."""
+    return float(
+        page.evaluate(
+            """() => Math.min(...[...document.querySelectorAll("body *")]
+                .filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+                .map(e => parseFloat(getComputedStyle(e).fontSize)))"""
+        )
+    )
+
+
+def poorest_contrast(page: Any) -> tuple[float, str]:
+    """The lowest contrast between a text and what is behind it (WCAG 2.2, 1.4.3), and the text."""
+    ratio, words = page.evaluate(
+        """() => {
+            const parse = c => c.match(/[\\d.]+/g).map(Number);
+            const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+                .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+                .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+            const behind = e => {
+                for (; e; e = e.parentElement) {
+                    const colour = parse(getComputedStyle(e).backgroundColor);
+                    if (colour.length === 3 || colour[3] > 0) return colour;
+                }
+                return [255, 255, 255];
+            };
+            return [...document.querySelectorAll("body *")]
+                .filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+                .map(e => {
+                    const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+                    return [(a + 0.05) / (b + 0.05), e.textContent.trim().slice(0, 40)];
+                })
+                .sort((x, y) => x[0] - y[0])[0];
+        }"""
+    )
+    return float(ratio), str(words)
+
+
+def small_targets(page: Any) -> list[str]:
+    """Buttons that a gloved finger would miss: less than 44 px high."""
+    return list(
+        page.evaluate(
+            """() => [...document.querySelectorAll("button, .button, .toggle-label, summary")]
+                .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44)
+                .map(e => e.textContent.trim())"""
+        )
+    )
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_list_is_newest_first_and_fits_and_is_legible(ward, size):
+    for number in (1, 2, 3):
+        ward.file(number)
+    page = ward.page(size)
+    assert page.locator(".who b").all_inner_texts() == ["PAT-00003", "PAT-00002", "PAT-00001"]
+    drawn(page, ".picture img")
+    assert fits(page)
+    assert smallest_text(page) >= 16
+    ratio, words = poorest_contrast(page)
+    assert ratio >= 4.5, words
+    assert small_targets(page) == []
+    assert ward.said == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_picture_can_be_looked_at_with_what_was_covered(ward, size):
+    ward.file(1)
+    page = ward.page(size)
+    page.locator(".what h2 a").click()
+    drawn(page, ".frame img")
+    outlines = page.locator(".outlines")
+    assert not outlines.is_visible()
+    page.get_by_text("Show what was covered (2)").click()
+    assert outlines.is_visible()
+    # An outline lies where its region is in the picture, at whatever size the picture is shown.
+    picture = page.locator(".frame img").bounding_box()
+    outline = page.evaluate(
+        """() => {
+            const polygon = document.querySelector(".outlines polygon"), matrix = polygon.getScreenCTM();
+            const [first, second] = [...polygon.points].map(point => point.matrixTransform(matrix));
+            return {x: first.x, width: second.x - first.x};
+        }"""
+    )
+    shown = min(picture["width"] / 1600, picture["height"] / 1200)
+    left = picture["x"] + (picture["width"] - 1600 * shown) / 2
+    assert outline["x"] == pytest.approx(left + 400 * shown, abs=1)
+    assert outline["width"] == pytest.approx(400 * shown, abs=1)
+    assert fits(page)
+    assert smallest_text(page) >= 16
+    ratio, words = poorest_contrast(page)
+    assert ratio >= 4.5, words
+    assert small_targets(page) == []
+    assert ward.said == []
+
+
+def test_a_new_picture_appears_by_itself_on_top(ward):
+    page = ward.page(SIZES[0])
+    assert page.get_by_text("No picture has arrived yet").is_visible()
+    page.evaluate("window.stillTheSamePage = true")
+    ward.file(1)
+    page.locator(".capture").first.wait_for()
+    ward.file(2)
+    page.locator(".capture").nth(1).wait_for()
+    assert page.locator(".who b").all_inner_texts() == ["PAT-00002", "PAT-00001"]
+    assert page.locator("#count").inner_text() == "2"
+    assert not page.get_by_text("No picture has arrived yet").is_visible()
+    assert page.evaluate("window.stillTheSamePage") is True
+    assert ward.said == []
+
+
+def test_somebody_without_a_link_sees_nothing_but_how_to_get_one(ward):
+    envelope = ward.file(1)
+    page = ward.page(SIZES[0], signed_in=False)
+    assert page.get_by_role("heading", name="Sign in with a link").is_visible()
+    assert envelope.capture not in page.content()
+    assert page.locator("img.picture, .picture img").count() == 0
+    assert fits(page)
+
+
+def test_it_works_by_keyboard_alone(ward):
+    ward.file(1)
+    page = ward.page(SIZES[1])
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('h2') !== null"):
+            break
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="What was covered, and why").wait_for()
+    page.locator("#outlines").focus()
+    page.keyboard.press("Space")
+    assert page.locator(".outlines").is_visible()
