@@ -68,7 +68,8 @@ class FileCapturer:
             photo=photo,
             quality=assess(frame.pixels),
             taken_at_ms=time.time_ns() // 1_000_000,
-            milliseconds=photo.milliseconds,
+            milliseconds={"deidentify": photo.milliseconds["total"]},
+            within=photo.milliseconds,
         )
         return self._keeper.keep(still, encounter)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -143,8 +145,17 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
     settings = _service_settings(config, state)
     with stop_on_signal() as stop:
         identity = identity_when_paired(settings, stop)
-        if identity is not None:
-            run_camera_service(camera_service_parts(settings, identity), settings.socket, stop)
+        if identity is None:
+            return
+        parts = camera_service_parts(settings, identity)
+        try:
+            run_camera_service(parts, settings.socket, stop)
+        finally:
+            parts.vault.close()
+            parts.ledger.close()
+    # A model that is still loading, or a detector that hangs, cannot be interrupted, and must not hold up the end.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 @sync.command("run")

@@ -22,6 +22,6 @@ def doctor(state: StateOption = None, config: ConfigOption = None, as_json: Json
         print_json([{"part": f.part, "state": str(f.state), "sentence": f.sentence} for f in findings])
     else:
         for finding in findings:
-            out.print(f"{_MARKS[finding.state]} [bold]{finding.part:<9}[/] {finding.sentence}")
+            out.print(f"{_MARKS[finding.state]} [bold]{finding.part:<9}[/] {finding.sentence}", soft_wrap=True)
     if any(finding.state is State.FAILED for finding in findings):
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import time
 import webbrowser
@@ -100,8 +101,9 @@ def _serve(supervisor: Any, panel: int, pin: str, hospital: str) -> None:
     out.print(f"\nThe device's panel:  {address}   badge {BADGE}, PIN {pin}")
     typer.echo(f"The hospital's view: {hospital}")
     out.print("Ctrl-C ends the demo and removes its keys.")
-    for page in (hospital, address):
-        webbrowser.open(page)
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        for page in (hospital, address):
+            webbrowser.open(page)
     try:
         while True:
             supervisor.check()

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from capture.errors import CaptureError
+from capture.errors import CaptureError, PictureUnreadable
 from capture.identifiers import CaptureId
+from capture.pictures import read_picture
 from capture.service import CameraClient
 from capture.vault import State, Vault
 from firmware.demo.place import HOST, DemoPlace, answers
@@ -74,11 +75,22 @@ class Paired:
 class Story:
     """Runs in `place` under `supervisor`; says what happens by `say`."""
 
-    def __init__(self, place: DemoPlace, supervisor: Supervisor, say: Say, *, embedded: bool) -> None:
+    def __init__(
+        self,
+        place: DemoPlace,
+        supervisor: Supervisor,
+        say: Say,
+        *,
+        embedded: bool,
+        patient: str = PATIENT,
+        more_receivers: Sequence[str] = (),
+    ) -> None:
         self._place = place
         self._supervisor = supervisor
         self._say = say
         self._embedded = embedded
+        self._patient = patient
+        self._receivers = [place.settings.receiver.name, *more_receivers]
 
     def begin(self) -> Paired:
         """A site, its servers, a paired device and its three services: all of them ready."""
@@ -90,7 +102,7 @@ class Story:
             "Demo Hospital",
             hosts=[HOST, "localhost"],
             broker=broker,
-            receivers=["receiver-1"],
+            receivers=self._receivers,
         )
         pin = f"{secrets.randbelow(1_000_000):06}"
         site.add_clinician(BADGE, CLINICIAN, "nurse", pin)
@@ -129,13 +141,14 @@ class Story:
             async with CameraClient(self._place.settings.socket) as client:
                 await self._until_ready(client)
                 followers = []
-                for picture in pictures:
-                    row = await self._one(client, picture, len(rows))
-                    rows.append(row)
-                    if row.capture:
-                        followers.append(asyncio.create_task(self._follow(vault, row, told)))
-                    else:
-                        told(row)
+                while len(rows) < len(pictures):
+                    taken = await self._one(client, pictures, len(rows))
+                    rows += taken
+                    for row in taken:
+                        if row.capture:
+                            followers.append(asyncio.create_task(self._follow(vault, row, told)))
+                        else:
+                            told(row)
                 await asyncio.gather(*followers)
         return rows
 
@@ -154,23 +167,29 @@ class Story:
                     raise
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _one(self, client: CameraClient, picture: Path, place: int) -> Row:
-        row = Row(picture.name)
+    async def _one(self, client: CameraClient, pictures: Sequence[Path], at: int) -> list[Row]:
+        """The next picture that the camera shows; before it, a row for each that it had to pass over."""
         try:
             still = await client.take()
-            row.asked = tuple(still["unanswered"])
-            for region in still["redaction"]["regions"]:
-                row.found[region["kind"]] = row.found.get(region["kind"], 0) + 1
+        except CaptureError as error:
+            return [Row(pictures[at].name, sentence=error.sentence)]
+        place = int(still["source"]["place"]) - 1
+        if place < at:  # the row begins again: nothing that is left could be shown
+            await client.discard(still["id"])
+            return [_unreadable(picture) for picture in pictures[at:]]
+        row = Row(pictures[place].name, asked=tuple(still["unanswered"]))
+        for region in still["redaction"]["regions"]:
+            row.found[region["kind"]] = row.found.get(region["kind"], 0) + 1
+        try:
             if row.asked:
-                answers_ = [{"action": "confirm", "kind": kind, "by": BADGE} for kind in row.asked]
-                await client.decide(still["id"], answers_)
-            kept = await client.accept(still["id"], _encounter(place))
+                confirmed = [{"action": "confirm", "kind": kind, "by": BADGE} for kind in row.asked]
+                await client.decide(still["id"], confirmed)
+            kept = await client.accept(still["id"], _encounter(self._patient, place))
+            row.capture, row.size = kept["capture"], kept["bytes"]
+            row.sealed_ms = kept["milliseconds"]["total_ms"]
         except CaptureError as error:
             row.sentence = error.sentence
-            return row
-        row.capture, row.size = kept["capture"], kept["bytes"]
-        row.sealed_ms = kept["milliseconds"]["total_ms"]
-        return row
+        return [*(_unreadable(picture) for picture in pictures[at:place]), row]
 
     async def _follow(self, vault: Vault, row: Row, told: Callable[[Row], None]) -> None:
         start = time.monotonic()
@@ -186,7 +205,7 @@ class Story:
 
     def deliver(self, rows: Sequence[Row], out: Path) -> None:
         """What the hospital got, in `out`, and for each row whether it is proven to be what the device sealed."""
-        from sync.receiver.export import export
+        from sync.receiver import export
 
         archive = open_archive(self._place.settings)
         site = Site.load(self._place.site)
@@ -198,9 +217,20 @@ class Story:
         export(archive, out)
 
 
-def _encounter(place: int) -> dict[str, Any]:
+def _unreadable(picture: Path) -> Row:
+    """The row of a picture that the camera passed over, with the reason."""
+    try:
+        read_picture(picture.read_bytes())
+    except PictureUnreadable as error:
+        return Row(picture.name, sentence=error.sentence)
+    except OSError as error:
+        return Row(picture.name, sentence=f"The file cannot be read ({error.strerror}).")
+    return Row(picture.name, sentence="The camera did not show this picture.")
+
+
+def _encounter(patient: str, place: int) -> dict[str, Any]:
     return {
-        "patient": PATIENT,
+        "patient": patient,
         "clinician": BADGE,
         "body_site": _SITES[place % len(_SITES)],
         "laterality": ("left", "right", None)[place % 3],
