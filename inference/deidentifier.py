@@ -36,8 +36,8 @@ from inference.picture import (
 )
 from inference.policy import Thresholds
 
-STILL_DEADLINE_SECONDS: Final = 20.0
-LIVE_DEADLINE_SECONDS: Final = 3.0
+STILL_DEADLINE_SECONDS: Final = 45.0
+LIVE_DEADLINE_SECONDS: Final = 10.0
 STALE_NS: Final = 300_000_000
 """A live view whose last look for a kind is older than this looks for it before it shows anything."""
 SCAN_SIDE: Final = 2000

@@ -47,7 +47,7 @@ def _code(side: int, *, locate: bool, thorough: bool = True) -> Factory:
 
 
 STILL: Final[tuple[Factory, ...]] = (
-    _text(Canvas(1280, 960), most=16),
+    _text(Canvas(1280, 960), most=24),
     *(_face(Canvas(640, 480), turns) for turns in range(FULL_TURN)),
     _code(1600, locate=True),
 )

@@ -23,10 +23,6 @@ COVER_RATIO: Final = 2.3
 """How far a line reaches beyond its core: as its makers cut it for reading, and so that all its letters are covered."""
 LARGEST: Final = 0.12
 """Of the frame: what is larger is skin or cloth that the model takes for text; lettering that large has gaps."""
-SPECK: Final = 0.001
-SPECK_THRESHOLD: Final = 0.7
-SPECK_SCORE: Final = 0.5
-"""A line smaller than SPECK of the frame is too small for the reader, and too small to hide a wound: none is asked."""
 FEWEST_LETTERS: Final = 2
 
 _MEAN: Final = np.array([0.485, 0.456, 0.406], dtype=np.float32) * 255
@@ -65,17 +61,14 @@ class TextDetector:
         height, width = image.shape[:2]
         placed, scale = fit(image, self._canvas.for_picture(width, height))
         found = textmap.decode(self._finder.run(_finder_tensor(placed)), core=CORE, threshold=LINE_THRESHOLD)
-        lines = [(line, line.quad(COVER_RATIO) / scale) for line in found]
-        shares = [float(cv2.contourArea(quad.astype(np.float32))) / (width * height) for _, quad in lines]
         regions: list[Region] = []
         asked = 0
-        for (line, quad), share in zip(lines, shares, strict=True):
-            if share > LARGEST:
+        for line in found:
+            quad = line.quad(COVER_RATIO) / scale
+            if cv2.contourArea(quad.astype(np.float32)) > LARGEST * width * height:
                 continue
-            score = SPECK_SCORE if share < SPECK and line.score >= SPECK_THRESHOLD else 0.0
-            if score < self._threshold:
-                asked += 1
-                score = line.score if asked > self._most else self._read(image, line.quad(READ_RATIO) / scale)
+            asked += 1
+            score = line.score if asked > self._most else self._read(image, line.quad(READ_RATIO) / scale)
             if score >= self._threshold:
                 polygon = tuple((float(x), float(y)) for x, y in quad)
                 regions.append(Region(Kind.TEXT, polygon, score, DETECTOR))
