@@ -7,10 +7,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import uvicorn
+from starlette.applications import Starlette
 
 from provisioning.enrolment.server import create_enrolment_app
 from provisioning.errors import NotAccepted
@@ -39,7 +40,9 @@ def run_enrolment(
     with _listening(host, port) as listener:
         if on_ready:
             on_ready(_where(listener))
-        _server(site).run(sockets=[listener])
+        # uvicorn ends in order at SIGINT and then raises it once more, for whoever else wants to know.
+        with suppress(KeyboardInterrupt):
+            _server(create_enrolment_app(site), server_context(site)).run(sockets=[listener])
 
 
 @contextmanager
@@ -49,8 +52,20 @@ def serving_enrolment(site: Site, host: str = "127.0.0.1", port: int = 0) -> Ite
     Raises:
         NotAccepted: the address cannot be listened on.
     """
+    context = server_context(site)
+    with serving(create_enrolment_app(site), context, host, port) as running:
+        yield running
+
+
+@contextmanager
+def serving(app: Starlette, context: ssl.SSLContext, host: str, port: int) -> Iterator[RunningEnrolment]:
+    """`app` over TLS in a thread of its own, for as long as the block lasts.
+
+    Raises:
+        NotAccepted: the address cannot be listened on.
+    """
     with _listening(host, port) as listener:
-        server = _server(site)
+        server = _server(app, context)
         thread = threading.Thread(
             target=lambda: asyncio.run(server.serve(sockets=[listener])), name="enrolment", daemon=True
         )
@@ -73,9 +88,9 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(0)
 
 
-def _server(site: Site) -> uvicorn.Server:
+def _server(app: Starlette, context: ssl.SSLContext) -> uvicorn.Server:
     config = uvicorn.Config(
-        create_enrolment_app(site),
+        app,
         http="h11",
         ws="none",
         lifespan="off",
@@ -86,7 +101,7 @@ def _server(site: Site) -> uvicorn.Server:
         limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=1,
-        ssl_context_factory=lambda _config, _default: server_context(site),
+        ssl_context_factory=lambda _config, _default: context,
     )
     return _Server(config)
 
