@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Quad = NDArray[np.float64]
 """4×2 float64: x, y."""
 
-_SMALLEST: Final = 3
+_SMALLEST: Final = 2.5
 _MOST: Final = 400
 
 
