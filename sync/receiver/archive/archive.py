@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from sqlalchemy import Engine, delete, select
@@ -113,8 +114,11 @@ class Archive:
 
     def put_objects(self, *, digest: str, envelope: bytes, picture_digest: str, picture: bytes) -> None:
         """The envelope and its picture lie under their digests. Before the row: a row never names what is not there."""
-        self._objects.put(ENVELOPES, digest, envelope)
-        self._objects.put(PICTURES, picture_digest, picture)
+        # Side by side: each waits for the disk or the network far longer than it works.
+        with ThreadPoolExecutor(1, "wardlens-put") as other:
+            second = other.submit(self._objects.put, PICTURES, picture_digest, picture)
+            self._objects.put(ENVELOPES, digest, envelope)
+            second.result()
 
     def file(
         self, new: NewCapture, arrival: Arrival, issue: Callable[[], NewReceipt], step: Callable[[str], None]

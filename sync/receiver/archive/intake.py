@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import asdict
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from capture.identifiers import CaptureId, DeviceId
 from sync.protocol import Archived, Chunk, Facts, Pieces, RefusalReason, Upload
@@ -23,6 +25,37 @@ _STANDING: Final = frozenset(
     }
 )
 """Refusals that no change at the hospital can undo. The others are judged anew when a person has the device retry."""
+
+
+def _here(columns: ReadOnlyColumnCollection[str, Column[Any]]) -> ColumnElement[bool]:
+    """The rows of one arrival. Statements are made once, because making them anew costs more than running them."""
+    return (
+        (columns.device == bindparam("device"))
+        & (columns.capture == bindparam("capture"))
+        & (columns.digest == bindparam("digest"))
+    )
+
+
+_UPLOAD: Final = select(uploads).where(_here(uploads.c)).with_for_update()
+_POSITIONS: Final = select(chunks.c.position).where(chunks.c.upload == bindparam("upload"))
+_STORE: Final = insert(chunks)
+_TOUCH: Final = update(uploads).where(uploads.c.id == bindparam("upload")).values(touched_at_ms=bindparam("now"))
+_DROP_CHUNKS: Final = delete(chunks).where(chunks.c.upload.in_(select(uploads.c.id).where(_here(uploads.c))))
+_DROP_UPLOAD: Final = delete(uploads).where(_here(uploads.c))
+_UNDER_WAY: Final = select(func.count(), func.coalesce(func.sum(uploads.c.length), 0)).where(
+    uploads.c.device == bindparam("device")
+)
+_RECEIPT: Final = (
+    select(captures.c.device, captures.c.digest, receipts.c.key_id, receipts.c.receipt)
+    .join(receipts, receipts.c.capture == captures.c.capture)
+    .where(captures.c.capture == bindparam("capture"))
+)
+_REFUSED: Final = (
+    select(quarantine.c.reason)
+    .where(_here(quarantine.c), quarantine.c.reason.in_(sorted(_STANDING)))
+    .order_by(quarantine.c.id)
+    .limit(1)
+)
 
 
 class Intake:
@@ -71,11 +104,11 @@ class Intake:
 
     def store(self, arrival: Arrival, new: Sequence[Chunk]) -> None:
         """These chunks of an open upload are there, none of which was."""
-        row = self._connection.execute(select(uploads.c.id).where(_same_upload(arrival))).scalar_one()
+        row = self._connection.execute(_UPLOAD, asdict(arrival)).scalar_one()
         self._connection.execute(
-            insert(chunks), [{"upload": row, "position": chunk.index, "data": chunk.data} for chunk in new]
+            _STORE, [{"upload": row, "position": chunk.index, "data": chunk.data} for chunk in new]
         )
-        self._connection.execute(update(uploads).where(uploads.c.id == row).values(touched_at_ms=self._now_ms))
+        self._connection.execute(_TOUCH, {"upload": row, "now": self._now_ms})
 
     def drop(self, arrival: Arrival) -> None:
         """The upload and its chunks are gone."""
@@ -108,7 +141,12 @@ class Intake:
         change: dict[str, object] = {"times": columns.times + 1, "last_at_ms": self._now_ms}
         if envelope_kept:
             change["envelope_kept"] = True
-        same = _same_refusal(arrival) & (columns.reason == reason)
+        same = (
+            (columns.device == arrival.device)
+            & (columns.capture == arrival.capture)
+            & (columns.digest == arrival.digest)
+            & (columns.reason == reason)
+        )
         if self._connection.execute(update(quarantine).where(same).values(change)).rowcount:
             return
         self._connection.execute(
@@ -135,11 +173,11 @@ class Intake:
         return int(kept) + length <= self._limits.quarantined_bytes
 
     def _upload(self, arrival: Arrival) -> tuple[Upload, Pieces] | tuple[None, None]:
-        row = self._connection.execute(select(uploads).where(_same_upload(arrival)).with_for_update()).one_or_none()
+        row = self._connection.execute(_UPLOAD, asdict(arrival)).one_or_none()
         if row is None:
             return None, None
         upload = Upload(arrival.capture, arrival.digest, row.length, row.chunk_size)
-        have = self._connection.execute(select(chunks.c.position).where(chunks.c.upload == row.id)).scalars()
+        have = self._connection.execute(_POSITIONS, {"upload": row.id}).scalars()
         return upload, Pieces.of(upload.count, have)
 
     def _archived(self, arrival: Arrival) -> Archived | None:
@@ -150,27 +188,16 @@ class Intake:
         return Archived(filed.digest if filed.device == arrival.device else "", filed.receipt)
 
     def _refused(self, arrival: Arrival) -> str | None:
-        return self._connection.execute(
-            select(quarantine.c.reason)
-            .where(_same_refusal(arrival), quarantine.c.reason.in_(_STANDING))
-            .order_by(quarantine.c.id)
-            .limit(1)
-        ).scalar()
+        return self._connection.execute(_REFUSED, asdict(arrival)).scalar()
 
     def _room_for(self, device: DeviceId, length: int) -> bool:
-        row = self._connection.execute(
-            select(func.count(), func.coalesce(func.sum(uploads.c.length), 0)).where(uploads.c.device == device)
-        ).one()
+        row = self._connection.execute(_UNDER_WAY, {"device": device}).one()
         return int(row[0]) < self._limits.open_uploads and int(row[1]) + length <= self._limits.open_bytes
 
 
 def filed_receipt(connection: Connection, capture: CaptureId) -> FiledReceipt | None:
     """The receipt of `capture` if it is filed."""
-    row = connection.execute(
-        select(captures.c.device, captures.c.digest, receipts.c.key_id, receipts.c.receipt)
-        .join(receipts, receipts.c.capture == captures.c.capture)
-        .where(captures.c.capture == capture)
-    ).one_or_none()
+    row = connection.execute(_RECEIPT, {"capture": capture}).one_or_none()
     if row is None:
         return None
     return FiledReceipt(capture, DeviceId(row.device), row.digest, row.key_id, bytes(row.receipt))
@@ -178,20 +205,5 @@ def filed_receipt(connection: Connection, capture: CaptureId) -> FiledReceipt | 
 
 def drop_upload(connection: Connection, arrival: Arrival) -> None:
     """The upload and its chunks are gone: filed, refused for good, or cut anew."""
-    same = select(uploads.c.id).where(_same_upload(arrival))
-    connection.execute(delete(chunks).where(chunks.c.upload.in_(same)))
-    connection.execute(delete(uploads).where(_same_upload(arrival)))
-
-
-def _same_upload(arrival: Arrival) -> ColumnElement[bool]:
-    columns = uploads.c
-    return (
-        (columns.device == arrival.device) & (columns.capture == arrival.capture) & (columns.digest == arrival.digest)
-    )
-
-
-def _same_refusal(arrival: Arrival) -> ColumnElement[bool]:
-    columns = quarantine.c
-    return (
-        (columns.device == arrival.device) & (columns.capture == arrival.capture) & (columns.digest == arrival.digest)
-    )
+    connection.execute(_DROP_CHUNKS, asdict(arrival))
+    connection.execute(_DROP_UPLOAD, asdict(arrival))
