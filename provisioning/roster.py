@@ -28,12 +28,10 @@ _MAX_MEMORY_KIB, _MAX_PASSES, _MAX_LANES = 262144, 8, 8
 
 
 class Role(Enum):
-    """What a clinician does."""
+    """What somebody may do at a device: a ward lead also sees what others took with it."""
 
-    NURSE = "nurse"
-    PHYSICIAN = "physician"
-    THERAPIST = "therapist"
-    OTHER = "other"
+    CLINICIAN = "clinician"
+    WARD_LEAD = "ward-lead"
 
 
 @dataclass(frozen=True, slots=True)

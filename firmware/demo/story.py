@@ -23,6 +23,7 @@ from firmware.hospital import open_archive
 from firmware.supervision import Supervisor
 from provisioning.enrolment import pair
 from provisioning.identity import DeviceIdentity
+from provisioning.roster import Role
 from provisioning.site import Site
 from provisioning.terms import BrokerAddress, Protocol
 
@@ -105,7 +106,7 @@ class Story:
             receivers=self._receivers,
         )
         pin = f"{secrets.randbelow(1_000_000):06}"
-        site.add_clinician(BADGE, CLINICIAN, "nurse", pin)
+        site.add_clinician(BADGE, CLINICIAN, Role.WARD_LEAD.value, pin)
         self._start("broker", "broker", "run", str(self._place.broker), *(["--embedded"] if self._embedded else []))
         self._start("enrolment", "site", "serve")
         self._start("receiver", "receiver", "run")

@@ -58,7 +58,7 @@ def test_another_devices_key_renews_nothing(device, site, tmp_path, enrolment):
 
 
 def test_a_refreshed_manifest_brings_the_roster_and_the_new_sealing_key(device, site):
-    site.add_clinician("n-17", "Ada", "nurse", "4711")
+    site.add_clinician("n-17", "Ada", "clinician", "4711")
     key = site.rotate_sealing_key()
     fresh = refresh(device.state)
     assert [clinician.badge for clinician in fresh.roster] == ["n-17"]
@@ -68,7 +68,7 @@ def test_a_refreshed_manifest_brings_the_roster_and_the_new_sealing_key(device, 
 
 def test_an_older_manifest_never_replaces_a_newer_one(device, site, tmp_path):
     old = site.manifest_raw
-    site.add_clinician("n-17", "Ada", "nurse", "4711")
+    site.add_clinician("n-17", "Ada", "clinician", "4711")
     newer = refresh(device.state)
     with site.registry.writing() as rows:
         rows.execute("UPDATE setting SET value = ? WHERE name = 'manifest'", (old.decode(),))

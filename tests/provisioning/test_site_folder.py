@@ -186,9 +186,9 @@ def test_the_manifest_beside_the_registry_is_mended_at_the_next_start(site):
 
 def test_every_change_that_devices_must_hear_of_is_one_more_version(site):
     versions = [site.manifest.version]
-    site.add_clinician("n-1", "Ada", "nurse", "1234")
+    site.add_clinician("n-1", "Ada", "clinician", "1234")
     versions.append(site.manifest.version)
-    site.add_clinician("n-1", "Ada B", "physician", "123456")
+    site.add_clinician("n-1", "Ada B", "ward-lead", "123456")
     versions.append(site.manifest.version)
     site.remove_clinician("n-1")
     versions.append(site.manifest.version)
@@ -208,7 +208,7 @@ def test_a_change_that_fails_changes_neither_roster_nor_manifest(site):
     with pytest.raises(NotAccepted, match="badge"):
         site.remove_clinician("nobody")
     with pytest.raises(NotAccepted, match="PIN"):
-        site.add_clinician("n-1", "Ada", "nurse", "12")
+        site.add_clinician("n-1", "Ada", "clinician", "12")
     with pytest.raises(NotAccepted, match="Role"):
         site.add_clinician("n-1", "Ada", "surgeon general", "1234")
     with pytest.raises(NotAccepted, match="already"):
@@ -220,7 +220,7 @@ def test_a_change_that_fails_changes_neither_roster_nor_manifest(site):
 
 
 def test_a_name_full_of_brackets_and_quotes_is_a_name(site):
-    site.add_clinician("n-1", '[[[[[[[[[[{{{{{{{{{{"\\é北', "nurse", "1234")
+    site.add_clinician("n-1", '[[[[[[[[[[{{{{{{{{{{"\\é北', "clinician", "1234")
     assert Site.load(site.folder).manifest.roster[0].name == '[[[[[[[[[[{{{{{{{{{{"\\é北'
 
 
@@ -228,7 +228,7 @@ def test_a_change_that_devices_would_refuse_is_not_made(site, tmp_path):
     before = site.manifest_raw
     site.keys._write("root", make_authority_key(), site.root)
     with pytest.raises(ManifestRefused):
-        site.add_clinician("n-1", "Ada", "nurse", "1234")
+        site.add_clinician("n-1", "Ada", "clinician", "1234")
     assert (site.manifest_raw, site.roster()) == (before, ())
 
 

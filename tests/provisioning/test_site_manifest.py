@@ -28,7 +28,7 @@ Sign = Callable[[dict[str, Any]], bytes]
 @pytest.fixture(scope="module")
 def module_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     site = Site.create(tmp_path_factory.mktemp("manifest") / "site", "north-hospital", "North Hospital")
-    site.add_clinician("n-17", "Ada Nurse", "nurse", "4711")
+    site.add_clinician("n-17", "Ada Nurse", "clinician", "4711")
     return site
 
 
@@ -150,7 +150,7 @@ def test_an_unknown_field_is_refused_even_where_the_root_signed_it(module_site, 
         ("policy", {"version": 1}),
         ("policy", {"version": 1, "lock_seconds": 0}),
         ("policy", {"version": 1, "lock_seconds": 3600}),
-        ("roster", [{"badge": "a b", "name": "A", "role": "nurse", "pin": "x"}]),
+        ("roster", [{"badge": "a b", "name": "A", "role": "clinician", "pin": "x"}]),
         ("roster", [1]),
         ("broker", {"host": "", "port": 1, "protocol": "auto"}),
         ("broker", {"host": "b", "port": 0, "protocol": "auto"}),

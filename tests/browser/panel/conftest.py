@@ -200,7 +200,7 @@ def answering(url: str, seconds: float = 10.0) -> None:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     site = Site.create(tmp_path / "site", "st-elsewhere", "St. Elsewhere Hospital")
-    site.add_clinician("4711", "Anna Keller", "nurse", "1234")
+    site.add_clinician("4711", "Anna Keller", "clinician", "1234")
     return site
 
 

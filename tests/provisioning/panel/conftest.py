@@ -44,7 +44,7 @@ def device_facts() -> DeviceFacts:
         certificate_until=NOW + timedelta(days=29),
         broker="127.0.0.1:8883",
         verify_pin=lambda badge, pin: (
-            Clinician(badge, people[badge], "nurse") if badge in people and pin == PIN else None
+            Clinician(badge, people[badge], "clinician") if badge in people and pin == PIN else None
         ),
         knows=people.__contains__,
     )

@@ -116,7 +116,7 @@ def test_pairing_moves_only_as_the_table_says(step, happened):
 
 
 def test_real_device_is_paired_by_the_panel_and_its_roster_signs_in(bench, site, line, approving, tmp_path):
-    site.add_clinician("4711", "Anna Keller", "nurse", "1234")
+    site.add_clinician("4711", "Anna Keller", "clinician", "1234")
     state = tmp_path / "state"
 
     def real(given, on_digits):

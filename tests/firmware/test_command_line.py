@@ -1,0 +1,159 @@
+"""The command as its users meet it: help with an example, an exit status, one sentence, never a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from firmware.command import app
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def commands(group, path=()):
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+ALL = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.fixture
+def wardlens(tmp_path):
+    """Runs the command as a newcomer would, in a home of its own."""
+
+    def run(*arguments, **environment):
+        clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "COLUMNS": "200", "LC_ALL": "C.UTF-8"}
+        return _run(clean | environment, tmp_path, arguments)
+
+    return run
+
+
+def _run(environment, folder, arguments):
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {str(ROOT)!r}); from firmware.command import main; main()",
+        ]
+        + [str(argument) for argument in arguments],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def refused(done, status, *words):
+    """One sentence that says what to do, on standard error, and the exit status; nothing of Python's."""
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_every_command_has_help_with_an_example_of_itself(path):
+    help_text = ALL[path].help or ""
+    assert f"Example: wardlens {' '.join(path)}" in help_text
+
+
+def test_help_is_quick_because_it_loads_no_room(wardlens):
+    assert "photograph" in wardlens("--help").stdout
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import firmware.command, sys; print(*sys.modules)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert not {"onnxruntime", "cv2", "numpy", "sqlalchemy", "fastapi", "paho"} & set(loaded)
+
+
+def test_an_unknown_command_or_option_is_a_wrong_request(wardlens):
+    assert wardlens("photograph").returncode == 2
+    assert wardlens("doctor", "--loud").returncode == 2
+
+
+def test_a_site_is_made_shown_and_not_made_again(wardlens, tmp_path):
+    made = wardlens("site", "init", tmp_path / "site", "--id", "st-mary", "--name", "St Mary's", "--json")
+    assert made.returncode == 0, made.stderr
+    facts = json.loads(made.stdout)
+    assert (facts["site"], facts["name"]) == ("st-mary", "St Mary's")
+    shown = json.loads(wardlens("site", "show", "--site", tmp_path / "site", "--json").stdout)
+    assert (shown["root_key"], shown["devices"]) == (facts["root_key"], [])
+    refused(wardlens("site", "init", tmp_path / "site"), 2, "already")
+
+
+def test_an_invitation_is_a_line_and_a_png(wardlens, tmp_path):
+    wardlens("site", "init", tmp_path / "site")
+    png = tmp_path / "invitation.png"
+    done = wardlens("site", "invite", "--site", tmp_path / "site", "--png", png, "--json")
+    assert len(json.loads(done.stdout)["invitation"]) <= 300
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_clinician_is_added_listed_and_removed(wardlens, tmp_path):
+    site = tmp_path / "site"
+    wardlens("site", "init", site)
+    assert wardlens("site", "roster", "add", "4711", "Ada Nurse", "--pin", "481516", "--site", site).returncode == 0
+    (row,) = json.loads(wardlens("site", "roster", "list", "--site", site, "--json").stdout)
+    assert (row["badge"], row["name"]) == ("4711", "Ada Nurse")
+    assert wardlens("site", "roster", "remove", "4711", "--site", site).returncode == 0
+    refused(wardlens("site", "roster", "remove", "4711", "--site", site), 2, "roster")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["site", "show", "--site", "nowhere"], 2, ["wardlens site init"]),
+        (["device", "status"], 2, ["not paired"]),
+        (["device", "pair", "--invitation", "WARDLENS1:nonsense"], 1, ["invitation"]),
+        (["device", "wipe", "--yes"], 2, ["--state"]),
+        (["redact", "absent.jpg", "--out", "redacted"], 2, ["absent.jpg"]),
+        (["capture", "x.jpg", "--patient", "p", "--body-site", "1"], 2, ["body site"]),
+        (["capture", "x.jpg", "--patient", "p", "--confirm", "scar"], 2, ["--confirm"]),
+        (["capture", "x.jpg", "--patient", "p"], 2, ["not paired"]),
+        (["envelope", "inspect", "absent.wle"], 2, ["absent.wle"]),
+        (["demo", "--photos", "absent"], 2, ["absent"]),
+        (["doctor", "--config", "absent.toml"], 2, ["--config"]),
+    ],
+)
+def test_a_wrong_request_gets_a_sentence_that_says_what_to_do(wardlens, arguments, status, words):
+    refused(wardlens(*arguments), status, *words)
+
+
+def test_a_file_that_is_no_envelope_is_refused_by_its_reason(wardlens, tmp_path):
+    (tmp_path / "letter.wle").write_text("Dear hospital,")
+    refused(wardlens("envelope", "inspect", tmp_path / "letter.wle"), 1, "envelope")
+
+
+def test_doctor_says_what_is_wrong_on_a_bare_machine(wardlens):
+    done = wardlens("doctor", "--json")
+    parts = {part["part"]: part for part in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert parts["models"]["state"] == "failed"
+    assert "wardlens models fetch" in parts["models"]["sentence"]
+    assert parts["keys"]["state"] == "warning"
+    assert parts["clock"]["state"] == "ok"
+
+
+def test_models_that_are_missing_are_named_by_verify(wardlens):
+    done = wardlens("models", "verify", "--json")
+    assert done.returncode == 1
+    assert {row["state"] for row in json.loads(done.stdout)} == {"missing"}
+
+
+def test_models_are_listed_with_licence_and_origin(wardlens):
+    rows = json.loads(wardlens("models", "list", "--json").stdout)
+    assert {row["kind"] for row in rows} >= {"face", "text"}
+    assert all(row["licence"] and row["from"] and row["trained_on"] for row in rows)
