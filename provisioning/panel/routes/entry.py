@@ -31,6 +31,7 @@ async def start(request: Request) -> Response:
         return RedirectResponse("/pairing", 303)
     if request.state.session:
         return RedirectResponse("/shoot", 303)
+    await desk.watch()  # a session whose time is up ends now, so that the page can say so
     return page(desk, "sign_in", notice=desk.lock_notice)
 
 

@@ -16,13 +16,14 @@ FRAMES_A_SECOND = 15
 KEEPS_UP = 0.6
 
 CANVAS = """() => {
-  const canvas = document.getElementById("live");
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: 160, height: 120 });
+  canvas.getContext("2d").drawImage(document.getElementById("live"), 0, 0, 160, 120);
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   let sum = 0;
   for (let place = 0; place < pixels.length; place += 37) sum = (sum * 31 + pixels[place]) >>> 0;
   return sum;
 }"""
-FRAMES = "() => Number(document.getElementById('live').dataset.frames)"
 RATE = """(seconds) => new Promise((resolve) => {
   const canvas = document.getElementById("live");
   const frames = () => Number(canvas.dataset.frames);
