@@ -1,55 +1,45 @@
-"""One spelling for each JSON value, so that what is signed can be compared byte for byte.
+"""The one spelling of what a site signs: canonical JSON as everywhere in Wardlens, with whole numbers only.
 
-Canonical here: UTF-8, keys sorted, no white space, no floats, no duplicate keys. A reader refuses any other spelling of
-the same value: it decodes, encodes again and compares. Pure.
+A signed object must mean the same to every reader, and readers differ about fractions and large numbers. Pure.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+from capture.canonical import from_canonical, to_canonical
+
+_LARGEST: Final = 2**53 - 1
 
 
 def encode(value: Mapping[str, Any]) -> bytes:
     """`value` in its one spelling."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return to_canonical(value)
 
 
 def decode(raw: bytes) -> dict[str, Any]:
     """The object that `raw` spells.
 
     Raises:
-        ValueError: not UTF-8 JSON, not an object, a float, a key twice, nested too deep, or not in the one spelling.
+        ValueError: not UTF-8 JSON, not an object, a fraction, a large number, or not in the one spelling.
     """
-    try:
-        value = json.loads(
-            raw.decode(), object_pairs_hook=_once, parse_float=_refuse, parse_constant=_refuse, parse_int=_small
-        )
-        if not isinstance(value, dict):
-            raise ValueError("not a JSON object")  # noqa: TRY004 - bytes of the wrong kind, not a caller's mistake
-        same = encode(value) == raw
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
-    except UnicodeEncodeError as error:
-        raise ValueError("text with half a character") from error
-    if not same:
-        raise ValueError("not in its canonical spelling")
+    value = from_canonical(raw)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - bytes of the wrong kind, not a caller's mistake
+    _check_numbers(value)
     return value
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a key stands twice")
-    return fields
-
-
-def _refuse(text: str) -> Any:
-    raise ValueError(f"{text[:20]} is not a whole number")
-
-
-def _small(text: str) -> int:
-    if len(text) > 16:
-        raise ValueError("a number is too large")
-    return int(text)
+def _check_numbers(value: object) -> None:
+    match value:
+        case dict():
+            for item in value.values():
+                _check_numbers(item)
+        case list():
+            for item in value:
+                _check_numbers(item)
+        case float():
+            raise ValueError(f"{value} is not a whole number")
+        case int() if abs(value) > _LARGEST:
+            raise ValueError("a number is too large")
