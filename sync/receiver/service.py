@@ -127,8 +127,6 @@ class Receiver:
             failures = 0 if self._ingest.tally.filed > before else failures + 1
             stop.wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
         self._enter(State.STOPPED)
-        with contextlib.suppress(ArchiveUnavailable):
-            self._archive.beat(self.heartbeat())
         log.info(SyncEvent.RECEIVER_STOPPED, receiver=self.name, filed=self._ingest.tally.filed)
 
     def heartbeat(self) -> Heartbeat:
@@ -167,9 +165,14 @@ class Receiver:
             connection.close()
 
     def _enter(self, state: State) -> None:
-        if state is not self.state:
-            self.state = state
-            self._tell(state)
+        if state is self.state:
+            return
+        self.state = state
+        if state in {State.NO_BROKER, State.STOPPED}:
+            # While it listens its turns beat; here it says once that it does not.
+            with contextlib.suppress(ArchiveUnavailable):
+                self._archive.beat(self.heartbeat())
+        self._tell(state)
 
 
 def run_receiver(parts: ReceiverParts, stop: threading.Event | None = None) -> None:

@@ -137,9 +137,11 @@ def test_a_receiver_that_waits_for_its_broker_goes_on_when_it_comes_back(
     broker = mosquitto()
     envelope = ward.envelope()
     with receiving(ward, small_archive, broker.port, certificates) as running:
-        until(lambda: State.LISTENING in running.states, "the receiver")
+        until(lambda: status(small_archive).alive, "the receiver")
+        assert status(small_archive).alive == ("receiver-1",)
         broker.kill()
         until(lambda: running.states[-1:] == [State.NO_BROKER], "the loss to be seen")
+        assert status(small_archive).alive == ()
         broker.start()
         until(lambda: running.states[-1:] == [State.LISTENING], "the receiver to come back")
         device = Device(broker.port, certificates)
