@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from capture.camera import Camera
     from capture.service import CameraServiceParts
-    from provisioning.panel import DeviceFacts, PanelSettings, UplinkView
+    from provisioning.panel import PanelSettings, UplinkView
     from sync.uplink import Uplink
 
 VERSION: Final = version("wardlens")
@@ -132,7 +133,7 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
     """The panel's application and how it is served."""
     from capture.service import CameraClient
     from provisioning.enrolment import pair
-    from provisioning.panel import PanelSettings, create_panel
+    from provisioning.panel import PanelSettings, create_panel, load_facts
 
     shown = PanelSettings(
         host=settings.panel.host,
@@ -144,7 +145,7 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
     app = create_panel(
         CameraClient(settings.socket),
         open_vault(settings),
-        lambda: panel_facts(settings),
+        partial(load_facts, settings.state),
         lambda line, on_digits: pair(line, settings.state, on_digits=on_digits),
         shown,
         uplink=lambda: uplink_view(settings),
@@ -152,35 +153,6 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
         version=VERSION,
     )
     return app, shown
-
-
-def panel_facts(settings: Settings) -> DeviceFacts | None:
-    """What the panel shows of the device's identity; None while it is not paired."""
-    from provisioning.panel import Clinician, DeviceFacts
-    from provisioning.roster import verify_pin
-
-    try:
-        identity = DeviceIdentity.load(settings.state)
-    except NotPaired:
-        return None
-    roster = identity.roster
-
-    def checked(badge: str, pin: str) -> Clinician | None:
-        found = verify_pin(roster, badge, pin)
-        return None if found is None else Clinician(found.badge, found.name, found.role.value)
-
-    return DeviceFacts(
-        device=identity.device,
-        name=identity.name,
-        site=identity.site,
-        site_name=identity.manifest.name,
-        certificate_from=max(c[0].not_valid_before_utc for c in (identity.identity_chain, identity.signing_chain)),
-        certificate_until=identity.certificate_until,
-        broker=f"{identity.broker.host}:{identity.broker.port}",
-        lock_seconds=identity.manifest.policy.lock_seconds,
-        verify_pin=checked,
-        knows=lambda badge: any(clinician.badge == badge for clinician in roster),
-    )
 
 
 def panel_recorder(settings: Settings) -> Callable[[str, Mapping[str, Any]], None]:
