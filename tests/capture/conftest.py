@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import secrets
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +18,17 @@ from capture.envelope import Body, Envelope, seal
 from capture.identifiers import CaptureId
 
 Sealer = Callable[..., Envelope]
+MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def memory_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in memory where there is one, for tests that open hundreds of files, each with its fsyncs."""
+    if not os.access(MEMORY, os.W_OK):
+        yield tmp_path_factory.mktemp("on-disk")
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="wardlens-test-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
