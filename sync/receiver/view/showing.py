@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ class KindShown:
         tone: covered, clear, answered or open: what the page marks it with.
         short: for the list.
         why: for the record: model, score, threshold, and who decided.
-        brief: the same in a few words, for the list; nothing where there is nothing to say.
+        brief: model and scores in a few words, for the list; nothing where there is nothing to say.
     """
 
     kind: str
@@ -94,6 +94,7 @@ class Shown:
     taken: Moment | None
     received: Moment
     kinds: tuple[KindShown, ...]
+    why: tuple[str, ...]
     second_look: str
     decisions: tuple[DecisionShown, ...]
     models: tuple[tuple[str, str], ...]
@@ -117,6 +118,7 @@ def shown(filed: FiledCapture, keys: Mapping[str, Ed25519PublicKey]) -> Shown:
     device = mapping(manifest.get("device"))
     regions = [mapping(region) for region in _items(redaction.get("regions"))]
     decisions = [mapping(decision) for decision in _items(redaction.get("decisions"))]
+    kinds = tuple(_kind(kind, redaction, regions, decisions) for kind in KINDS)
     return Shown(
         filed=filed,
         title=title_of(filed, encounter),
@@ -124,7 +126,8 @@ def shown(filed: FiledCapture, keys: Mapping[str, Ed25519PublicKey]) -> Shown:
         clinician=text(encounter.get("clinician")) or "not given",
         taken=None if filed.taken_at_ms is None else moment(filed.taken_at_ms),
         received=moment(filed.received_at_ms),
-        kinds=tuple(_kind(kind, redaction, regions, decisions) for kind in KINDS),
+        kinds=kinds,
+        why=(*(kind.brief for kind in kinds if kind.brief), *_asked(redaction, decisions)),
         second_look=_OUTCOMES.get(text(redaction.get("second_look")), "not done"),
         decisions=tuple(_decision(decision) for decision in decisions),
         models=tuple(sorted((name, text(digest)) for name, digest in mapping(redaction.get("models")).items())),
@@ -220,9 +223,10 @@ def _kind(
     why = []
     if models:
         why.append(f"found by {', '.join(models)}")
-    threshold = mapping(redaction.get("thresholds")).get(kind)
-    if isinstance(threshold, int | float) and own:
-        why.append(f"counts from {threshold:.2f}")
+    thresholds = mapping(redaction.get("thresholds"))
+    for name, words in ((f"{kind}.cover", "covered from"), (f"{kind}.ask", "asked about from")):
+        if models and _number(thresholds.get(name)):
+            why.append(f"{words} {thresholds[name]:.2f}")
     if by_hand:
         why.append(f"{by_hand} drawn by hand")
     if outcome == "unsure":
@@ -250,7 +254,7 @@ def _kind(
         count=count,
         scores=_span(scores),
         why=sentence_of(why) if why else "–",
-        brief=_brief(label, models, scores, by_hand, answers if outcome == "unsure" else None),
+        brief=_brief(label, models, scores, by_hand),
     )
 
 
@@ -260,15 +264,21 @@ def sentence_of(parts: Sequence[str]) -> str:
     return whole_sentence[:1].upper() + whole_sentence[1:]
 
 
-def _brief(
-    label: str, models: Sequence[str], scores: Sequence[float], by_hand: int, answers: Sequence[str] | None
-) -> str:
+def _brief(label: str, models: Sequence[str], scores: Sequence[float], by_hand: int) -> str:
     parts = [f"{', '.join(models)} {_span(scores)}"] if models else []
     if by_hand:
         parts.append(f"{by_hand} drawn by hand")
-    if answers is not None:
-        parts.append(f"{answers[-1]} looked" if answers else "nobody has answered")
     return f"{label}: {'; '.join(parts)}" if parts else ""
+
+
+def _asked(redaction: Mapping[str, Any], decisions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Who answered for the kinds that no detector could, each person once."""
+    unsure = [kind for kind in KINDS if mapping(redaction.get("outcomes")).get(kind) == "unsure"]
+    answered = {str(d.get("kind")): text(d.get("by")) or "somebody" for d in decisions if d.get("action") == "confirm"}
+    for person in dict.fromkeys(answered[kind] for kind in unsure if kind in answered):
+        yield f"{person} looked at {', '.join(kind for kind in unsure if answered.get(kind) == person)}"
+    if missing := [kind for kind in unsure if kind not in answered]:
+        yield f"Nobody has answered for {', '.join(missing)}"
 
 
 def _span(scores: Sequence[float]) -> str:

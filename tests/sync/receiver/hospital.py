@@ -147,7 +147,7 @@ def manifest_for(capture: str, device: str, site: str, counter: int, jpeg: bytes
                 }
             ],
             "models": {"centerface": "c" * 64},
-            "thresholds": {"face": 0.5},
+            "thresholds": {"face.ask": 0.45, "face.cover": 0.72},
             "policy": "1",
             "second_look": "clear",
             "decisions": [
