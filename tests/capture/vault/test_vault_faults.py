@@ -129,7 +129,7 @@ def test_an_erasure_that_fails_is_not_reported_and_can_be_repeated(tmp_path, sea
         assert vault.erase(envelope.capture).state is State.ERASED
 
 
-@pytest.mark.parametrize("step", range(12))
+@pytest.mark.parametrize("step", range(15))
 def test_a_vault_that_cannot_be_opened_says_so_and_opens_when_it_can(tmp_path, sealed, step):
     with Vault(tmp_path / "v", reserve_bytes=0) as vault:
         vault.put(sealed(1))
@@ -139,6 +139,16 @@ def test_a_vault_that_cannot_be_opened_says_so_and_opens_when_it_can(tmp_path, s
         Vault(tmp_path / "v", reserve_bytes=0, files=files)
     with Vault(tmp_path / "v", reserve_bytes=0) as vault:
         assert len(vault.pending()) == 1
+
+
+def test_a_folder_that_others_took_the_write_from_is_seen_without_writing(tmp_path, sealed):
+    class ReadOnlyFiles(RealFiles):
+        def is_writable(self, path: Path) -> bool:
+            return False
+
+    with Vault(tmp_path / "v", reserve_bytes=0, files=ReadOnlyFiles()) as vault:
+        assert not vault.condition().writable
+        assert "Use another device" in vault.condition().sentence
 
 
 def test_a_count_that_cannot_be_made_durable_is_not_given(tmp_path):

@@ -133,6 +133,16 @@ def test_nothing_but_a_receipt_frees_an_envelope(vault, sealed, state):
     assert vault.read(envelope.capture) == envelope.raw
 
 
+def test_a_state_without_its_receipt_frees_nothing(vault, sealed):
+    # A row that somebody, or a bug, set to receipted by hand.
+    envelope = sealed(1)
+    vault.put(envelope)
+    vault._queue._connection.execute("UPDATE entries SET state = 'receipted'")
+    with pytest.raises(TransitionRefused, match="no receipt"):
+        vault.erase(envelope.capture)
+    assert vault.read(envelope.capture) == envelope.raw
+
+
 def test_the_first_receipt_is_kept_byte_for_byte(vault, sealed):
     envelope = sealed(1)
     vault.put(envelope)
