@@ -84,9 +84,13 @@ class Advance(Protocol):
 def progress(title: str, total: float) -> Iterator[Advance]:
     """A progress bar on a terminal; elsewhere one plain line a step."""
     if not err.is_terminal:
+        last = 0
 
         def line(done: float, doing: str = "") -> None:
-            err.print(f"{title}: {done:g} of {total:g} {doing}".rstrip())
+            nonlocal last
+            if int(done) > last:
+                last = int(done)
+                err.print(f"{title}: {last} of {total:g} {doing}".rstrip())
 
         yield line
         return

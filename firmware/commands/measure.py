@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,12 +35,15 @@ def bench(
         figures = measure(deidentifier, OpeningKey.generate().public, plan, advance)
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-    print_facts(_rounded(figures), as_json=False)
+    print_facts(dict(_flat(figures)), as_json=False)
     if json_file is not None:
         out.print(f"\nWritten to {json_file}.")
 
 
-def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in figures.items() if name != "models"} | {
-        "models": {name: digest[:12] for name, digest in figures["models"].items()}
-    }
+def _flat(figures: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Each figure on a line of its own, with the names that lead to it."""
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", value[:16] if above == "models " else value
