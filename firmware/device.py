@@ -95,11 +95,17 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
     from capture.service import CameraServiceParts
     from inference import Deidentifier
 
+    vault = open_vault(settings)
+    ledger = open_ledger(settings.state / "ledger", "camera", FileSigner(identity.signing_key))
+    found = vault.findings
+    if found.adopted or found.lost or found.damaged:
+        ledger.append(LedgerEvent.VAULT_MENDED, adopted=found.adopted, lost=found.lost, damaged=found.damaged)
+        _log.warning("vault_mended", adopted=found.adopted, lost=found.lost, damaged=found.damaged)
     return CameraServiceParts(
         camera=make_camera(settings),
         load_engine=lambda: Deidentifier.load(settings.models, threads=settings.camera.threads or None),
-        vault=open_vault(settings),
-        ledger=open_ledger(settings.state / "ledger", "camera", FileSigner(identity.signing_key)),
+        vault=vault,
+        ledger=ledger,
         sealing_context=sealing_context(settings),
         still_quality=settings.camera.jpeg_quality,
     )

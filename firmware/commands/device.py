@@ -141,7 +141,9 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
     """
     from capture.service import run_camera_service
     from firmware.device import camera_service_parts, identity_when_paired
+    from firmware.memory import keep_large_buffers
 
+    keep_large_buffers()
     settings = _service_settings(config, state)
     with stop_on_signal() as stop:
         identity = identity_when_paired(settings, stop)

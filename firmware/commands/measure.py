@@ -25,9 +25,11 @@ def bench(
     Example: wardlens bench --json figures.json
     """
     from firmware.measurement import BenchPlan, measure
+    from firmware.memory import keep_large_buffers
     from inference import Deidentifier
     from sync.receiver import OpeningKey
 
+    keep_large_buffers()
     settings = load_settings(config)
     deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
     plan = BenchPlan(live_frames=live_frames, stills=stills, video=video)

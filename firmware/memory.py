@@ -1,0 +1,24 @@
+"""How this process asks the system for memory: large buffers are kept and used again, not given back and asked for anew.
+
+A 12-megapixel frame or a 5 MB envelope is fresh memory each time, and glibc gives it back at once; faulting its pages in
+again costs more than sealing does (docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Final
+
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+_KEEP_BYTES: Final = 128 * 1024 * 1024
+_LARGEST_THRESHOLD: Final = 32 * 1024 * 1024
+"""glibc takes no larger one: mallopt(3)."""
+
+
+def keep_large_buffers() -> bool:
+    """Whether the C library was told; one that is not glibc goes on as it is."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_THRESHOLD) and mallopt(_M_TRIM_THRESHOLD, _KEEP_BYTES))
