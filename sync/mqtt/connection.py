@@ -239,8 +239,12 @@ class Connection:
         Raises:
             BrokerUnavailable: the connection is gone, and all that arrived before has been given.
         """
-        if not self._arrived:
-            self._turn(timeout)
+        deadline = self._clock() + timeout
+        # paho also wakes for every part of a long message that the socket takes; that is nothing to decide about.
+        while not self._arrived and self._lost is None:
+            self._turn(max(0.0, deadline - self._clock()))
+            if self._clock() >= deadline:
+                break
         arrived, self._arrived = self._arrived, []
         if not arrived and self._lost is not None:
             raise failures.connection_lost(self._settings.host, self._settings.port, self._lost)

@@ -71,6 +71,7 @@ class DeviceMachine:
         self._tickets: dict[int, tuple[CaptureId, int | None]] = {}
         self._last_ticket = 0
         self._heard = 0.0
+        self._last = 0.0
         self._chunk_size: int | None = None
         self._window = WINDOW
         self._paused_until = 0.0
@@ -106,7 +107,8 @@ class DeviceMachine:
         times += [max(j.not_before, self._paused_until) for j in self._journeys.values() if j.phase is Phase.WAITING]
         if self._tickets:
             times.append(self._heard + STALL_SECONDS)
-        return min(times, default=None)
+        # What is due already waits for an answer or an acknowledgement, and those come by themselves.
+        return min((time for time in times if time > self._last), default=None)
 
     # What may happen.
 
@@ -298,6 +300,7 @@ class DeviceMachine:
     def _go(self, now: float) -> DeviceEffects:
         """All that may be sent now."""
         effects: list[DeviceEffect] = []
+        self._last = now
         if self._chunk_size is None:
             return ()
         while len(self._tickets) < self._window:

@@ -336,6 +336,17 @@ def test_what_lasts_too_long_is_offered_again_after_a_wait(seconds, phase):
     assert len(bench.all_of(SendOffer)) == 2
 
 
+def test_what_waits_for_somebody_else_does_not_keep_the_device_awake():
+    one, two = work(1, chunks=50), work(2)
+    bench = Bench(one, two)
+    bench.acknowledge(bench.all_of(SendOffer)[0])
+    bench.answer(have(one))
+    for _ in range(3):
+        wake = bench.machine.next_wake()
+        assert wake > bench.now + 1, "two is due, but its turn comes by an acknowledgement and not by the clock"
+        bench.later(0.01)
+
+
 def test_waits_double_up_to_five_minutes_and_progress_ends_that():
     one = work()
     bench = Bench(one)
