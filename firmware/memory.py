@@ -1,7 +1,7 @@
-"""How this process asks the system for memory: large buffers are kept and used again, not given back and asked for anew.
+"""How this process asks the system for memory: large buffers are kept and used again.
 
-A 12-megapixel frame or a 5 MB envelope is fresh memory each time, and glibc gives it back at once; faulting its pages in
-again costs more than sealing does (docs/benchmarks.md).
+A 12-megapixel frame or a 5 MB envelope is fresh memory each time, and glibc gives it back at once; faulting its pages
+in again costs more than sealing does (docs/benchmarks.md).
 """
 
 from __future__ import annotations
