@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -52,31 +56,43 @@ def _programs() -> Path:
     pytest.skip("PostgreSQL is not installed; tests/servers.sh says how")
 
 
+def _ends_with_us() -> None:
+    """The server that runs next ends when this process does, even if a test run is killed (prctl, PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A private PostgreSQL on a unix socket: the URL of its server, to which a database's name is added."""
     programs = _programs()
-    folder = Path(tmp_path_factory.mktemp("pg", numbered=True))
-    # The server refuses to run as root, so it runs as its own user where we are root.
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_user:
-        short = Path("/tmp") / f"wardlens-pg-{os.getpid()}"
-        short.mkdir(mode=0o700)
-        shutil.chown(short, "postgres")
-        folder = short
+    # The server refuses to run as root, so it runs as its own user where we are root. A socket's path is short.
+    user = "postgres" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="wardlens-pg-"))
+    if user is not None:
+        shutil.chown(folder, user)
     data = folder / "data"
-
-    def run(*command: str) -> None:
-        subprocess.run([*as_user, *command], check=True, capture_output=True, cwd="/")
-
-    try:
-        run(str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "wardlens", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-        run(str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
-        yield f"postgresql+psycopg://wardlens@/{{name}}?host={folder}"
-        run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "-W", "stop")
-    finally:
-        if as_user:
+    as_user: dict[str, Any] = {"user": user, "cwd": "/"}
+    made = [programs / "initdb", "-D", data, "-A", "trust", "-U", "wardlens", "--no-sync"]
+    subprocess.run(made, check=True, capture_output=True, **as_user)
+    settings = ["listen_addresses=", f"unix_socket_directories={folder}", "fsync=off"]
+    command = [programs / "postgres", "-D", data, *(part for setting in settings for part in ("-c", setting))]
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_ends_with_us,  # noqa: PLW1509 - it makes one system call and takes no lock
+        **as_user,
+    ) as server:
+        try:
+            end = time.monotonic() + 30
+            ready = [programs / "pg_isready", "-q", "-h", folder]
+            while subprocess.run(ready, check=False).returncode != 0:
+                assert server.poll() is None, "PostgreSQL ended at once"
+                assert time.monotonic() < end, "PostgreSQL does not answer"
+                time.sleep(0.05)
+            yield f"postgresql+psycopg://wardlens@/{{name}}?host={folder}"
+        finally:
+            server.send_signal(signal.SIGQUIT)
+            server.wait(30)
             shutil.rmtree(folder, ignore_errors=True)
 
 
