@@ -16,6 +16,7 @@ from capture.envelope import FileSigner, SealingContext
 from capture.identifiers import CaptureId
 from capture.ledger import LedgerEvent, open_ledger, read_heads, verify_chain
 from capture.vault import Vault
+from firmware.events import Event
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
 from firmware.wiping import finish_wipe
@@ -44,13 +45,13 @@ def identity_when_paired(settings: Settings, stop: threading.Event) -> DeviceIde
     """
     waiting = False
     if finish_wipe(settings.state):
-        _log.warning("wipe_finished")
+        _log.warning(Event.WIPE_FINISHED)
     while not stop.is_set():
         try:
             return DeviceIdentity.load(settings.state)
         except NotPaired:
             if not waiting:
-                _log.info("waiting_for_pairing")
+                _log.info(Event.WAITING_FOR_PAIRING)
             waiting = True
             stop.wait(_POLL_SECONDS)
     return None
@@ -100,7 +101,7 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
     found = vault.findings
     if found.adopted or found.lost or found.damaged:
         ledger.append(LedgerEvent.VAULT_MENDED, adopted=found.adopted, lost=found.lost, damaged=found.damaged)
-        _log.warning("vault_mended", adopted=found.adopted, lost=found.lost, damaged=found.damaged)
+        _log.warning(Event.VAULT_MENDED, adopted=found.adopted, lost=found.lost, damaged=found.damaged)
     return CameraServiceParts(
         camera=make_camera(settings),
         load_engine=lambda: Deidentifier.load(settings.models, threads=settings.camera.threads or None),

@@ -147,7 +147,7 @@ def test_the_same_capture_with_another_digest_is_refused_and_alarmed_and_the_fir
         answers = hospital.drive(ingest, second)
     assert answers[-1]["reason"] == RefusalReason.CAPTURE_CONFLICT
     assert archive.capture(first.capture).digest == first.digest
-    assert [log["event"] for log in logs if log.get("alarm")] == ["capture_quarantined"]
+    assert [log["event"] for log in logs if log.get("alarm")] == ["capture-quarantined"]
 
 
 def test_two_devices_that_claim_one_capture_do_not_share_a_receipt(archive, ward, hospital):
@@ -215,7 +215,7 @@ def test_a_ledger_that_contradicts_itself_is_alarmed(archive, ward, hospital):
     for number, one in enumerate([head(5, "a"), head(6, "b"), head(6, "b"), head(6, "c"), head(4, "d")], start=1):
         with capture_logs() as logs:
             ingest.handle([hospital.offer_of(ward.envelope(number), heads=[one])])
-        said.append(any(log["event"] == "ledger_contradicted" for log in logs))
+        said.append(any(log["event"] == "ledger-contradicted" for log in logs))
     assert said == [False, False, False, True, True]
 
 
