@@ -27,13 +27,14 @@ from provisioning.roster import Role
 from provisioning.site import Site
 from provisioning.terms import BrokerAddress, Protocol
 
-BADGE: Final = "DEMO-0001"
+BADGE: Final = "4711"
 CLINICIAN: Final = "Dana Demo"
 WARD_DEVICE: Final = "Demo device"
 PATIENT: Final = "DEMO-PATIENT-1"
 RECEIPT_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.02
-_SITES: Final = ("84607009", "22180002", "244107007", "39937001")
+_SITES: Final = ("70559009", "41550009")
+"""Skin of the forearm: what the sample pictures show."""
 
 Say = Callable[[str], None]
 
