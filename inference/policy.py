@@ -41,7 +41,7 @@ class Thresholds:
     """The thresholds of every kind that a detector looks for; docs/evaluation.md says how they were chosen."""
 
     face: Pair = Pair(0.45, 0.72)
-    text: Pair = Pair(0.4, 0.45)
+    text: Pair = Pair(0.5, 0.5)
     code: Pair = Pair(0.5, 0.6)
     tattoo: Pair = Pair(0.5, 0.5)
 

@@ -37,7 +37,7 @@ def _mask(photo: Photo, kinds: Sequence[Kind] = tuple(Kind)) -> np.ndarray:
 @pytest.mark.parametrize("turns", [0, 1])
 def test_nearly_every_face_is_covered_whole(engine: Deidentifier, data_folder: Path, turns: int) -> None:
     shares: list[float] = []
-    for row, picture in _rows(data_folder / "faces", 2):
+    for row, picture in _rows(data_folder / "faces", 3):
         mask = np.rot90(_mask(engine.still(Frame(np.rot90(picture, turns), 0)), [Kind.FACE]), -turns)
         for x, y, width, height in (map(int, region["box"]) for region in row["regions"]):
             shares.append(float(mask[max(0, y) : y + height, max(0, x) : x + width].mean()))
@@ -46,7 +46,7 @@ def test_nearly_every_face_is_covered_whole(engine: Deidentifier, data_folder: P
 
 def test_no_code_is_readable_afterwards(engine: Deidentifier, data_folder: Path) -> None:
     readable = []
-    for row, picture in _rows(data_folder / "codes", 2):
+    for row, picture in _rows(data_folder / "codes", 3):
         covered = np.ascontiguousarray(engine.still(Frame(picture, 0)).pixels)
         if zxingcpp.read_barcodes(covered) or cv2.QRCodeDetector().detectAndDecode(covered)[0]:
             readable.append(row["file"])
@@ -60,12 +60,12 @@ def test_legible_street_words_are_covered(engine: Deidentifier, data_folder: Pat
         for region in (r for r in row["regions"] if r["legible"]):
             word = coverage(row["width"], row["height"], [tuple(map(tuple, region["polygon"]))])
             shares.append(float(mask[word].mean()))
-    assert np.mean(np.array(shares) >= 0.5) >= 0.85
+    assert np.mean(np.array(shares) >= 0.5) >= 0.8
 
 
 def test_wounds_are_left_alone_or_a_person_is_asked(engine: Deidentifier, data_folder: Path) -> None:
     wound_pixels = covered_unasked = asked = damaged_unasked = pictures = 0
-    for row, picture in _rows(data_folder / "wounds", 6):
+    for row, picture in _rows(data_folder / "wounds", 10):
         photo = engine.still(Frame(picture, 0))
         read = cv2.imread(str(data_folder / "wounds" / row["wound_mask"]), cv2.IMREAD_GRAYSCALE)
         assert read is not None
@@ -77,6 +77,6 @@ def test_wounds_are_left_alone_or_a_person_is_asked(engine: Deidentifier, data_f
         wound_pixels += int(wound.sum())
         covered_unasked += hidden
         damaged_unasked += hidden > 0.05 * wound.sum()
-    assert covered_unasked <= 0.01 * wound_pixels
-    assert damaged_unasked <= 0.01 * pictures
+    assert covered_unasked <= 0.003 * wound_pixels
+    assert damaged_unasked <= 0.03 * pictures
     assert asked <= 0.15 * pictures
