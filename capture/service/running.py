@@ -23,6 +23,8 @@ from capture.service.parts import CameraServiceParts
 _SOCKET_MODE: Final = 0o660
 _GRACE_S: Final = 1
 _BACKLOG: Final = 64
+_LONGEST_PATH: Final = 107
+"""sun_path holds 108 bytes with the closing zero: unix(7)."""
 
 
 def run_camera_service(parts: CameraServiceParts, socket: Path, stop: threading.Event) -> None:
@@ -83,6 +85,11 @@ class _Server(uvicorn.Server):
 @contextlib.contextmanager
 def _listening(path: Path) -> Iterator[sockets.socket]:
     """A listening socket at `path`, gone afterwards."""
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        raise CaptureError(
+            f"The camera service cannot listen at {path}: a socket's path has at most {_LONGEST_PATH} bytes. "
+            "Choose a shorter folder for `runtime`."
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_dead(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,16 +17,6 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 
 HOSPITAL = Path(__file__).parent.parent / "sync" / "receiver" / "hospital.py"
 SIZES = [(800, 480), (1366, 768)]
-# Everything the browser would do on its own account is off: the tests talk to loopback and nobody else.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-domain-reliability",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @pytest.fixture(scope="session")
@@ -42,22 +31,11 @@ def hospital() -> ModuleType:
     return sys.modules[name]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("chromium is not installed; tests/servers.sh says how")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 class Ward:
     """A hospital with a few pictures, its view, and people who look at it."""
 
-    def __init__(self, hospital: ModuleType, folder: Path, chromium: Any) -> None:
-        self.hospital, self.ward, self.chromium = hospital, hospital.Ward(), chromium
+    def __init__(self, hospital: ModuleType, folder: Path, browser: Any) -> None:
+        self.hospital, self.ward, self.browser = hospital, hospital.Ward(), browser
         self.archive = hospital.open_archive(folder / "archive")
         self.tokens = LoginTokens(folder / "links")
         self.said: list[str] = []
@@ -74,7 +52,7 @@ class Ward:
         return envelope
 
     def page(self, size: tuple[int, int], *, signed_in: bool = True) -> Any:
-        context = self.chromium.new_context(viewport={"width": size[0], "height": size[1]})
+        context = self.browser.new_context(viewport={"width": size[0], "height": size[1]})
         page = context.new_page()
         page.on("console", lambda message: self.said.append(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
@@ -83,11 +61,11 @@ class Ward:
 
 
 @pytest.fixture
-def ward(hospital: ModuleType, tmp_path: Path, chromium: Any) -> Iterator[Ward]:
-    ward = Ward(hospital, tmp_path, chromium)
+def ward(hospital: ModuleType, tmp_path: Path, browser: Any) -> Iterator[Ward]:
+    ward = Ward(hospital, tmp_path, browser)
     with view_served(ward.app()) as ward.address:
         yield ward
-        for context in chromium.contexts:
+        for context in browser.contexts:
             context.close()
     ward.archive.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import threading
@@ -196,29 +197,38 @@ def recording(upstream: int, context: ssl.SSLContext) -> Iterator[tuple[int, lis
     onward.check_hostname = False
     onward.verify_mode = ssl.CERT_NONE
 
-    def pump(source: ssl.SSLSocket, sink: ssl.SSLSocket) -> None:
+    def passed_on(source: ssl.SSLSocket, sink: ssl.SSLSocket) -> bytes | None:
+        """What came from `source` just now, passed on; empty at its end, None where it was only TLS's own talk."""
+        source.setblocking(False)
+        try:
+            data = source.recv(65536)
+        except ssl.SSLWantReadError:
+            return None
+        except OSError:
+            return b""
+        finally:
+            source.setblocking(True)
         with suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
+            sink.sendall(data)
+        return data
 
     def carry(client: socket.socket) -> None:
+        # One thread for both ways: a TLS connection is not for two.
         with client, socket.create_connection(("127.0.0.1", upstream)) as plain, onward.wrap_socket(plain) as server:
             try:
                 inside = context.wrap_socket(client, server_side=True)
             except OSError:
                 return
             with inside:
-                back = threading.Thread(target=pump, args=(server, inside))
-                back.start()
-                with suppress(OSError):
-                    while data := inside.recv(65536):
-                        heard.append(data)
-                        server.sendall(data)
-                with suppress(OSError):
-                    server.shutdown(socket.SHUT_RDWR)
-                back.join()
+                ends = {inside: server, server: inside}
+                while not done.is_set():
+                    ready = [end for end in ends if end.pending()] or select.select([*ends], [], [], 0.1)[0]
+                    for source in ready:
+                        data = passed_on(source, ends[source])
+                        if data == b"":
+                            return
+                        if data and source is inside:
+                            heard.append(data)
 
     def listen() -> None:
         while not done.is_set():

@@ -1,6 +1,8 @@
 """What the stories share: a demo's place with pictures whose every identifier is known."""
 
 import secrets
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +47,12 @@ def pictures(tmp_path: Path, canaries: Canaries) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, pictures: Path, models_folder: Path) -> DemoPlace:
-    folder = tmp_path / "demo"
-    folder.mkdir(mode=0o700)
-    return make_place(folder, pictures, models=models_folder, mqtt="auto")
+def place(temporary: Path, pictures: Path, models_folder: Path) -> DemoPlace:
+    return make_place(temporary, pictures, models=models_folder, mqtt="auto")
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a short name: a unix socket's path has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="wl-", dir="/tmp") as folder:
+        yield Path(folder)

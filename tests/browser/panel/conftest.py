@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 import time
@@ -17,7 +16,7 @@ import cv2
 import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from capture.camera import CameraSettings, open_camera
 from capture.envelope import FileSigner, SealingContext
@@ -33,7 +32,6 @@ from provisioning.panel.ports import CameraPort
 from provisioning.site import Site
 
 OUTPUT = Path(__file__).parents[3] / "test-output" / "panel"
-CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 SIZES = ((800, 480), (1280, 800))
 
 LOOKS = """() => {
@@ -111,17 +109,6 @@ def note_complaints(visit: Visit) -> None:
 
     visit.page.on("console", said)
     visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("Chromium is not installed; tests/servers.sh says how")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

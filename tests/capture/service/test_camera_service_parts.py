@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capture import errors
-from capture.errors import (
+from capture.errors import CaptureError, (
     CaptureError,
     EngineNotReady,
     RequestWrong,
@@ -23,6 +23,7 @@ from capture.errors import (
     StillUnanswered,
     StillUnknown,
 )
+from capture.service.running import _listening
 from capture.service import CameraClient
 from capture.service.app import ANSWERS, answer_to
 from capture.service.engine import Engine, EngineState
@@ -273,3 +274,8 @@ def test_the_page_names_every_refusal_with_its_status():
     rows = [line for line in page.splitlines() if line.startswith("| ") and line[2:5].isdigit()]
     for status, slug in ANSWERS.values():
         assert any(row.startswith(f"| {status} ") and f"`{slug}`" in row for row in rows), slug
+
+
+def test_a_socket_path_that_no_socket_can_have_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(CaptureError, match="shorter folder"), _listening(tmp_path / ("x" * 100) / "camera.sock"):
+        pass
