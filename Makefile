@@ -9,7 +9,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The pure cores are covered whole, every branch; a part of the tests cannot show that.
 PURE := $(foreach core,capture.envelope capture.vault.states sync.protocol,--cov=$(core)) --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
-export WARDLENS_MODELS ?= $(CURDIR)/.models
 
 .PHONY: help setup demo test lint bench clean lock
 
@@ -29,11 +28,8 @@ $(VENV)/.test: requirements/test.txt requirements/build.txt $(VENV)/.demo
 	$(PIP) --require-hashes -r requirements/test.txt -r requirements/build.txt
 	@touch $@
 
-$(WARDLENS_MODELS)/.fetched: inference/models.toml $(VENV)/.demo
+setup: $(VENV)/.demo  ## make .venv with the wardlens command, and fetch the models
 	$(BIN)/wardlens models fetch --with-samples
-	@touch $@
-
-setup: $(VENV)/.demo $(WARDLENS_MODELS)/.fetched  ## make .venv with the wardlens command and fetch the models
 
 demo: setup  ## the main job on this machine: no root, no server to install
 	$(BIN)/wardlens demo $(ARGS)
@@ -58,5 +54,5 @@ lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade requirements/build.in -o requirements/build.txt
 
 clean:  ## remove all that the other targets made
-	rm -rf $(VENV) .models demo-received build dist test-output *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) demo-received build dist test-output *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,6 +8,7 @@ environment wins over the file: `WARDLENS_STATE`, and `WARDLENS_PANEL__PORT` for
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -138,8 +139,8 @@ class Settings(BaseSettings):
     """Folder of everything that the device keeps: keys, certificates, vault, ledger."""
     runtime: Folder | None = None
     """Folder of the camera service's socket; `run` inside the state folder when not set."""
-    models: Folder = Field(default_factory=lambda: _home("XDG_CACHE_HOME", ".cache") / "wardlens" / "models")
-    """Folder of the models that `wardlens models fetch` brings."""
+    models: Folder = Field(default_factory=lambda: Path(sys.prefix) / "share" / "wardlens" / "models")
+    """Folder of the models that `wardlens models fetch` brings; beside the installation, for all who use it."""
     camera: Camera = Camera()
     vault: Vault = Vault()
     panel: Panel = Panel()
@@ -179,7 +180,7 @@ def _keys_of(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[st
             yield from _keys_of(section, here)
             continue
         default = field.get_default(call_default_factory=True, validated_data={})
-        shown = str(default).replace(str(Path.home()), "~") if default is not None else ""
+        shown = str(default).replace(str(Path.home()), "~").replace(sys.prefix, "{prefix}") if default is not None else ""
         yield ".".join(here), PREFIX + NESTED.join(here).upper(), shown, field.description or ""
 
 

@@ -10,7 +10,7 @@ _HEAD = """# Settings
 
 One TOML file: the one that `--config` or `WARDLENS_CONFIG` names, else `/etc/wardlens/wardlens.toml` when it is there.
 A key `panel.port` stands as `port` in `[panel]`. The environment wins over the file. A key that is not listed here is
-refused, in the file and in the environment.
+refused, in the file and in the environment. `{prefix}` is where Wardlens is installed: the virtual environment.
 
 | key | environment variable | default | is |
 | --- | --- | --- | --- |

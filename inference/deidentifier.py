@@ -40,6 +40,8 @@ STILL_DEADLINE_SECONDS: Final = 45.0
 LIVE_DEADLINE_SECONDS: Final = 10.0
 STALE_NS: Final = 300_000_000
 """A live view whose last look for a kind is older than this looks for it before it shows anything."""
+FRESH_NS: Final = 110_000_000
+"""A look for a kind other than faces that is younger than this is not repeated: the frame goes out sooner."""
 SCAN_SIDE: Final = 2000
 
 
@@ -70,7 +72,6 @@ class Deidentifier:
         self._workers = ThreadPoolExecutor(worker_count(threads), thread_name_prefix="detector")
         self._live_lock = threading.Lock()
         self._hold = Hold()
-        self._turn = 0
         self.facts: Mapping[str, str] = {
             name: digest for detector in (*still, *live, *second_look) for name, digest in detector.models.items()
         }
@@ -90,8 +91,12 @@ class Deidentifier:
         still, live, second_look = tables
         return cls(still=still, live=live, second_look=second_look, thresholds=thresholds, threads=threads)
 
-    def live(self, frame: Frame) -> LiveView:
+    def live(self, frame: Frame, *, every_kind: bool = False) -> LiveView:
         """The frame with everything covered that was seen in it or is held from just before.
+
+        Args:
+            frame: the moment; a viewfinder's faces are looked for in every one, and the other kinds in turn.
+            every_kind: whether all kinds are looked for now: for a film, which nobody waits for.
 
         Raises:
             DetectionFailed: a detector failed; show nothing of this frame.
@@ -99,7 +104,7 @@ class Deidentifier:
         begun = time.perf_counter()
         with self._live_lock:
             now = frame.monotonic_ns
-            due = self._due(now)
+            due = self._live if every_kind else self._due(now)
             answers = look(due, frame.pixels, self._workers, self._live_deadline)
             found = policy.covered(answers.regions, self._thresholds)
             self._hold = self._hold.after(frozenset(kind for d in due for kind in d.kinds), found, now)
@@ -172,18 +177,19 @@ class Deidentifier:
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _due(self, now_ns: int) -> list[Detector]:
-        """Faces always; of the others those that nobody looked for lately, and else one in turn."""
+        """Faces always; of the others those that nobody looked for lately, and else the oldest that is due."""
         always = [d for d in self._live if Kind.FACE in d.kinds]
-        others = [d for d in self._live if Kind.FACE not in d.kinds]
-        stale = [d for d in others if any(self._is_stale(kind, now_ns) for kind in d.kinds)]
-        if not stale and others:
-            self._turn += 1
-            stale = [others[self._turn % len(others)]]
-        return always + stale
+        ages = {d: self._age_ns(d, now_ns) for d in self._live if Kind.FACE not in d.kinds}
+        stale = [d for d, age in ages.items() if age is None or not 0 <= age <= STALE_NS]
+        if stale or not ages:
+            return always + stale
+        oldest = max(ages, key=lambda d: ages[d] or 0)
+        return [*always, oldest] if (ages[oldest] or 0) >= FRESH_NS else always
 
-    def _is_stale(self, kind: Kind, now_ns: int) -> bool:
-        age = self._hold.age_ns(kind, now_ns)
-        return age is None or not 0 <= age <= STALE_NS
+    def _age_ns(self, detector: Detector, now_ns: int) -> int | None:
+        """How long ago the detector last looked for the kind it has neglected most; None if never."""
+        ages = [self._hold.age_ns(kind, now_ns) for kind in detector.kinds]
+        return None if None in ages else max(age for age in ages if age is not None)
 
 
 def _make(table: Sequence[Factory], models: Mapping[str, LoadedModel], thresholds: Thresholds) -> list[ReadyDetector]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ settings.load_profile("wardlens")
 
 REQUIRE_SERVERS = os.environ.get("WARDLENS_REQUIRE_SERVERS") == "1"
 TEST_DATA = os.environ.get("WARDLENS_TEST_DATA", "")
-MODELS = Path(os.environ.get("WARDLENS_MODELS") or Path(__file__).parent.parent / ".models")
+MODELS = Path(os.environ.get("WARDLENS_MODELS") or Path(sys.prefix) / "share" / "wardlens" / "models")
 
 
 @pytest.fixture(scope="session")

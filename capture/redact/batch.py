@@ -32,7 +32,7 @@ class Redacts(Protocol):
         """A picture, covered. Raises DetectionFailed."""
         ...
 
-    def live(self, frame: Frame) -> LiveView:
+    def live(self, frame: Frame, *, every_kind: bool) -> LiveView:
         """A video's frame, covered. Raises DetectionFailed."""
         ...
 

@@ -1,7 +1,7 @@
 """A video, frame by frame. Sound and metadata are not carried over.
 
-The live view looks for faces in every frame and for the rest in turn. A film has time: each frame is given to it again
-until every detector has had its turn on that frame, and what was seen is held over the frames that follow.
+The live view looks for faces in every frame and for the rest in turn. A film has time: every kind is looked for in every
+frame, and what was seen is held over the frames that follow.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ from inference.picture import Frame, Kind, LiveView, Pixels, Region
 NO_VIDEO: Final = "This video cannot be read. Export it as MP4 and try again."
 TOO_LARGE: Final = "This video has {:.0f} megapixels a frame; {:g} is the most. Make it smaller and try again."
 _GAP_NS: Final = 60_000_000_000
-_MOST_TURNS: Final = 8
 _USUAL_RATE: Final = 25.0
 
 
 class Live(Protocol):
     """What a film needs of a de-identifier."""
 
-    def live(self, frame: Frame) -> LiveView:
+    def live(self, frame: Frame, *, every_kind: bool) -> LiveView:
         """The frame, covered. Raises DetectionFailed."""
         ...
 
@@ -91,7 +90,6 @@ def redact_film(
     """
     capture = cv2.VideoCapture(str(source))
     writer = _Writer(part)
-    looker = _Looker(deidentifier)
     film, began_ns = Film(0, 0, 0, (), frozenset()), timeline.begin()
     try:
         rate = capture.get(cv2.CAP_PROP_FPS)
@@ -100,7 +98,7 @@ def redact_film(
         for pixels in _frames(capture, limit_megapixels):
             now_ns = began_ns + round(film.frames * 1e9 / rate)
             timeline.passed(now_ns)
-            view = looker.look(Frame(pixels, now_ns))
+            view = deidentifier.live(Frame(pixels, now_ns), every_kind=True)
             writer.write(view, rate)
             film = film.and_then(view)
             progress(min(1.0, film.frames / expected))
@@ -143,23 +141,3 @@ class _Writer:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.release()
-
-
-class _Looker:
-    """Gives each frame to the live view until every detector has looked at it."""
-
-    def __init__(self, deidentifier: Live) -> None:
-        self._deidentifier = deidentifier
-        self._stages: frozenset[str] = frozenset()
-
-    def look(self, frame: Frame) -> LiveView:
-        view = self._deidentifier.live(frame)
-        if not self._stages:  # after a film's gap everything is due: the first look names all the detectors
-            self._stages = frozenset(view.milliseconds)
-        looked = set(view.milliseconds)
-        for _ in range(_MOST_TURNS):
-            if looked >= self._stages:
-                break
-            view = self._deidentifier.live(frame)
-            looked |= set(view.milliseconds)
-        return view

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capture import errors
-from capture.errors import CaptureError, (
+from capture.errors import (
     CaptureError,
     EngineNotReady,
     RequestWrong,
@@ -23,12 +23,12 @@ from capture.errors import CaptureError, (
     StillUnanswered,
     StillUnknown,
 )
-from capture.service.running import _listening
 from capture.service import CameraClient
 from capture.service.app import ANSWERS, answer_to
 from capture.service.engine import Engine, EngineState
 from capture.service.live import LiveFeed, Rate
 from capture.service.messages import decisions_of, encounter_of
+from capture.service.running import _listening
 from capture.service.stills import HeldStill, Shelf
 from capture.service.wire import live_message, parse_live_message
 from capture.service.worker import MOST_WAITING, Worker
