@@ -180,7 +180,9 @@ def _keys_of(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[st
             yield from _keys_of(section, here)
             continue
         default = field.get_default(call_default_factory=True, validated_data={})
-        shown = str(default).replace(str(Path.home()), "~").replace(sys.prefix, "{prefix}") if default is not None else ""
+        shown = (
+            str(default).replace(str(Path.home()), "~").replace(sys.prefix, "{prefix}") if default is not None else ""
+        )
         yield ".".join(here), PREFIX + NESTED.join(here).upper(), shown, field.description or ""
 
 

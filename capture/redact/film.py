@@ -1,7 +1,7 @@
 """A video, frame by frame. Sound and metadata are not carried over.
 
-The live view looks for faces in every frame and for the rest in turn. A film has time: every kind is looked for in every
-frame, and what was seen is held over the frames that follow.
+The live view looks for faces in every frame and for the rest in turn. A film has time: every kind is looked for in
+every frame, and what was seen is held over the frames that follow.
 """
 
 from __future__ import annotations
