@@ -137,8 +137,8 @@ def test_a_file_that_is_no_envelope_is_refused_by_its_reason(wardlens, tmp_path)
     refused(wardlens("envelope", "inspect", tmp_path / "letter.wle"), 1, "envelope")
 
 
-def test_doctor_says_what_is_wrong_on_a_bare_machine(wardlens):
-    done = wardlens("doctor", "--json")
+def test_doctor_says_what_is_wrong_on_a_bare_machine(wardlens, tmp_path):
+    done = wardlens("doctor", "--json", WARDLENS_MODELS=str(tmp_path / "models"))
     parts = {part["part"]: part for part in json.loads(done.stdout)}
     assert done.returncode == 1
     assert parts["models"]["state"] == "failed"
@@ -147,8 +147,8 @@ def test_doctor_says_what_is_wrong_on_a_bare_machine(wardlens):
     assert parts["clock"]["state"] == "ok"
 
 
-def test_models_that_are_missing_are_named_by_verify(wardlens):
-    done = wardlens("models", "verify", "--json")
+def test_models_that_are_missing_are_named_by_verify(wardlens, tmp_path):
+    done = wardlens("models", "verify", "--json", "--models", tmp_path / "models")
     assert done.returncode == 1
     assert {row["state"] for row in json.loads(done.stdout)} == {"missing"}
 
