@@ -108,7 +108,7 @@ def check_keys(settings: Settings) -> tuple[State, str]:
             return State.FAILED, f"Others can read {layout.key(name)}. Run `chmod 600` on it and tell IT."
     days = (identity.certificate_until - datetime.now(UTC)).days
     if days < 0:
-        return State.FAILED, "This device's certificate has expired. Connect it to the hospital's network and call IT."
+        return State.FAILED, "This device's certificate has expired. Call IT: it has to be paired again."
     return State.OK, f"{identity.device} belongs to {identity.manifest.name}; its certificate lasts {days} more days."
 
 

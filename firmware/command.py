@@ -45,7 +45,8 @@ def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def main() -> NoReturn:
     """Run the command line: exit status 0 done, 1 the work failed, 2 the request was wrong; never a traceback."""
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminated)
     configure_logging(Log(level="warning"))
     try:
         app(standalone_mode=True)
@@ -56,6 +57,7 @@ def main() -> NoReturn:
         if known is None:
             raise
         status, sentence = known
-        err.print(f"[bold red]wardlens:[/] {sentence}", markup=True)
+        err.print("[bold red]wardlens:[/]", end=" ")
+        err.print(sentence, markup=False)
         sys.exit(status)
     sys.exit(0)

@@ -16,6 +16,7 @@ from capture.envelope import FileSigner, SealingContext
 from capture.identifiers import CaptureId
 from capture.ledger import LedgerEvent, open_ledger, read_heads, verify_chain
 from capture.vault import Vault
+from firmware.errors import WorkFailed
 from firmware.events import Event
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
@@ -44,12 +45,12 @@ def identity_when_paired(settings: Settings, stop: threading.Event) -> DeviceIde
         IdentityDamaged: there is one, and it cannot be believed.
     """
     waiting = False
-    if finish_wipe(settings.state):
-        _log.warning(Event.WIPE_FINISHED)
     while not stop.is_set():
         try:
+            if finish_wipe(settings.state):
+                _log.warning(Event.WIPE_FINISHED)
             return DeviceIdentity.load(settings.state)
-        except NotPaired:
+        except (NotPaired, WorkFailed):  # a service that may not finish the wipe waits for the one that may
             if not waiting:
                 _log.info(Event.WAITING_FOR_PAIRING)
             waiting = True
@@ -63,7 +64,7 @@ def open_vault(settings: Settings) -> Vault:
 
 
 def sealing_context(settings: Settings) -> Callable[[CaptureId, int], SealingContext]:
-    """Who seals for whom, read anew for each capture, so that a rotated key is used from the next picture on."""
+    """Who seals for whom, read anew for each capture, so that a newer manifest counts from the next picture on."""
     signer = FileSigner(DeviceIdentity.load(settings.state).signing_key)
 
     def context(capture: CaptureId, counter: int) -> SealingContext:
@@ -142,6 +143,10 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
     from provisioning.enrolment import pair
     from provisioning.panel import PanelSettings, create_panel, load_facts
 
+    def paired(line: str, on_digits: Callable[[str], None]) -> DeviceIdentity:
+        finish_wipe(settings.state)
+        return pair(line, settings.state, on_digits=on_digits)
+
     shown = PanelSettings(
         host=settings.panel.host,
         port=settings.panel.port,
@@ -153,7 +158,7 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
         CameraClient(settings.socket),
         open_vault(settings),
         partial(load_facts, settings.state),
-        lambda line, on_digits: pair(line, settings.state, on_digits=on_digits),
+        paired,
         shown,
         uplink=lambda: uplink_view(settings),
         record=panel_recorder(settings),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from firmware.errors import RequestWrong
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
 from provisioning.site import Site
@@ -13,6 +14,9 @@ from provisioning.site import Site
 if TYPE_CHECKING:
     from sync.mqtt import BrokerSettings
     from sync.receiver import Archive, ArchiveSettings, LoginTokens, ReceiverParts
+
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def archive_settings(settings: Settings) -> ArchiveSettings:
@@ -25,10 +29,18 @@ def archive_settings(settings: Settings) -> ArchiveSettings:
     )
 
 
-def open_archive(settings: Settings) -> Archive:
-    """The archive, made or brought up to date where it has to be."""
+def open_archive(settings: Settings, *, new: bool = True) -> Archive:
+    """The archive, brought up to date where it has to be, and made where there is none.
+
+    Raises:
+        RequestWrong: there is none, and `new` is false: who only asks makes none.
+    """
     from sync.receiver import Archive
 
+    if not new and not settings.receiver.database and not settings.receiver.archive.is_dir():
+        raise RequestWrong(
+            f"There is no archive at {settings.receiver.archive}. Name the settings of the receiver by --config."
+        )
     settings.receiver.archive.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Archive.open(archive_settings(settings))
 
@@ -81,6 +93,11 @@ def run_hospital(settings: Settings, site: Site, stop: threading.Event) -> None:
     """Receive, and serve the hospital's view, until `stop` is set."""
     from sync.receiver import create_view, run_receiver, view_served
 
+    if settings.receiver.host not in LOOPBACK:
+        raise RequestWrong(
+            "The hospital's view shows patients' pictures, and this version serves it without TLS: keep receiver.host "
+            "on this machine (127.0.0.1) and put a TLS proxy before it."
+        )
     app = create_view(
         open_archive(settings),
         site=site.name,

@@ -68,7 +68,7 @@ class Panel(_Section):
     """`[panel]`: the device's own screen."""
 
     host: str = "127.0.0.1"
-    """Address that the panel listens on."""
+    """Address that the panel listens on; this machine only in this version."""
     port: Port = 8470
     """Port that the panel listens on."""
     lock_seconds: Annotated[int, Field(ge=10, le=3600)] = 60
@@ -89,7 +89,7 @@ class Receiver(_Section):
     name: str = "receiver-1"
     """This receiver's name on the broker; each one of several has its own."""
     host: str = "127.0.0.1"
-    """Address that the hospital's view listens on."""
+    """Address that the hospital's view listens on; this machine only, a TLS proxy goes before it."""
     port: Port = 8480
     """Port that the hospital's view listens on."""
 
@@ -209,6 +209,12 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
         raise RequestWrong(
             f"The setting {where} is wrong: {first['msg'].lower()}. docs/settings.md lists every key."
         ) from None
+
+
+def forget_variables() -> None:
+    """Take every setting out of this process's environment: whoever goes on has only the file he is given."""
+    for name in {variable for _, variable, _, _ in keys()} | {"WARDLENS_CONFIG"}:
+        os.environ.pop(name, None)
 
 
 def _read(file: Path) -> dict[str, Any]:

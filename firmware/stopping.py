@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as an event that a service waits for."""
+"""SIGTERM and Ctrl-C: as an event that a service waits for, and as something that must not cut a clean-up short."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+ENDINGS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""What asks a command to end: a service manager, Ctrl-C, a terminal that was closed."""
 
 
 @contextmanager
@@ -15,6 +19,20 @@ def stop_on_signal() -> Iterator[threading.Event]:
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def interruptions_ignored() -> Iterator[None]:
+    """A block that no second Ctrl-C, SIGTERM or closed terminal cuts short; keep it short. Main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDINGS}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from firmware.errors import WorkFailed
+from firmware.stopping import interruptions_ignored
 
 _PR_SET_PDEATHSIG: Final = 1
 _POLL_SECONDS: Final = 0.02
@@ -71,7 +72,8 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        with interruptions_ignored():
+            self.stop()
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Child:
         """Start a child in a session of its own, so that Ctrl-C reaches only us and we end it in order."""

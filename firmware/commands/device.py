@@ -35,9 +35,11 @@ def pair(
 
     Example: wardlens device pair --invitation WARDLENS1:... --name "Ward 3, cart B"
     """
+    from firmware.wiping import finish_wipe
     from provisioning.enrolment import pair as pair_device
 
     settings = load_settings(config, state=state)
+    finish_wipe(settings.state)
     line = typer.get_text_stream("stdin").readline().strip() if invitation == "-" else invitation
 
     def show(digits: str) -> None:

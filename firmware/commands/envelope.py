@@ -54,6 +54,7 @@ def open_(
     Example: wardlens envelope open capture.wle --site /srv/wardlens/site --out .
     """
     from capture.envelope import parse_envelope, verify_envelope
+    from provisioning import durable
     from provisioning.site import Site
     from sync.receiver import open_envelope
 
@@ -64,7 +65,7 @@ def open_(
     picture = (to or Path.cwd()) / f"{envelope.capture}.jpg"
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
-        picture.write_bytes(opened.jpeg)
+        durable.write(picture, opened.jpeg, mode=durable.PRIVATE)
     except OSError as error:
         raise WorkFailed(
             f"The picture cannot be written to {picture.parent} ({error.strerror}). Name another --out."

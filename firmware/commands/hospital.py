@@ -41,7 +41,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from firmware.hospital import open_archive
     from sync.receiver import status as status_of
 
-    found = status_of(open_archive(load_settings(config)))
+    found = status_of(open_archive(load_settings(config), new=False))
     if as_json:
         print_json(found.to_json())
         return
@@ -65,7 +65,7 @@ def export(
     from firmware.hospital import open_archive
     from sync.receiver import export as export_captures
 
-    archive = open_archive(load_settings(config))
+    archive = open_archive(load_settings(config), new=False)
     with progress("export", archive.counts().captures) as advance:
         report = export_captures(archive, to, form, progress=advance)
     facts = {"written": len(report.written), "unchanged": len(report.unchanged), "damaged": list(report.damaged)}
@@ -86,7 +86,7 @@ def openable(site: SiteOption = None, config: ConfigOption = None, as_json: Json
     from provisioning.site import Site
 
     settings = load_settings(config)
-    facts = openable_envelopes(open_archive(settings), Site.load(site or settings.receiver.site))
+    facts = openable_envelopes(open_archive(settings, new=False), Site.load(site or settings.receiver.site))
     print_facts(facts, as_json=as_json)
     if facts["not_openable"]:
         raise WorkFailed("Some envelopes cannot be opened with the keys in the site folder. Find the keys they name.")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 import time
 import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from firmware.errors import WorkFailed
-from firmware.settings import load_settings
+from firmware.errors import RequestWrong, WorkFailed
+from firmware.settings import forget_variables, load_settings
+from firmware.stopping import interruptions_ignored
 from firmware.terminal import ConfigOption, err, out, print_rows, progress
 
 
@@ -33,10 +37,28 @@ def demo(
     Example: wardlens demo --photos ~/pictures --out received/ --no-browser
     """
     models = load_settings(config).models
-    with tempfile.TemporaryDirectory(prefix="wardlens-demo-") as folder:
-        place = keep.absolute() if keep else Path(folder)
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _demo(place, models, photos, to.absolute(), count, serve=not no_browser, embedded=embedded_broker)
+    # The demo has a device and a hospital of its own, whatever this machine is set up for.
+    forget_variables()
+    with _own_folder(keep) as folder:
+        _demo(folder, models, photos, to.absolute(), count, serve=not no_browser, embedded=embedded_broker)
+
+
+@contextmanager
+def _own_folder(keep: Path | None) -> Iterator[Path]:
+    """A private folder, gone afterwards whatever happens; or the one to keep, which must be new or empty."""
+    if keep is None:
+        folder = Path(tempfile.mkdtemp(prefix="wardlens-demo-"))
+        try:
+            yield folder
+        finally:
+            with interruptions_ignored():
+                shutil.rmtree(folder)
+        return
+    if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise RequestWrong(f"There is something at {keep} already. Name a new folder for --keep.")
+    keep.mkdir(parents=True, exist_ok=True)
+    keep.chmod(0o700)
+    yield keep.absolute()
 
 
 def _demo(
@@ -76,7 +98,7 @@ def _demo(
         arrived = sum(row.arrived for row in rows)
         out.print(f"\n{arrived} of {len(rows)} arrived and verified, in {time.monotonic() - begun:.0f} s: {to}")
         if arrived == len(rows) and serve:
-            _serve(supervisor, place.settings.panel.port, paired.pin, login_link(place.settings))
+            _serve(supervisor, place.settings.panel.port, paired.pin, lambda: login_link(place.settings))
     if arrived != len(rows):
         raise WorkFailed(f"{len(rows) - arrived} pictures did not arrive. The table says why.")
 
@@ -94,15 +116,16 @@ def _shown(row: Any) -> dict[str, Any]:
     }
 
 
-def _serve(supervisor: Any, panel: int, pin: str, hospital: str) -> None:
+def _serve(supervisor: Any, panel: int, pin: str, link: Callable[[], str]) -> None:
     from firmware.demo.story import BADGE
 
     address = f"http://localhost:{panel}/"
     out.print(f"\nThe device's panel:  {address}   badge {BADGE}, PIN {pin}")
-    typer.echo(f"The hospital's view: {hospital}")
+    typer.echo(f"The hospital's view: {link()}")
     out.print("Ctrl-C ends the demo and removes its keys.")
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        for page in (hospital, address):
+        # A link works once: the browser gets one of its own, and the printed one stays good.
+        for page in (link(), address):
             webbrowser.open(page)
     try:
         while True:

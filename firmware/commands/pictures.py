@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from capture.encounter import Consent, Encounter, Laterality
+from firmware.commands.room_errors import sentence_of
 from firmware.errors import RequestWrong, WorkFailed
 from firmware.settings import load_settings
 from firmware.terminal import ConfigOption, JsonOption, StateOption, err, out, print_rows, progress
+
+if TYPE_CHECKING:
+    from firmware.from_files import Answers, FileCapturer
+
+UNNAMED: Final = "unnamed"
+"""What the record says where nobody gave a badge."""
 
 
 def redact(
@@ -33,6 +40,8 @@ def redact(
     for path in inputs:
         if not path.exists():
             raise RequestWrong(f"There is no {path}. Name pictures, videos or folders.")
+    if json_file is not None:
+        json_file.touch()  # a report that cannot be written is found before the work, not after it
     deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
     with progress("redact", len(plan(inputs, to))) as advance:
         report = redact_files(
@@ -51,7 +60,7 @@ def redact(
 def capture(
     files: Annotated[list[Path], typer.Argument(help="Picture files.")],
     patient: Annotated[str, typer.Option(help="The hospital's patient reference, as on the wristband.")],
-    clinician: Annotated[str, typer.Option(help="Badge of whoever takes responsibility for the pictures.")] = "unnamed",
+    clinician: Annotated[str, typer.Option(help="Badge of who takes the pictures; needed with --confirm.")] = UNNAMED,
     body_site: Annotated[str, typer.Option("--body-site", help="SNOMED CT code of the body site.")] = "39937001",
     laterality: Annotated[str | None, typer.Option(help="left, right or bilateral.")] = None,
     note: Annotated[str, typer.Option(help="A short note.")] = "",
@@ -71,22 +80,43 @@ def capture(
     """
     from firmware.device import VERSION, camera_service_parts
     from firmware.from_files import Answers, FileCapturer
+    from firmware.wiping import finish_wipe
     from inference import Deidentifier, Kind
     from provisioning.identity import DeviceIdentity
 
+    if confirm and clinician == UNNAMED:
+        raise RequestWrong("Who has seen that nothing is left uncovered? Add --clinician BADGE to --confirm.")
     encounter = _encounter(patient, clinician, body_site, laterality, note, series, urgent=urgent)
     kinds = tuple(Kind(_one_of(kind, [k.value for k in Kind], "--confirm")) for kind in confirm or [])
     settings = load_settings(config, state=state)
+    finish_wipe(settings.state)
     parts = camera_service_parts(settings, DeviceIdentity.load(settings.state))
     deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
     capturer = FileCapturer(parts, deidentifier, VERSION)
-    rows = []
+    rows: list[dict[str, object]] = []
     with progress("capture", len(files)) as advance:
         for done, file in enumerate(files):
             advance(done, file.name)
-            kept = capturer.take(file, encounter, Answers(clinician, kinds))
-            rows.append({"file": file.name, "capture": kept.capture, "digest": kept.digest, "bytes": kept.length})
+            rows.append(_taken(capturer, file, encounter, Answers(clinician, kinds)))
     print_rows(rows, as_json=as_json, empty="No file was named.")
+    refused = [row for row in rows if row["error"]]
+    for row in refused:
+        err.print(f"{row['file']}: {row['error']}", markup=False)
+    if refused:
+        raise WorkFailed(f"{len(refused)} of {len(rows)} files were not taken; repeat only those.")
+
+
+def _taken(capturer: FileCapturer, file: Path, encounter: Encounter, answers: Answers) -> dict[str, object]:
+    """The row of one file, whatever became of it: what is in the vault is never forgotten over the next one."""
+    row: dict[str, object] = {"file": file.name, "capture": None, "digest": None, "bytes": None, "error": ""}
+    try:
+        kept = capturer.take(file, encounter, answers)
+    except Exception as error:
+        known = sentence_of(error)
+        if known is None:
+            raise
+        return row | {"error": known[1]}
+    return row | {"capture": kept.capture, "digest": kept.digest, "bytes": kept.length}
 
 
 def _encounter(

@@ -10,6 +10,7 @@ from firmware.errors import CommandError
 _ROOTS = (
     ("capture.errors", "CaptureError", 1),
     ("inference.errors", "InferenceError", 1),
+    ("provisioning.panel.errors", "PanelError", 2),
     ("provisioning.errors", "RequestWrong", 2),
     ("provisioning.errors", "ProvisioningError", 1),
     ("sync.errors", "SyncError", 1),
@@ -26,4 +27,7 @@ def sentence_of(error: BaseException) -> tuple[int, str] | None:
         root = getattr(sys.modules.get(module), name, None)
         if root is not None and isinstance(error, root):
             return status, str(error) or inspect.cleandoc(type(error).__doc__ or "")
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{error.filename}: " if error.filename else ""
+        return 1, f"The system refused: {what}{error.strerror}. Check the path, its rights and the room left."
     return None

@@ -120,13 +120,14 @@ def invite(
 
     Example: wardlens site invite --minutes 15 --png invitation.png
     """
+    from provisioning import durable
     from provisioning.qr import qr_png, qr_terminal
 
     settings = load_settings(config)
     where = address or f"{settings.enrolment.host}:{settings.enrolment.port}"
     invitation = _opened(config, site).invite(where, minutes)
     if png is not None:
-        png.write_bytes(qr_png(invitation.line))
+        durable.write(png, qr_png(invitation.line), mode=durable.PRIVATE)
     if as_json:
         print_json({"invitation": invitation.line, "id": invitation.id, "until": invitation.not_after.isoformat()})
         return
@@ -164,7 +165,8 @@ def revoke(
     Example: wardlens site revoke wl-0123456789
     """
     revoked = _opened(config, site).revoke(device)
-    out.print(f"{revoked.name} ({revoked.id}) is revoked. What it sends from now on is refused.")
+    out.print(f"{revoked.name} ({revoked.id}) is revoked. Receivers refuse what it sends from now on.")
+    out.print("Write the broker's configuration anew (`wardlens site broker-config`) and reload it: then it does, too.")
 
 
 @app.command("rotate-key")
@@ -174,7 +176,7 @@ def rotate_key(site: SiteOption = None, config: ConfigOption = None) -> None:
     Example: wardlens site rotate-key
     """
     key = _opened(config, site).rotate_sealing_key()
-    out.print(f"The sealing key in force is now {key}. Devices learn of it with their next manifest.")
+    out.print(f"The sealing key in force is now {key}. A device paired from now on seals to it.")
 
 
 @app.command()
@@ -259,7 +261,7 @@ def add(
     Example: wardlens site roster add 4711 "Ada Nurse" --role ward-lead
     """
     clinician = _opened(config, site).add_clinician(badge, name, role, pin)
-    out.print(f"{clinician.name} is on the roster. Devices learn of it with their next manifest.")
+    out.print(f"{clinician.name} is on the roster of devices that are paired from now on.")
 
 
 @roster.command()
@@ -273,4 +275,4 @@ def remove(
     Example: wardlens site roster remove 4711
     """
     _opened(config, site).remove_clinician(badge)
-    out.print("Removed. Devices learn of it with their next manifest.")
+    out.print("Removed. Devices that are paired already know the roster they were given.")

@@ -121,7 +121,10 @@ def test_a_clinician_is_added_listed_and_removed(wardlens, tmp_path):
         (["device", "wipe", "--yes"], 2, ["--state"]),
         (["redact", "absent.jpg", "--out", "redacted"], 2, ["absent.jpg"]),
         (["capture", "x.jpg", "--patient", "p", "--body-site", "1"], 2, ["body site"]),
-        (["capture", "x.jpg", "--patient", "p", "--confirm", "scar"], 2, ["--confirm"]),
+        (["capture", "x.jpg", "--patient", "p", "--clinician", "4711", "--confirm", "scar"], 2, ["--confirm"]),
+        (["capture", "x.jpg", "--patient", "p", "--confirm", "tattoo"], 2, ["--clinician"]),
+        (["receiver", "status"], 2, ["no archive", "--config"]),
+        (["receiver", "export", "--out", "received"], 2, ["no archive", "--config"]),
         (["capture", "x.jpg", "--patient", "p"], 2, ["not paired"]),
         (["envelope", "inspect", "absent.wle"], 2, ["absent.wle"]),
         (["demo", "--photos", "absent"], 2, ["absent"]),
@@ -130,6 +133,36 @@ def test_a_clinician_is_added_listed_and_removed(wardlens, tmp_path):
 )
 def test_a_wrong_request_gets_a_sentence_that_says_what_to_do(wardlens, arguments, status, words):
     refused(wardlens(*arguments), status, *words)
+
+
+def test_a_path_that_cannot_be_written_is_a_sentence_and_a_written_invitation_is_private(wardlens, tmp_path):
+    wardlens("site", "init", tmp_path / "site")
+    invite = ["site", "invite", "--site", tmp_path / "site", "--png"]
+    refused(wardlens(*invite, tmp_path / "absent" / "x.png"), 1, "Check the path")
+    assert wardlens(*invite, tmp_path / "x.png").returncode == 0
+    assert (tmp_path / "x.png").stat().st_mode & 0o777 == 0o600
+
+
+def test_pages_with_patients_are_not_served_to_the_network_without_tls(wardlens, tmp_path):
+    wardlens("site", "init", tmp_path / "site")
+    refused(wardlens("panel", "run", WARDLENS_PANEL__HOST="0.0.0.0"), 2, "TLS")
+    refused(wardlens("receiver", "run", "--site", tmp_path / "site", WARDLENS_RECEIVER__HOST="0.0.0.0"), 2, "TLS")
+
+
+def test_the_demo_does_not_keep_its_keys_among_other_files(wardlens, tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "letter.txt").write_text("mine")
+    refused(wardlens("demo", "--keep", tmp_path / "kept"), 2, "new folder")
+
+
+def test_an_interrupted_wipe_is_finished_before_the_device_is_paired_again(wardlens, tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "wipe-begun").touch()
+    (state / "leftover").write_text("of the site before")
+    refused(wardlens("device", "pair", "--state", state, "--invitation", "nonsense"), 1, "invitation")
+    assert not (state / "leftover").exists()
+    assert not (state / "wipe-begun").exists()
 
 
 def test_a_file_that_is_no_envelope_is_refused_by_its_reason(wardlens, tmp_path):

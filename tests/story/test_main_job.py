@@ -167,11 +167,15 @@ def test_the_device_holds_nothing_that_opens_its_vault(place, program):
     assert isinstance(keys[0], OpeningKey)
 
 
-def test_the_demo_serves_both_pages_and_ctrl_c_leaves_no_process_and_no_secret(
-    tmp_path, temporary, pictures, models_folder
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_demo_serves_both_pages_and_its_end_leaves_no_process_and_no_secret(
+    ending, tmp_path, temporary, pictures, models_folder
 ):
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(temporary)}
     environment |= {"WARDLENS_MODELS": str(models_folder), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    # A machine that is somebody's device and hospital already: the demo must not touch either.
+    real = {"WARDLENS_STATE": tmp_path / "device", "WARDLENS_RECEIVER__SITE": tmp_path / "site"}
+    environment |= {name: str(path) for name, path in real.items()}
     command = [sys.executable, "-m", "firmware", "demo", "--photos", str(pictures), "--count", "1"]
     with _running([*command, "--out", str(tmp_path / "out")], environment) as demo:
         text = _until_served(demo.stdout)
@@ -183,12 +187,13 @@ def test_the_demo_serves_both_pages_and_ctrl_c_leaves_no_process_and_no_secret(
                 answer = browser.get(page)
                 assert (answer.status_code, "Wardlens" in answer.text) == (200, True)
         assert len(_processes_of(temporary)) >= 6
-        demo.send_signal(signal.SIGINT)
+        demo.send_signal(ending)
         begun = time.monotonic()
         demo.stdout.read()
         assert demo.wait(10) == 0
         assert time.monotonic() - begun < 3.0
     assert _processes_of(temporary) == []
+    assert not any(path.exists() for path in real.values())
     assert list(temporary.iterdir()) == []
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".jpg", ".json"}
     record = _json(next((tmp_path / "out").glob("*.json")))
