@@ -193,6 +193,38 @@ def renew(
     out.print("The servers' certificates are renewed. Restart broker and enrolment server.")
 
 
+@app.command("set-broker")
+def set_broker(
+    host: Annotated[str, typer.Argument(help="Name or address at which devices reach the broker.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its TLS port.")] = 8883,
+    site: SiteOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say where devices that are paired from now on find the broker.
+
+    Example: wardlens site set-broker mqtt.st-mary.example --port 8883
+    """
+    from provisioning.terms import BrokerAddress
+
+    _opened(config, site).set_broker(BrokerAddress(host, port))
+    out.print(f"Devices that are paired from now on use the broker at {host}:{port}.")
+
+
+@app.command("add-receiver")
+def add_receiver(
+    name: Annotated[str, typer.Argument(help="Its name on the broker; a lowercase word of its own.")],
+    site: SiteOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Certify one more receiver, so that several share the work.
+
+    Example: wardlens site add-receiver receiver-2
+    """
+    _opened(config, site).add_receiver(name)
+    out.print(f"{name} may now receive: start it with WARDLENS_RECEIVER__NAME={name} `wardlens receiver run`.")
+    out.print("Write the broker's configuration anew (`wardlens site broker-config`) and reload it first.")
+
+
 @app.command()
 def serve(site: SiteOption = None, config: ConfigOption = None) -> None:
     """Run the enrolment server, where invited devices are introduced.
@@ -222,12 +254,10 @@ def broker_config(
 
     Example: wardlens site broker-config /etc/mosquitto/wardlens
     """
-    from provisioning.broker import mosquitto_config
+    from provisioning.broker import write_mosquitto
 
     broker = load_settings(config).broker
-    text = mosquitto_config(_opened(config, site), folder.absolute(), broker.port, host=broker.host)
-    file = folder.absolute() / "mosquitto.conf"
-    file.write_text(text, "utf-8")
+    file = write_mosquitto(_opened(config, site), folder.absolute(), broker.host, broker.port)
     out.print(f"Written to {file}. Give the folder to the user that Mosquitto runs as; run `mosquitto -c {file}`.")
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sync.receiver.service import Receiver, ReceiverParts, run_receiver
     from sync.receiver.standing import ReceiverStatus, status
     from sync.receiver.trust import DeviceTrust, FixedTrust, ReceiptKey, ReceiptSigner
-    from sync.receiver.view import LoginTokens, create_view, run_view, view_served
+    from sync.receiver.view import LoginTokens, create_view, view_served
 
 _WHERE: Final = {
     "Archive": "archive",
@@ -60,7 +60,6 @@ _WHERE: Final = {
     "export": "exporting",
     "open_envelope": "opening",
     "run_receiver": "service",
-    "run_view": "view",
     "status": "standing",
     "view_served": "view",
 }
@@ -95,7 +94,6 @@ __all__ = [
     "export",
     "open_envelope",
     "run_receiver",
-    "run_view",
     "status",
     "view_served",
 ]

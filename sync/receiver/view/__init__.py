@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from sync.receiver.view.application import create_view
 from sync.receiver.view.login import LoginTokens, Sessions
-from sync.receiver.view.serving import run_view, view_served
+from sync.receiver.view.serving import view_served
 
-__all__ = ["LoginTokens", "Sessions", "create_view", "run_view", "view_served"]
+__all__ = ["LoginTokens", "Sessions", "create_view", "view_served"]

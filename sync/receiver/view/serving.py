@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -61,22 +61,3 @@ def view_served(
         server.should_exit = True
         thread.join(END_SECONDS)
         listener.close()
-
-
-def run_view(
-    app: ASGIApp,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8480,
-    stop: threading.Event,
-    ready: Callable[[str], None],
-    tls: tuple[Path, Path] | None = None,
-) -> None:
-    """Serves until `stop` is set; `ready` is told the address.
-
-    Raises:
-        ViewNotStarted: the address cannot be listened at.
-    """
-    with view_served(app, host=host, port=port, tls=tls) as address:
-        ready(address)
-        stop.wait()
