@@ -32,3 +32,12 @@ def test_every_promise_names_tests_that_exist() -> None:
         named = set(re.findall(r"`(test_\w+)`", promise))
         assert named, f"no test holds: {promise.splitlines()[0]}"
         assert named <= defined, named - defined
+
+
+def test_every_link_of_every_page_leads_to_a_file_that_is_there() -> None:
+    pages = [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))]
+    assert links
+    assert [
+        f"{page.name}: {link}" for page, link in links if "://" not in link and not (page.parent / link).exists()
+    ] == []

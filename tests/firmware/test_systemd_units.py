@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -119,3 +120,11 @@ def test_everything_the_services_load_runs_where_no_memory_can_become_code(model
     if "hardware:" in ran.stderr:
         pytest.skip(ran.stderr.strip())
     assert ran.stdout.strip() == "all of it works", ran.stderr
+
+
+@pytest.mark.parametrize("folder", ["/var/lib/wardlens", "/var/lib/wardlens/certificates", "/var/lib/wardlens/keys"])
+def test_no_service_can_replace_what_another_one_is_trusted_by(folder: str) -> None:
+    lines = [line.split() for line in (UNITS / "tmpfiles.conf").read_text("utf-8").splitlines()]
+    (mode,) = [int(words[2], 8) for words in lines if words[:2] == ["d", folder]]
+    assert mode & stat.S_ISVTX
+    assert not mode & stat.S_IWOTH
