@@ -63,8 +63,6 @@ def receiver_parts(settings: Settings, site: Site) -> ReceiverParts:
     """What a receiver is given: the archive, the broker, and the site's trust and keys as values and ports."""
     from sync.receiver import ReceiverParts
 
-    settings.receiver.archive.mkdir(parents=True, exist_ok=True, mode=0o700)
-
     return ReceiverParts(
         site=site.id,
         archive=archive_settings(settings),

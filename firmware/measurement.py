@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -185,12 +185,4 @@ def _context(recipient: SealingKey) -> SealingContext:
 
 
 def _numbered(context: SealingContext, index: int) -> SealingContext:
-    return SealingContext(
-        CaptureId(f"{index:032x}"),
-        context.device,
-        context.site,
-        index + 1,
-        context.recipients,
-        context.signer,
-        context.certificates,
-    )
+    return replace(context, capture=CaptureId(f"{index:032x}"), counter=index + 1)

@@ -1,4 +1,4 @@
-"""The one spelling of what a site signs: canonical JSON as everywhere in Wardlens, with whole numbers only.
+"""The one spelling of what a site signs: the canonical JSON of `capture`, with whole numbers only.
 
 A signed object must mean the same to every reader, and readers differ about fractions and large numbers. Pure.
 """
