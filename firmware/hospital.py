@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from firmware.errors import RequestWrong
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
+from firmware.stopping import stop_on_signal
 from provisioning.site import Site
 
 if TYPE_CHECKING:
@@ -127,8 +128,6 @@ def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool =
     Raises:
         BrokerNotStarted: it did not come up.
     """
-    import signal
-
     from provisioning.broker import mosquitto_config
     from sync.brokers import PrivateMosquitto, find_mosquitto
 
@@ -139,7 +138,7 @@ def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool =
         paths = site.tls("broker")
         run_embedded_broker(EmbeddedBroker(site.id, host, port, paths.ca, paths.certificate, paths.key))
         return
-    signals = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    with PrivateMosquitto(mosquitto_config(site, folder, port, host=host), folder, host=host, port=port):
-        signal.sigwait(signals)
+    configuration = mosquitto_config(site, folder, port, host=host)
+    # Not by blocking the signals: Mosquitto would inherit that, and never hear the SIGTERM that ends it.
+    with stop_on_signal() as stop, PrivateMosquitto(configuration, folder, host=host, port=port):
+        stop.wait()
