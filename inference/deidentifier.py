@@ -18,7 +18,6 @@ from typing import Final
 from inference import policy
 from inference.covering import cover, coverage
 from inference.detectors import LIVE, SECOND_LOOK, STILL, Decoded, Detector, Factory, ReadyDetector, read_codes
-from inference.hold import Hold
 from inference.looking import look, worker_count
 from inference.manifest import load_manifest
 from inference.models import LoadedModel, load_model
@@ -27,7 +26,6 @@ from inference.picture import (
     Action,
     Decision,
     Frame,
-    Kind,
     LiveView,
     Outcome,
     Photo,
@@ -35,13 +33,10 @@ from inference.picture import (
     Region,
 )
 from inference.policy import Thresholds
+from inference.viewfinder import Viewfinder
 
 STILL_DEADLINE_SECONDS: Final = 45.0
 LIVE_DEADLINE_SECONDS: Final = 10.0
-STALE_NS: Final = 300_000_000
-"""A live view whose last look for a kind is older than this looks for it before it shows anything."""
-FRESH_NS: Final = 110_000_000
-"""A look for a kind other than faces that is younger than this is not repeated: the frame goes out sooner."""
 SCAN_SIDE: Final = 2000
 
 
@@ -68,10 +63,9 @@ class Deidentifier:
         self._second_look = tuple(second_look)
         self._thresholds = thresholds or Thresholds()
         self._still_deadline = still_deadline_seconds
-        self._live_deadline = live_deadline_seconds
         self._workers = ThreadPoolExecutor(worker_count(threads), thread_name_prefix="detector")
         self._live_lock = threading.Lock()
-        self._hold = Hold()
+        self._viewfinder = Viewfinder(self._live, self._workers, self._thresholds, live_deadline_seconds)
         self.facts: Mapping[str, str] = {
             name: digest for detector in (*still, *live, *second_look) for name, digest in detector.models.items()
         }
@@ -103,16 +97,12 @@ class Deidentifier:
         """
         begun = time.perf_counter()
         with self._live_lock:
-            now = frame.monotonic_ns
-            due = self._live if every_kind else self._due(now)
-            answers = look(due, frame.pixels, self._workers, self._live_deadline)
-            found = policy.covered(answers.regions, self._thresholds)
-            self._hold = self._hold.after(frozenset(kind for d in due for kind in d.kinds), found, now)
-            regions = self._hold.regions(now)
+            see = self._viewfinder.every_kind if every_kind else self._viewfinder.regions
+            regions, spent = see(frame)
         looked = time.perf_counter()
         pixels = cover(frame.pixels, [region.polygon for region in regions])
-        took = {**answers.milliseconds, "cover": _since(looked), "total": _since(begun)}
-        return LiveView(pixels, regions, now, took, mint=_MINT)
+        took = {**spent, "cover": _since(looked), "total": _since(begun)}
+        return LiveView(pixels, regions, frame.monotonic_ns, took, mint=_MINT)
 
     def still(self, frame: Frame) -> Photo:
         """The frame de-identified, with its record.
@@ -175,21 +165,6 @@ class Deidentifier:
     def close(self) -> None:
         """Ends the workers; the de-identifier is not used after this."""
         self._workers.shutdown(wait=False, cancel_futures=True)
-
-    def _due(self, now_ns: int) -> list[Detector]:
-        """Faces always; of the others those that nobody looked for lately, and else the oldest that is due."""
-        always = [d for d in self._live if Kind.FACE in d.kinds]
-        ages = {d: self._age_ns(d, now_ns) for d in self._live if Kind.FACE not in d.kinds}
-        stale = [d for d, age in ages.items() if age is None or not 0 <= age <= STALE_NS]
-        if stale or not ages:
-            return always + stale
-        oldest = max(ages, key=lambda d: ages[d] or 0)
-        return [*always, oldest] if (ages[oldest] or 0) >= FRESH_NS else always
-
-    def _age_ns(self, detector: Detector, now_ns: int) -> int | None:
-        """How long ago the detector last looked for the kind it has neglected most; None if never."""
-        ages = [self._hold.age_ns(kind, now_ns) for kind in detector.kinds]
-        return None if None in ages else max(age for age in ages if age is not None)
 
 
 def _make(table: Sequence[Factory], models: Mapping[str, LoadedModel], thresholds: Thresholds) -> list[ReadyDetector]:

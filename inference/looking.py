@@ -31,37 +31,59 @@ def worker_count(threads: int | None) -> int:
     return threads if threads is not None else min(cores, max(2, cores - 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Detectors at work on one picture."""
+
+    _started: tuple[tuple[Detector, Future[tuple[list[Region], float]]], ...]
+
+    @property
+    def done(self) -> bool:
+        """Whether every detector has answered or failed."""
+        return all(future.done() for _, future in self._started)
+
+    def answers(self, deadline_seconds: float) -> Answers:
+        """Every detector's regions, waited for.
+
+        Raises:
+            DetectionFailed: one raised, answered with something that is no list of its kinds' regions, or was too slow.
+        """
+        waiting = wait([future for _, future in self._started], timeout=deadline_seconds).not_done
+        for future in waiting:
+            future.cancel()
+        if waiting:
+            late = sorted(detector.name for detector, future in self._started if future in waiting)
+            raise DetectionFailed(
+                f"The detector {late[0]} took longer than {deadline_seconds:g} s, so nothing was kept. Try again;"
+                " if it repeats, call IT."
+            )
+        regions: list[Region] = []
+        milliseconds: dict[str, float] = {}
+        for detector, future in self._started:
+            error = future.exception()
+            if error is not None:
+                raise DetectionFailed(
+                    f"The detector {detector.name} failed on this picture, so nothing was kept. Try again;"
+                    " if it repeats, call IT."
+                ) from error
+            found, milliseconds[detector.name] = future.result()
+            regions += _checked(detector, found)
+        return Answers(tuple(regions), milliseconds)
+
+
+def begin_look(detectors: Sequence[Detector], image: Pixels, workers: ThreadPoolExecutor) -> Look:
+    """The detectors, set to work on the picture beside each other."""
+    image = frozen_pixels(image)
+    return Look(tuple((detector, workers.submit(_timed, detector, image)) for detector in detectors))
+
+
 def look(detectors: Sequence[Detector], image: Pixels, workers: ThreadPoolExecutor, deadline_seconds: float) -> Answers:
     """Every detector's regions.
 
     Raises:
         DetectionFailed: one raised, answered with something that is no list of its kinds' regions, or was too slow.
     """
-    image = frozen_pixels(image)
-    started: list[tuple[Detector, Future[tuple[list[Region], float]]]] = [
-        (detector, workers.submit(_timed, detector, image)) for detector in detectors
-    ]
-    waiting = wait([future for _, future in started], timeout=deadline_seconds).not_done
-    for future in waiting:
-        future.cancel()
-    if waiting:
-        late = sorted(detector.name for detector, future in started if future in waiting)
-        raise DetectionFailed(
-            f"The detector {late[0]} took longer than {deadline_seconds:g} s, so nothing was kept. Try again;"
-            " if it repeats, call IT."
-        )
-    regions: list[Region] = []
-    milliseconds: dict[str, float] = {}
-    for detector, future in started:
-        error = future.exception()
-        if error is not None:
-            raise DetectionFailed(
-                f"The detector {detector.name} failed on this picture, so nothing was kept. Try again;"
-                " if it repeats, call IT."
-            ) from error
-        found, milliseconds[detector.name] = future.result()
-        regions += _checked(detector, found)
-    return Answers(tuple(regions), milliseconds)
+    return begin_look(detectors, image, workers).answers(deadline_seconds)
 
 
 def _timed(detector: Detector, image: Pixels) -> tuple[list[Region], float]:

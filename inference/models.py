@@ -1,8 +1,8 @@
 """Models ready to run: verified bytes, fixed shapes, settings for a small machine, and a known answer at load.
 
 Settings, and why: no memory arena (it grows without end, onnxruntime issue 11627), no spinning threads (they starve the
-camera), one thread for each run unless a detector asks for more (several detectors beside each other scale better than
-several threads in one; the live view mostly runs one alone), one shape for each session.
+camera), one thread for each run (several detectors beside each other scale better than several threads in one), one
+shape for each session.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ class LoadedModel:
 
     model: Model
     _data: bytes = field(repr=False)
-    _sessions: dict[tuple[Canvas, int], Any] = field(default_factory=dict, repr=False)
+    _sessions: dict[Canvas, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def prepare(self, canvas: Canvas, *, threads: int = 1) -> None:
+    def prepare(self, canvas: Canvas) -> None:
         """Makes the session for this canvas and runs it once, so that the first picture does not wait.
 
         Raises:
             ModelMisbehaves: the runtime refuses the model or fails on it.
         """
-        self.run(np.zeros((1, 3, canvas.height, canvas.width), dtype=np.float32), threads=threads)
+        self.run(np.zeros((1, 3, canvas.height, canvas.width), dtype=np.float32))
 
-    def run(self, tensor: Tensor, *, threads: int = 1) -> list[Tensor]:
-        """The model's outputs for a 1×3×H×W float32 tensor, computed on so many threads.
+    def run(self, tensor: Tensor) -> list[Tensor]:
+        """The model's outputs for a 1×3×H×W float32 tensor.
 
         Raises:
             ModelMisbehaves: the runtime failed, or an output holds a value that is no finite number.
         """
-        session = self._session(Canvas(tensor.shape[3], tensor.shape[2]), threads)
+        session = self._session(Canvas(tensor.shape[3], tensor.shape[2]))
         try:
             outputs = session.run(None, {session.get_inputs()[0].name: tensor})
         except _RUNTIME_ERRORS as error:
@@ -66,11 +66,11 @@ class LoadedModel:
             raise ModelMisbehaves(f"The model {self.model.name} answered with something that is no number. Call IT.")
         return [np.asarray(output, dtype=np.float32) for output in outputs]
 
-    def _session(self, canvas: Canvas, threads: int) -> Any:
+    def _session(self, canvas: Canvas) -> Any:
         with self._lock:
-            if (canvas, threads) not in self._sessions:
-                self._sessions[canvas, threads] = _open(self._data, canvas, self.model.name, threads)
-            return self._sessions[canvas, threads]
+            if canvas not in self._sessions:
+                self._sessions[canvas] = _open(self._data, canvas, self.model.name)
+            return self._sessions[canvas]
 
 
 def load_model(model: Model, folder: Path) -> LoadedModel:
@@ -128,10 +128,10 @@ def _figures(output: Tensor) -> Answer:
     return float(output.mean()), float(output.std()), float(output.max()), centroid
 
 
-def _open(data: bytes, canvas: Canvas, name: str, threads: int) -> Any:
+def _open(data: bytes, canvas: Canvas, name: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.enable_cpu_mem_arena = False
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _QUIET
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

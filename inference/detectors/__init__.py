@@ -32,10 +32,8 @@ class ReadyDetector(Detector, Protocol):
 Factory = Callable[[Mapping[str, LoadedModel], Thresholds], ReadyDetector]
 
 
-def _face(canvas: Canvas, turns: int, *, threads: int = 1) -> Factory:
-    return lambda models, limits: FaceDetector(
-        models[faces.MODEL], canvas, turns=turns, threshold=limits.face.ask, threads=threads
-    )
+def _face(canvas: Canvas, turns: int) -> Factory:
+    return lambda models, limits: FaceDetector(models[faces.MODEL], canvas, turns=turns, threshold=limits.face.ask)
 
 
 def _text(canvas: Canvas, *, most: int) -> Factory:
@@ -54,7 +52,7 @@ STILL: Final[tuple[Factory, ...]] = (
     _code(1600, locate=True),
 )
 LIVE: Final[tuple[Factory, ...]] = (
-    _face(Canvas(416, 320), 0, threads=2),
+    _face(Canvas(320, 256), 0),
     _text(Canvas(512, 384), most=2),
     _code(640, locate=False, thorough=False),
 )

@@ -20,23 +20,22 @@ MARGIN: Final = 1.7
 
 
 class FaceDetector:
-    """Finds faces in the picture turned by `turns` quarter turns, on one canvas and so many threads."""
+    """Finds faces in the picture turned by `turns` quarter turns, on one canvas."""
 
     kinds: Final = frozenset({Kind.FACE})
 
-    def __init__(self, model: LoadedModel, canvas: Canvas, *, turns: int, threshold: float, threads: int = 1) -> None:
+    def __init__(self, model: LoadedModel, canvas: Canvas, *, turns: int, threshold: float) -> None:
         self.name = f"face-{turns * 90}" if turns else "face"
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
         self._canvas = canvas
         self._turns = turns
         self._threshold = threshold
-        self._threads = threads
 
     def prepare(self) -> None:
         """Warms the sessions that pictures lying and upright will use."""
         for canvas in {self._canvas.lying, self._canvas.upright}:
-            self._model.prepare(canvas, threads=self._threads)
+            self._model.prepare(canvas)
 
     def detect(self, image: Pixels) -> list[Region]:
         """Each face with the margin that covers the head, from `threshold` on.
@@ -48,7 +47,7 @@ class FaceDetector:
         height, width = image.shape[:2]
         placed, scale = fit(image, self._canvas.for_picture(width, height))
         turned = np.ascontiguousarray(np.rot90(placed, self._turns))
-        outputs = self._model.run(np.asarray(cv2.dnn.blobFromImage(turned), dtype=np.float32), threads=self._threads)
+        outputs = self._model.run(np.asarray(cv2.dnn.blobFromImage(turned), dtype=np.float32))
         boxes, scores = centerface.decode(outputs, self._threshold)
         boxes = turn_boxes_back(boxes, self._turns, placed.shape[1], placed.shape[0])
         boxes = expand_boxes(boxes / scale, MARGIN)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference import Deidentifier, Frame, Kind, Region
+from inference import Kind, Region
 from inference.covering import coverage
 from inference.geometry import bounds, box_polygon
 from inference.hold import HOLD_NS, Hold
@@ -56,34 +55,3 @@ def test_what_is_held_grows_with_its_age() -> None:
     left, _, right, _ = bounds(hold.regions(200 * MS)[0].polygon)
     assert left < 20
     assert right > 60
-
-
-def test_no_live_frame_is_shown_before_its_own_faces_were_looked_for(scripted, frame: Frame) -> None:
-    face, text, code = (scripted(kind) for kind in (Kind.FACE, Kind.TEXT, Kind.CODE))
-    engine = Deidentifier(still=[], live=[text, face, code], second_look=[], threads=2)
-    for count in range(1, 9):
-        engine.live(Frame(frame.pixels, count * 40 * MS))
-        assert face.looked == count
-        assert text.looked >= 1
-        assert code.looked >= 1
-    assert 3 <= text.looked <= 6
-    assert 3 <= code.looked <= 6
-    engine.close()
-
-
-def test_after_a_pause_every_kind_is_looked_for_before_anything_is_shown(scripted, frame: Frame) -> None:
-    face, text, code = (scripted(kind) for kind in (Kind.FACE, Kind.TEXT, Kind.CODE))
-    engine = Deidentifier(still=[], live=[face, text, code], second_look=[], threads=2)
-    engine.live(Frame(frame.pixels, 0))
-    engine.live(Frame(frame.pixels, 5_000 * MS))
-    assert (face.looked, text.looked, code.looked) == (2, 2, 2)
-    engine.close()
-
-
-def test_a_live_view_covers_what_was_found_in_this_frame(scripted, frame: Frame) -> None:
-    engine = Deidentifier(still=[], live=[scripted(Kind.FACE, [_region()])], second_look=[], threads=1)
-    view = engine.live(frame)
-    assert len({tuple(p) for p in view.pixels[21:59, 21:59].reshape(-1, 3)}) == 1
-    assert np.array_equal(view.pixels[:19], frame.pixels[:19])
-    assert view.monotonic_ns == frame.monotonic_ns
-    engine.close()

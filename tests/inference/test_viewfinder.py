@@ -1,0 +1,136 @@
+"""The live view: its own faces in every frame, the other kinds in turn beside them, and nothing too old."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from inference import Deidentifier, DetectionFailed, Frame, Kind, Region
+from inference.covering import FILL
+from inference.geometry import box_polygon
+from inference.viewfinder import STALE_NS
+
+MS = 1_000_000
+SQUARE = box_polygon((20, 20, 60, 60))
+
+
+class Patient:
+    """A detector that answers at once until it is told to wait, and then when it is told."""
+
+    def __init__(self, scripted, kind: Kind) -> None:
+        self.entered, self.released = threading.Event(), threading.Event()
+        self.released.set()
+        self.finds: list[Region] = []
+        self.detector = scripted(kind, does=self._look)
+
+    def _look(self, _image: object) -> list[Region]:
+        self.entered.set()
+        assert self.released.wait(30)
+        return self.finds
+
+    def wait(self) -> None:
+        self.entered.clear()
+        self.released.clear()
+
+
+def at(frame: Frame, milliseconds: float) -> Frame:
+    return Frame(frame.pixels, round(milliseconds * MS))
+
+
+def _shown(engine: Deidentifier, frame: Frame, count: int) -> None:
+    for step in range(count):
+        engine.live(at(frame, step / 100))
+
+
+@pytest.fixture
+def text(scripted) -> Patient:
+    return Patient(scripted, Kind.TEXT)
+
+
+@pytest.fixture
+def face(scripted):
+    return scripted(Kind.FACE)
+
+
+@pytest.fixture
+def code(scripted):
+    return scripted(Kind.CODE)
+
+
+@pytest.fixture
+def engine(face, text, code):
+    made = Deidentifier(still=[], live=[text.detector, face, code], second_look=[], threads=2)
+    yield made
+    text.released.set()
+    made.close()
+
+
+def test_no_live_frame_is_shown_before_its_own_faces_were_looked_for(engine, face, frame: Frame) -> None:
+    for count in range(1, 9):
+        engine.live(at(frame, count * 40))
+        assert face.looked == count
+
+
+def test_nothing_is_shown_before_every_kind_was_looked_for(engine, face, text, code, frame: Frame) -> None:
+    engine.live(at(frame, 0))
+    assert (face.looked, text.detector.looked, code.looked) == (1, 1, 1)
+    engine.live(at(frame, 5_000))
+    assert face.looked == 2
+    assert text.detector.looked >= 2
+    assert code.looked >= 2
+
+
+def test_frames_are_shown_while_a_slow_kind_is_looked_for_and_then_covered(engine, text, frame: Frame) -> None:
+    engine.live(at(frame, 0))
+    text.wait()
+    shown = 0.0
+    while not text.entered.is_set():
+        shown += 0.01
+        engine.live(at(frame, shown))
+    text.finds = [Region(Kind.TEXT, SQUARE, 0.9, "m")]
+    assert np.array_equal(engine.live(at(frame, shown)).pixels, frame.pixels)
+    text.released.set()
+    later = shown + STALE_NS / MS + 1
+    assert (engine.live(at(frame, later)).pixels[21:59, 21:59] == FILL).all()
+
+
+def test_a_kind_whose_last_look_is_too_old_is_waited_for(engine, text, frame: Frame) -> None:
+    engine.live(at(frame, 0))
+    text.wait()
+    text.finds = [Region(Kind.TEXT, SQUARE, 0.9, "m")]
+    views = []
+    showing = threading.Thread(target=lambda: views.append(engine.live(at(frame, STALE_NS / MS + 1))))
+    showing.start()
+    assert text.entered.wait(30)
+    assert views == []
+    text.released.set()
+    showing.join(30)
+    assert (views[0].pixels[21:59, 21:59] == FILL).all()
+
+
+def test_what_was_looked_for_beside_the_frames_and_failed_shows_nothing(engine, text, frame: Frame) -> None:
+    engine.live(at(frame, 0))
+    text.finds = [None]  # type: ignore[list-item]
+    with pytest.raises(DetectionFailed, match="text"):
+        _shown(engine, frame, 10_000)
+    text.finds = []
+    assert engine.live(at(frame, 200)).regions == ()
+
+
+def test_a_film_has_every_kind_in_every_frame(engine, face, text, code, frame: Frame) -> None:
+    for count in range(1, 5):
+        engine.live(at(frame, count * 40), every_kind=True)
+        assert (face.looked, text.detector.looked, code.looked) == (count, count, count)
+
+
+def test_a_live_view_covers_what_was_found_in_this_frame(scripted, frame: Frame) -> None:
+    engine = Deidentifier(
+        still=[], live=[scripted(Kind.FACE, [Region(Kind.FACE, SQUARE, 0.9, "m")])], second_look=[], threads=1
+    )
+    view = engine.live(frame)
+    assert (view.pixels[21:59, 21:59] == FILL).all()
+    assert np.array_equal(view.pixels[:19], frame.pixels[:19])
+    assert view.monotonic_ns == frame.monotonic_ns
+    engine.close()
