@@ -1,0 +1,173 @@
+"""Teaching the network, from drawn pictures alone, and writing it as ONNX. One seed gives one network on one machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inference.training.network import InkNet
+from inference.training.pictures import STRIDE
+
+WEIGHTS: Final = (1.0, 0.6, 0.3)
+"""How much tattoo, wound and skin count in the loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how fast it learns.
+
+    Attributes:
+        seed: of weights, order and variation.
+        steps: batches altogether.
+        batch: pictures in each.
+        rate: the highest learning rate; it rises over the first twentieth and falls along a cosine to nothing.
+        threads: of the processor.
+    """
+
+    seed: int = 1
+    steps: int = 4000
+    batch: int = 24
+    rate: float = 3e-3
+    threads: int = 2
+
+
+Shelf = Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+"""Shards: N×side×side×3 pictures with N×3×side/4×side/4 truths."""
+
+
+def learn(shelf: Callable[[], Shelf], plan: Plan, say: Callable[[int, float, float], None]) -> InkNet:
+    """The network after `plan.steps` batches; `shelf` is asked again now and then, because pictures may still be drawn.
+
+    The weights returned are the running mean over the last thousand or so steps, which judge steadier than the last.
+    """
+    torch.manual_seed(plan.seed)
+    torch.set_num_threads(plan.threads)
+    network = InkNet().to(memory_format=torch.channels_last)
+    steady = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=2e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, plan.steps, pct_start=0.05)
+    rng = np.random.default_rng(plan.seed)
+    begun, total = time.monotonic(), 0.0
+    for step, (pictures, truths) in enumerate(_batches(shelf, plan, rng), start=1):
+        loss = _loss(network(pictures), truths)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        schedule.step()
+        steady.update_parameters(network)
+        total += float(loss.detach())
+        if step % 100 == 0:
+            say(step, total / 100, time.monotonic() - begun)
+            total = 0.0
+    _settle(steady, shelf, plan, rng)
+    kept = steady.module
+    assert isinstance(kept, InkNet)
+    return kept.eval()
+
+
+def _settle(steady: nn.Module, shelf: Callable[[], Shelf], plan: Plan, rng: np.random.Generator) -> None:
+    """Batch statistics for the averaged weights, which never saw a picture themselves."""
+    for module in steady.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None
+    steady.train()
+    short = Plan(plan.seed, min(60, plan.steps), plan.batch, plan.rate, plan.threads)
+    with torch.no_grad():
+        for pictures, _ in _batches(shelf, short, rng):
+            steady(pictures)
+
+
+def _batches(shelf: Callable[[], Shelf], plan: Plan, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    shards = shelf()
+    for step in range(plan.steps):
+        if step % 200 == 199:
+            shards = shelf()
+        pictures, truths = [], []
+        for _ in range(plan.batch):
+            drawn, truth = shards[int(rng.integers(len(shards)))]
+            place = int(rng.integers(len(drawn)))
+            picture, answer = _varied(rng, drawn[place], truth[place])
+            pictures.append(picture)
+            truths.append(answer)
+        batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).to(memory_format=torch.channels_last)
+        yield batch.float(), torch.from_numpy(np.stack(truths)).float() / 255
+
+
+def _varied(
+    rng: np.random.Generator, picture: NDArray[np.uint8], truth: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The picture turned, mirrored, recoloured and now and then seen from farther away."""
+    turns = int(rng.integers(4))
+    picture, truth = np.rot90(picture, turns), np.rot90(truth, turns, (1, 2))
+    if rng.random() < 0.5:
+        picture, truth = picture[:, ::-1], truth[:, :, ::-1]
+    if rng.random() < 0.25:
+        picture, truth = _farther(rng, picture, truth)
+    if rng.random() < 0.5:
+        gain = np.exp(rng.normal(0, 0.12, 3)).astype(np.float32)
+        picture = np.clip(picture * gain + np.float32(rng.normal(0, 8)), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(picture), np.ascontiguousarray(truth)
+
+
+def _farther(
+    rng: np.random.Generator, picture: NDArray[np.uint8], truth: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Half as large, somewhere in a frame of one colour: pictures come with borders, and things are small."""
+    side = picture.shape[0]
+    level = int(rng.choice([0, 0, 128, 255, int(rng.integers(256))]))
+    framed = np.full_like(picture, level)
+    answer = np.zeros_like(truth)
+    small = picture.reshape(side // 2, 2, side // 2, 2, 3).mean(axis=(1, 3))
+    quarter = side // STRIDE
+    fewer = truth.reshape(3, quarter // 2, 2, quarter // 2, 2).mean(axis=(2, 4))
+    y, x = (int(v) for v in rng.integers(0, quarter // 2 + 1, 2))
+    framed[y * STRIDE : y * STRIDE + side // 2, x * STRIDE : x * STRIDE + side // 2] = small
+    answer[:, y : y + quarter // 2, x : x + quarter // 2] = fewer
+    return framed, answer
+
+
+def _loss(logits: Tensor, truths: Tensor) -> Tensor:
+    """Cross entropy of each kind, and the Dice loss of tattoo and wound over the batch."""
+    each = nn.functional.binary_cross_entropy_with_logits(logits, truths, reduction="none").mean(dim=(0, 2, 3))
+    sure = torch.sigmoid(logits)
+    shared = (sure * truths).sum(dim=(0, 2, 3))
+    dice = 1 - (2 * shared + 1) / (sure.sum(dim=(0, 2, 3)) + truths.sum(dim=(0, 2, 3)) + 1)
+    weights = torch.tensor(WEIGHTS)
+    return (weights * (3 * each + dice)).sum()
+
+
+class _Sure(nn.Module):
+    """The network with probabilities instead of logits, as the device runs it."""
+
+    def __init__(self, network: InkNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×3×H/4×W/4, 0..1."""
+        return torch.sigmoid(self.network(x))
+
+
+def write_onnx(network: InkNet, to: Path) -> None:
+    """The network as ONNX with batch norms folded in, for one picture of 256×256 (the device sets its own size)."""
+    torch.onnx.export(
+        _Sure(network).eval(),
+        (torch.zeros(1, 3, 256, 256),),
+        str(to),
+        input_names=["picture"],
+        output_names=["sure"],
+        opset_version=17,
+        dynamo=False,
+    )
