@@ -46,7 +46,7 @@ class Degradation:
 
 def darkened(pixels: Pixels) -> Pixels:
     """Every value × 0.18: a lamp that is out."""
-    return np.asarray(np.round(pixels * DARK), dtype=np.uint8)
+    return np.asarray(cv2.convertScaleAbs(pixels, alpha=DARK), dtype=np.uint8)
 
 
 def moved(pixels: Pixels) -> Pixels:
@@ -63,8 +63,9 @@ def defocused(pixels: Pixels) -> Pixels:
 
 def compressed(pixels: Pixels) -> Pixels:
     """A JPEG of quality 30, decoded again."""
-    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    back = cv2.imdecode(data, cv2.IMREAD_COLOR) if done else None
+    blue_first = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    back = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if done else None
     if back is None:
         raise ValueError("OpenCV cannot write a JPEG of this picture")
     return np.asarray(back, dtype=np.uint8)

@@ -25,9 +25,11 @@ _FINGERS: Final = (0.12, 0.28, 0.42, 0.56)
 def masked(picture: AnnotatedPicture) -> AnnotatedPicture:
     """The picture with a grey bar over the lower part of every annotated face, as a surgical mask lies."""
     pixels = np.array(picture.pixels)
-    for box in _face_boxes(picture):
-        left, top, right, bottom = box
-        _fill(pixels, [(left, top + _MASK_FROM * (bottom - top)), (right, bottom)], MASK_GREY)
+    for truth in picture.truths:
+        if truth.kind is Kind.FACE:
+            left, top, right, bottom = bounds(truth.polygon)
+            corners = _at(left, top + _MASK_FROM * (bottom - top)), _at(right, bottom)
+            cv2.rectangle(pixels, *corners, MASK_GREY, cv2.FILLED, cv2.LINE_8, _SHIFT)
     return _painted(picture, pixels)
 
 
@@ -43,10 +45,6 @@ def behind_a_hand(picture: AnnotatedPicture) -> AnnotatedPicture:
 def shows_a_face(picture: AnnotatedPicture) -> bool:
     """Whether there is a face to put something before."""
     return any(truth.kind is Kind.FACE for truth in picture.truths)
-
-
-def _face_boxes(picture: AnnotatedPicture) -> list[Box]:
-    return [bounds(truth.polygon) for truth in picture.truths if truth.kind is Kind.FACE]
 
 
 def _draw_hand(pixels: Pixels, box: Box, colour: tuple[int, int, int]) -> None:
@@ -68,10 +66,6 @@ def _colour_of(truth: Truth, picture: AnnotatedPicture) -> tuple[int, int, int]:
     inside = picture.pixels[patch.top : patch.bottom, patch.left : patch.right][patch.bits]
     red, green, blue = (round(float(value) * 0.92) for value in np.median(inside, axis=0))
     return red, green, blue
-
-
-def _fill(pixels: Pixels, corners: list[tuple[float, float]], colour: tuple[int, int, int]) -> None:
-    cv2.rectangle(pixels, _at(*corners[0]), _at(*corners[1]), colour, cv2.FILLED, cv2.LINE_8, _SHIFT)
 
 
 def _at(x: float, y: float) -> tuple[int, int]:

@@ -129,5 +129,5 @@ def _panel(pixels: Pixels, shown: AnnotatedPicture) -> Pixels:
             outlines += [(contour.reshape(-1, 2) + 0.5, colour) for contour in contours]
     for points, colour in outlines:
         corners = np.round((points * scale - 0.5) * 16).astype(np.int32)
-        cv2.polylines(panel, [corners], isClosed=True, color=colour, thickness=1, lineType=cv2.LINE_AA, shift=4)
+        cv2.polylines(panel, [corners], isClosed=True, color=colour, thickness=1, lineType=cv2.LINE_8, shift=4)
     return panel
