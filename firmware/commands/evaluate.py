@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -11,7 +11,7 @@ import typer
 
 from firmware.errors import RequestWrong
 from firmware.settings import load_settings
-from firmware.terminal import ConfigOption, err, out, progress
+from firmware.terminal import Advance, ConfigOption, err, out, progress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,21 +64,15 @@ def evaluate(
     for file in (json_file, sheet_file):
         if file is not None:
             file.touch(mode=0o600)  # a file that cannot be written is found before the work, not after it
-    deidentifier = Deidentifier.load(load_settings(config, models=models).models)
+    settings = load_settings(config, models=models)
+    deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
     worst = WorstCases() if sheet_file is not None else None
     reports: list[Report] = []
     before = 0
     with progress("evaluate", sum(map(len, folders)) * len(degradations)) as advance:
         for folder in folders:
-            reports.append(
-                measure(
-                    deidentifier,
-                    folder,
-                    degradations,
-                    witness=worst,
-                    progress=lambda done, name, before=before: advance(before + done, name),  # type: ignore[misc]
-                )
-            )
+            tell = _from(before, advance)
+            reports.append(measure(deidentifier, folder, degradations, witness=worst, progress=tell))
             before += len(folder) * len(degradations)
     if json_file is not None:
         json_file.write_text(json.dumps(to_json(tuple(reports)), indent=1) + "\n", "utf-8")
@@ -88,6 +82,11 @@ def evaluate(
     for file in (json_file, sheet_file):
         if file is not None:
             out.print(f"Written to {file}.", markup=False)
+
+
+def _from(before: int, advance: Advance) -> Callable[[int, str], None]:
+    """Tells the progress of one set of several."""
+    return lambda done, name: advance(before + done, name)
 
 
 def _degradations(names: Sequence[str]) -> tuple[Degradation, ...]:
@@ -135,13 +134,13 @@ def _print_table(title: str, columns: Sequence[Column]) -> None:
 
 def _print_tones(title: str, run: Run) -> None:
     gap = " " if _TITLE_WIDTH + _LINE_WIDTH * (len(_TONES_SHOWN) + 1) <= out.width else "\n"
-    table = _empty_table(title, [*_TONES_SHOWN, "worst - best"])
+    table = _empty_table(title, [*_TONES_SHOWN, "apart"])
     for figure in run.figures:
         if figure.worst_and_best is not None:
             worst, best = (figure.by_tone[tone].value for tone in figure.worst_and_best)
             shares = {str(tone): share for tone, share in figure.by_tone.items()}
             cells = [_cell(shares[tone], figure, gap) if tone in shares else "–" for tone in _TONES_SHOWN]
-            table.add_row(figure.measure.title, *cells, f"{_percent(worst - best)} points")
+            table.add_row(figure.measure.title, *cells, f"{_percent(abs(worst - best))} points")
     if not table.row_count:
         out.print(f"{title}: fewer than two bins of skin tones have any pictures.", markup=False)
         return
@@ -180,4 +179,6 @@ def _percent(share: float) -> str:
     value = share * 100
     if value in {0.0, 100.0}:
         return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
+    if value < 0.001:
+        return "<0.001"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"

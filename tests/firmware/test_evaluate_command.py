@@ -8,7 +8,10 @@ from pathlib import Path
 
 import cv2
 import pytest
+import typer
 
+from firmware.command import app
+from inference.evaluation import DEGRADATIONS
 from inference.scenes import Prop, SceneSpec, draw_scene
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +66,16 @@ def ward(tmp_path):
         )
     (folder / "annotations.json").write_text(json.dumps({"format": "wardlens-annotations-1", "images": images}))
     return folder
+
+
+def test_every_degradation_is_named_by_the_help_and_by_the_page():
+    help_text = typer.main.get_command(app).commands["evaluate"].params
+    (option,) = (one.help for one in help_text if one.name == "degrade")
+    page = (ROOT / "docs/evaluation.md").read_text("utf-8")
+    single = [degradation.name for degradation in DEGRADATIONS if not degradation.name.startswith("turn-")]
+    for name in (*single, "turn-45", "turn-315", "all"):
+        assert name in option
+        assert f"`{name}`" in page
 
 
 @pytest.mark.models
