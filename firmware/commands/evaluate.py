@@ -30,7 +30,7 @@ Column = tuple[str, "Run"]
 
 
 def evaluate(
-    datasets: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="Folders with an annotations.json.")],
+    datasets: Annotated[list[Path], typer.Argument(metavar="DATASET", help="Folders with an annotations.json.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file, row by row.")] = None,
     sheet_file: Annotated[
         Path | None,
