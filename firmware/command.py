@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from firmware.commands import device, doctor, envelope, hospital, main_job, measure, models, pictures, site
+from firmware.commands import device, doctor, envelope, evaluate, hospital, main_job, measure, models, pictures, site
 from firmware.commands.room_errors import sentence_of
 from firmware.logging import configure_logging
 from firmware.settings import Log
@@ -29,6 +29,7 @@ app.command("demo")(main_job.demo)
 app.command("redact")(pictures.redact)
 app.command("capture")(pictures.capture)
 app.command("bench")(measure.bench)
+app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(site.app, name="site")

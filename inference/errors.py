@@ -10,7 +10,8 @@
     ├── FetchFailed              what a registry gave
     │   ├── PackageUnavailable
     │   └── PackageAltered
-    └── DetectionFailed          what happened to one picture
+    ├── DetectionFailed          what happened to one picture
+    └── DatasetWrong             what an evaluation was given
 
 Each docstring is the sentence that the nurse or IT reads. After any of them nothing may be sealed.
 """
@@ -50,3 +51,7 @@ class PackageAltered(FetchFailed):
 
 class DetectionFailed(InferenceError):  # noqa: N818 - named for what is known
     """A detector failed on this picture, so nothing was kept. Try again; if it repeats, call IT."""
+
+
+class DatasetWrong(InferenceError):  # noqa: N818 - named for what is known
+    """The folder holds no annotated pictures as docs/evaluation.md describes them."""

@@ -9,6 +9,7 @@ from firmware.errors import CommandError
 
 _ROOTS = (
     ("capture.errors", "CaptureError", 1),
+    ("inference.errors", "DatasetWrong", 2),
     ("inference.errors", "InferenceError", 1),
     ("provisioning.panel.errors", "PanelError", 2),
     ("provisioning.errors", "RequestWrong", 2),
