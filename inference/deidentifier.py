@@ -18,7 +18,8 @@ from typing import Final
 from inference import policy
 from inference.covering import cover, coverage
 from inference.detectors import LIVE, SECOND_LOOK, STILL, Decoded, Detector, Factory, ReadyDetector, read_codes
-from inference.looking import look, worker_count
+from inference.guard import Guard, on_a_wound
+from inference.looking import answer_of, look, worker_count
 from inference.manifest import load_manifest
 from inference.models import LoadedModel, load_model
 from inference.picture import (
@@ -53,6 +54,7 @@ class Deidentifier:
         still: Sequence[Detector],
         live: Sequence[Detector],
         second_look: Sequence[Detector],
+        guard: Guard | None = None,
         thresholds: Thresholds | None = None,
         threads: int | None = None,
         still_deadline_seconds: float = STILL_DEADLINE_SECONDS,
@@ -61,14 +63,14 @@ class Deidentifier:
         self._still = tuple(still)
         self._live = tuple(live)
         self._second_look = tuple(second_look)
+        self._guard = guard
         self._thresholds = thresholds or Thresholds()
         self._still_deadline = still_deadline_seconds
         self._workers = ThreadPoolExecutor(worker_count(threads), thread_name_prefix="detector")
         self._live_lock = threading.Lock()
         self._viewfinder = Viewfinder(self._live, self._workers, self._thresholds, live_deadline_seconds)
-        self.facts: Mapping[str, str] = {
-            name: digest for detector in (*still, *live, *second_look) for name, digest in detector.models.items()
-        }
+        looking = (*still, *live, *second_look, *((guard,) if guard else ()))
+        self.facts: Mapping[str, str] = {name: digest for one in looking for name, digest in one.models.items()}
 
     @classmethod
     def load(cls, models: Path, *, threads: int | None = None) -> Deidentifier:
@@ -111,10 +113,13 @@ class Deidentifier:
             DetectionFailed: a detector failed; nothing of this frame may be kept.
         """
         begun = time.perf_counter()
+        guarded = self._workers.submit(self._guard.wounds, frame.pixels) if self._guard else None
         first = look(self._still, frame.pixels, self._workers, self._still_deadline)
+        wounds = answer_of(guarded, "wound", self._still_deadline, self._still_deadline) if guarded else []
         regions = policy.covered(first.regions, self._thresholds)
         looked = frozenset(kind for detector in self._still for kind in detector.kinds)
         answers = dict(policy.outcomes(regions, looked, self._thresholds))
+        answers |= dict.fromkeys(on_a_wound(regions, wounds, frame.width, frame.height), Outcome.UNSURE)
         took = {**first.milliseconds, "look": _since(begun)}
 
         mark = time.perf_counter()

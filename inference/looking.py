@@ -11,10 +11,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import TypeVar
 
 from inference.detectors.detector import Detector
 from inference.errors import DetectionFailed
 from inference.picture import Pixels, Region, frozen_pixels
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,26 @@ def worker_count(threads: int | None) -> int:
     """How many detectors run beside each other: all cores but one, yet two where there are two."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return threads if threads is not None else min(cores, max(2, cores - 1))
+
+
+def answer_of(asked: Future[T], name: str, wait_seconds: float, deadline_seconds: float) -> T:
+    """What a worker was asked for, waited for as long as is left of its deadline.
+
+    Raises:
+        DetectionFailed: it raised, or was too slow.
+    """
+    if wait([asked], timeout=wait_seconds).not_done:
+        asked.cancel()
+        raise DetectionFailed(
+            f"The detector {name} took longer than {deadline_seconds:g} s, so nothing was kept. Try again;"
+            " if it repeats, call IT."
+        )
+    error = asked.exception()
+    if error is not None:
+        raise DetectionFailed(
+            f"The detector {name} failed on this picture, so nothing was kept. Try again; if it repeats, call IT."
+        ) from error
+    return asked.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +71,18 @@ class Look:
         Raises:
             DetectionFailed: one raised, answered with something that is no list of its kinds' regions, or was too slow.
         """
-        waiting = wait([future for _, future in self._started], timeout=deadline_seconds).not_done
-        for future in waiting:
-            future.cancel()
-        if waiting:
-            late = sorted(detector.name for detector, future in self._started if future in waiting)
-            raise DetectionFailed(
-                f"The detector {late[0]} took longer than {deadline_seconds:g} s, so nothing was kept. Try again;"
-                " if it repeats, call IT."
-            )
+        until = time.monotonic() + deadline_seconds
         regions: list[Region] = []
         milliseconds: dict[str, float] = {}
-        for detector, future in self._started:
-            error = future.exception()
-            if error is not None:
-                raise DetectionFailed(
-                    f"The detector {detector.name} failed on this picture, so nothing was kept. Try again;"
-                    " if it repeats, call IT."
-                ) from error
-            found, milliseconds[detector.name] = future.result()
-            regions += _checked(detector, found)
+        try:
+            for detector, future in self._started:
+                left = max(0.0, until - time.monotonic())
+                found, milliseconds[detector.name] = answer_of(future, detector.name, left, deadline_seconds)
+                regions += _checked(detector, found)
+        except DetectionFailed:
+            for _, future in self._started:
+                future.cancel()
+            raise
         return Answers(tuple(regions), milliseconds)
 
 

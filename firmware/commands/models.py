@@ -34,7 +34,7 @@ def list_models(config: ConfigOption = None, as_json: JsonOption = False) -> Non
             "input": model.input,
             "trained_on": model.trained_on,
             "sha256": model.sha256,
-            "from": f"{model.package.registry}: {model.package.name} {model.package.version}, {model.package.path}",
+            "from": str(model.origin),
             "state": str(states[model.name]),
         }
         for model in manifest.models

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -38,7 +37,7 @@ def main() -> None:
         for begun in work[: ENOUGH if asked.impatient else shards]:
             begun.result()
         plan = Plan(seed=asked.seed, steps=asked.steps, threads=asked.threads)
-        network = learn(partial(_shelf, drawn), plan, _say)
+        network = learn(partial(_shelf, drawn), plan, _say, partial(write_onnx, to=asked.out))
         for begun in work:
             begun.result()
     write_onnx(network, asked.out)
@@ -85,7 +84,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="folder for what is fetched and drawn (about 5 GB)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pictures", type=int, default=22_500)
-    parser.add_argument("--steps", type=int, default=Plan.steps)
+    parser.add_argument("--steps", type=int, default=Plan().steps)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the processor, to learn with")
     parser.add_argument("--drawers", type=int, default=os.cpu_count() or 1, help="processes that draw")
     parser.add_argument("--impatient", action="store_true", help="begin to learn while pictures are still drawn")
@@ -93,4 +92,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,8 +6,11 @@ learns wounds as a kind of their own: what is wound is not ink, and it must not 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.scenes.light import linear
 from inference.scenes.texture import Field, bell, fractal, smoothstep
@@ -60,8 +63,7 @@ def _edge(rng: np.random.Generator, side: int, middle: tuple[float, float], radi
 def _tissue(rng: np.random.Generator, side: int, radius: float) -> Picture:
     """Granulation with slough, dead tissue and new skin, in any shares."""
     shape = (side, side)
-    pick = lambda row: linear(row[int(rng.integers(len(row)))])  # noqa: E731 - a colour out of a row
-    bed = np.broadcast_to(pick(_RED), (*shape, 3)) * (
+    bed = np.broadcast_to(_pick(rng, _RED), (*shape, 3)) * (
         1 + fractal(rng, shape, max(3.0, radius * 0.15), octaves=3)[..., None] * np.float32(0.25)
     )
     for row, often in ((_SLOUGH, 0.55), (_DEAD, 0.35), (_NEW, 0.3), (_DEAD, 0.15)):
@@ -69,9 +71,19 @@ def _tissue(rng: np.random.Generator, side: int, radius: float) -> Picture:
             level = rng.uniform(-1.5, 1.2)
             patch = fractal(rng, shape, max(4.0, radius * rng.uniform(0.3, 1.2)), octaves=4)
             share = smoothstep(level - 0.2, level + 0.4, patch)[..., None]
-            bed = bed * (1 - share) + pick(row) * share
+            bed = bed * (1 - share) + _pick(rng, row) * share
     fine = fractal(rng, shape, max(2.0, radius * 0.06), octaves=2)[..., None]
     return np.asarray(np.clip(bed * (1 + fine * np.float32(0.15)), 0.002, 1), np.float32)
+
+
+def _pick(rng: np.random.Generator, row: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
+    """One colour of a row, as linear light."""
+    return linear(row[int(rng.integers(len(row)))])
+
+
+def _stroke(target: NDArray[np.uint8], points: NDArray[np.float64], thick: int) -> None:
+    """Draws a line through N×2 points, in place."""
+    cv2.polylines(target, [np.round(points * 8).astype(np.int32)], False, 255, max(1, thick), cv2.LINE_AA, 3)
 
 
 def bruise(rng: np.random.Generator, body: Body) -> None:
@@ -108,13 +120,12 @@ def scar(rng: np.random.Generator, body: Body) -> None:
     turn = rng.uniform(0, 2 * np.pi)
     for _ in range(int(rng.choice([1, 1, 2, 8]))):
         start, way = rng.uniform(0, side, 2), turn + rng.normal(0, 0.15)
-        t = np.linspace(0, 1, 24)
         angle = way + np.cumsum(rng.normal(0, 0.12, 24))
         spine = (
             start + np.cumsum(np.stack([np.cos(angle), np.sin(angle)], 1), axis=0) * side * rng.uniform(0.1, 0.6) / 24
         )
         thick = max(1, int(side * rng.uniform(0.004, 0.025)))
-        cv2.polylines(lines, [np.round(spine * 8).astype(np.int32)], False, int(255 - 40 * t[0]), thick, cv2.LINE_AA, 3)
+        _stroke(lines, spine, thick)
     share = cv2.GaussianBlur(lines, (0, 0), side * rng.uniform(0.003, 0.012)).astype(np.float32)[..., None] / 255
     tints = ([1.25, 1.2, 1.2], [1.05, 0.7, 0.7], [0.75, 0.8, 0.95], [0.7, 0.6, 0.6])
     tint = np.array(tints[int(rng.integers(4))], np.float32)
@@ -129,17 +140,14 @@ def closed_with(rng: np.random.Generator, body: Body) -> None:
     long = side * rng.uniform(0.15, 0.7)
     way, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
     cut = np.zeros((side, side), np.uint8)
-    draw = lambda target, points, thick: cv2.polylines(  # noqa: E731 - the same call thrice
-        target, [np.round(np.array(points) * 8).astype(np.int32)], False, 255, thick, cv2.LINE_AA, 3
-    )
-    draw(cut, [start, start + way * long], max(1, int(side * 0.008)))
+    _stroke(cut, np.array([start, start + way * long]), int(side * 0.008))
     red = cv2.GaussianBlur(cut, (0, 0), side * 0.006).astype(np.float32)[..., None] / 255
     body.albedo *= 1 - red * np.array([0.3, 0.8, 0.8], np.float32)
     thread = np.zeros((side, side), np.uint8)
     reach, step = side * rng.uniform(0.012, 0.035), side * rng.uniform(0.025, 0.06)
     for at in np.arange(step / 2, long, step):
         place = start + way * at
-        draw(thread, [place - across * reach, place + across * reach], max(1, int(side * 0.006)))
+        _stroke(thread, np.array([place - across * reach, place + across * reach]), int(side * 0.006))
     share = (thread.astype(np.float32) / 255)[..., None]
     tint = linear(((20, 20, 26), (30, 50, 140), (190, 190, 196))[int(rng.integers(3))])
     body.albedo[:] = body.albedo * (1 - share) + tint * share
@@ -158,9 +166,9 @@ def marked(rng: np.random.Generator, body: Body) -> None:
             reach = size * (1 + 0.15 * np.sin(turn * 2 + rng.uniform(0, 6)))
             strokes = [middle + np.stack([np.cos(turn), np.sin(turn) * rng.uniform(0.5, 1)], 1) * reach[:, None]]
         elif kind == 1:
-            tip, way = middle, rng.uniform(0, 2 * np.pi)
-            arm = lambda a, s=size, t=tip, w=way: np.array([t, t + s * np.array([np.cos(w + a), np.sin(w + a)])])  # noqa: E731
-            strokes = [arm(0.0), arm(0.5) * 0.6 + tip * 0.4, arm(-0.5) * 0.6 + tip * 0.4]
+            way = rng.uniform(0, 2 * np.pi)
+            arms = [(angle, size * long) for angle, long in ((way, 1.0), (way + 0.5, 0.6), (way - 0.5, 0.6))]
+            strokes = [np.array([middle, middle + long * np.array([np.cos(a), np.sin(a)])]) for a, long in arms]
         elif kind == 2:
             a, b = np.array([size, size]) / 3, np.array([size, -size]) / 3
             strokes = [np.array([middle - a, middle + a]), np.array([middle - b, middle + b])]
@@ -168,8 +176,7 @@ def marked(rng: np.random.Generator, body: Body) -> None:
             way = rng.uniform(0, 2 * np.pi)
             strokes = [np.array([middle, middle + size * 2 * np.array([np.cos(way), np.sin(way)])])]
         for stroke in strokes:
-            points = np.round(stroke * 8).astype(np.int32)
-            cv2.polylines(lines, [points], False, 255, thick, cv2.LINE_AA, 3)
+            _stroke(lines, stroke, thick)
     tint = linear(((40, 30, 110), (20, 22, 30), (90, 30, 110), (20, 90, 60))[int(rng.integers(4))])
     share = (lines.astype(np.float32) / 255)[..., None] * np.float32(rng.uniform(0.5, 0.95))
     body.albedo *= 1 - share * (1 - np.clip(tint * 2, 0, 1))

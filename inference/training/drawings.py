@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ import resvg_py
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.training.sources import FONTS, ICONS
+from inference.training.sources import FONTS, ICONS, PRINT_FONTS
 
 SIDE: Final = 128
 _MOST: Final = {"game-icons": 2600, "noto": 900, "fluent-emoji-flat": 500, "streamline-freehand-color": 400}
@@ -40,9 +41,11 @@ class Drawing:
 class Book:
     """All drawings that a tattooist of ours knows."""
 
-    def __init__(self, shapes: Sequence[Drawing], colours: Sequence[Drawing], fonts: Sequence[Path]) -> None:
+    def __init__(
+        self, shapes: Sequence[Drawing], colours: Sequence[Drawing], fonts: Sequence[Path], print_fonts: Sequence[Path]
+    ) -> None:
         self._shapes, self._colours = tuple(shapes), tuple(colours)
-        self._fonts = tuple(fonts)
+        self._fonts, self._print_fonts = tuple(fonts), tuple(print_fonts)
 
     @classmethod
     def load(cls, folder: Path, *, seed: int) -> Book:
@@ -53,7 +56,8 @@ class Book:
         with np.load(kept) as stored:
             shapes = [Drawing(alpha) for alpha in stored["shapes"]]
             colours = [Drawing(rgba[..., 3], rgba[..., :3]) for rgba in stored["colours"]]
-        return cls(shapes, colours, [source.at(folder) for source in FONTS])
+        fonts, print_fonts = ([source.at(folder) for source in some] for some in (FONTS, PRINT_FONTS))
+        return cls(shapes, colours, fonts, print_fonts)
 
     def shape(self, rng: np.random.Generator) -> Drawing:
         """A drawing in one colour."""
@@ -69,11 +73,7 @@ class Book:
         text = str(rng.choice(_WORDS))
         if "zheng" in path.name:
             text = "".join(str(c) for c in rng.choice(list(_HAN), int(rng.integers(1, 4))))
-        font = ImageFont.truetype(str(path), 72)
-        left, top, right, bottom = font.getbbox(text)
-        picture = Image.new("L", (max(1, int(right - left) + 8), max(1, int(bottom - top) + 8)))
-        ImageDraw.Draw(picture).text((4 - left, 4 - top), text, font=font, fill=255)
-        line = np.asarray(picture, dtype=np.uint8)
+        line = _set(text, path)
         scale = SIDE / max(line.shape)
         line = np.asarray(cv2.resize(line, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         alpha = np.zeros((SIDE, SIDE), np.uint8)
@@ -81,10 +81,29 @@ class Book:
         alpha[y : y + line.shape[0], x : x + line.shape[1]] = line
         return Drawing(alpha)
 
+    def written(self, rng: np.random.Generator, text: str) -> Mask:
+        """A line of text as it is printed or hurriedly written, as large as its letters are set."""
+        fonts = (*self._print_fonts, *self._fonts[-3:-1]) if rng.random() < 0.9 else self._fonts[:-1]
+        return _set(text, fonts[int(rng.integers(len(fonts)))])
+
     def ornament(self, rng: np.random.Generator) -> Drawing:
         """A mandala, a tribal sweep, a band or a row of dots and lines."""
         made = (_mandala, _tribal, _band, _stars)[int(rng.integers(4))]
         return Drawing(made(rng))
+
+
+@lru_cache(maxsize=32)
+def _font(path: Path) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(path), 72)
+
+
+def _set(text: str, path: Path) -> Mask:
+    """A line of text, 255 where its letters are."""
+    font = _font(path)
+    left, top, right, bottom = font.getbbox(text)
+    picture = Image.new("L", (max(1, int(right - left) + 8), max(1, int(bottom - top) + 8)))
+    ImageDraw.Draw(picture).text((4 - left, 4 - top), text, font=font, fill=255)
+    return np.asarray(picture, dtype=np.uint8)
 
 
 def _rasterise(folder: Path, kept: Path, seed: int) -> None:

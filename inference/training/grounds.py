@@ -1,4 +1,4 @@
-"""What lies behind and before a body, and is no tattoo either: cloth and its prints, foil, floors, gloves, dressings."""
+"""What lies behind and before a body, and is no tattoo either: cloth, prints, foil, floors, gloves, dressings."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _printed(rng: np.random.Generator, albedo: Picture, book: Book) -> Field:
         drawing = book.coloured(rng) if rng.random() < 0.5 else book.shape(rng)
         size = side * rng.uniform(0.08, 0.4)
         spin = cv2.getRotationMatrix2D((64, 64), rng.uniform(0, 360), size / 128)
-        spin[:, 2] += rng.uniform(0, side, 2) - 64
+        spin[:, 2] = spin[:, 2] + rng.uniform(0, side, 2) - 64
         alpha = cv2.warpAffine(drawing.alpha, spin, (side, side)).astype(np.float32) / 255
         if drawing.colour is None:
             mask = np.maximum(mask, alpha)
@@ -116,9 +116,10 @@ def _clutter(rng: np.random.Generator, side: int, book: Book) -> Picture:
     for _ in range(int(rng.integers(4, 22))):
         colour = tuple(float(c) for c in _colour(rng))
         middle, size = rng.uniform(0, side, 2), side * rng.uniform(0.04, 0.5)
-        corners = middle + rng.normal(0, size / 2, (int(rng.integers(3, 7)), 2))
+        corners = np.asarray(middle + rng.normal(0, size / 2, (int(rng.integers(3, 7)), 2)), np.float32)
         if rng.random() < 0.5:
-            corners = cv2.boxPoints(((float(middle[0]), float(middle[1])), (size, size * 0.4), rng.uniform(0, 180)))
+            box = (float(middle[0]), float(middle[1])), (size, size * 0.4), rng.uniform(0, 180)
+            corners = np.asarray(cv2.boxPoints(box), np.float32)
         cv2.fillConvexPoly(picture, cv2.convexHull(corners.astype(np.int32)), colour, cv2.LINE_AA)
         if rng.random() < 0.3:
             points = rng.uniform(0, side, (4, 2)).astype(np.int32)
@@ -129,17 +130,20 @@ def _clutter(rng: np.random.Generator, side: int, book: Book) -> Picture:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), side * rng.choice([0.003, 0.01, 0.03])), np.float32)
 
 
-def laid_over(rng: np.random.Generator, picture: Picture, book: Book) -> Field:
+def thing(rng: np.random.Generator, side: int, book: Book) -> tuple[Picture, Field]:
+    """A thing without a name on it: its surface, and its outline (0..1)."""
+    return (_glove, _dressing, _ruler, _strap)[int(rng.integers(4))](rng, side, book)
+
+
+def laid_over(rng: np.random.Generator, picture: Picture, laid: tuple[Picture, Field]) -> Field:
     """Lays a thing over the picture, in place, with its shadow; gives where it is (0..1)."""
-    side = picture.shape[0]
-    shape = (side, side)
-    made = (_glove, _dressing, _ruler, _strap)[int(rng.integers(4))]
-    surface, outline = made(rng, side, book)
-    shadow = cv2.GaussianBlur(np.roll(outline, rng.integers(-6, 7, 2), (0, 1)), (0, 0), side * rng.uniform(0.008, 0.04))
+    surface, outline = laid
+    soft = picture.shape[0] * rng.uniform(0.008, 0.04)
+    shadow = cv2.GaussianBlur(np.roll(outline, rng.integers(-6, 7, 2), (0, 1)), (0, 0), soft)
     picture *= 1 - shadow[..., None] * np.float32(rng.uniform(0.2, 0.7))
     edge = outline[..., None]
     picture[:] = picture * (1 - edge) + surface * edge
-    return np.asarray(outline.reshape(shape), np.float32)
+    return outline
 
 
 def _blob(rng: np.random.Generator, side: int, size: float) -> Field:

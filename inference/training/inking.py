@@ -7,6 +7,7 @@ paint): black ink on dark skin is a little darker, and colour on it is nearly go
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,10 +40,9 @@ class Ink:
 
 
 def tattooed(rng: np.random.Generator, albedo: Picture, outline: Field, book: Book) -> tuple[Picture, Field]:
-    """`albedo` with one or more tattoos on the skin, and the region that they take (0 or 1): each piece with its gaps."""
+    """`albedo` with one or more tattoos on the skin, and the region (0 or 1) that they take, gaps and all."""
     side = albedo.shape[0]
     ink = Ink.none(side)
-    region = np.zeros((side, side), np.uint8)
     if rng.random() < 0.25:
         pieces, sizes = int(rng.integers(6, 18)), (0.2, 0.55)
         if rng.random() < 0.7:
@@ -51,11 +51,12 @@ def tattooed(rng: np.random.Generator, albedo: Picture, outline: Field, book: Bo
         pieces, sizes = int(rng.choice([1, 1, 1, 2, 3])), (0.08, 0.75)
     ys, xs = np.nonzero(cv2.erode((outline > 0.5).astype(np.uint8), np.ones((5, 5), np.uint8)))
     if not len(xs):
-        return albedo, region.astype(np.float32)
+        return albedo, np.zeros((side, side), np.float32)
     for _ in range(pieces):
         size = side * float(np.exp(rng.uniform(np.log(sizes[0]), np.log(sizes[1]))))
         pick = int(rng.integers(len(xs)))
-        _piece(rng, ink, region, book, (float(xs[pick]), float(ys[pick])), size)
+        place = _placing(rng, (float(xs[pick]), float(ys[pick])), size)
+        _piece(rng, ink, book, place, size)
     blur = side * rng.uniform(0.0005, 0.006)
     amount = np.asarray(cv2.GaussianBlur(ink.amount, (0, 0), max(0.4, blur)), np.float32)
     worn = 1 - rng.uniform(0, 0.25) * smoothstep(-0.5, 1.5, fractal(rng, (side, side), side * 0.03, octaves=3))
@@ -80,11 +81,9 @@ def _wash(rng: np.random.Generator, ink: Ink, side: int) -> None:
     ink.add(np.asarray(grey * band * rng.uniform(0.3, 0.9), np.float32), np.broadcast_to(colour, (side, side, 3)))
 
 
-def _piece(
-    rng: np.random.Generator, ink: Ink, region: NDArray[np.uint8], book: Book, middle: tuple[float, float], size: float
-) -> None:
+def _piece(rng: np.random.Generator, ink: Ink, book: Book, placing: NDArray[np.float64], size: float) -> None:
     """One drawing, placed, bent a little and inked in one of the ways that tattooists have."""
-    side = region.shape[0]
+    side = ink.amount.shape[0]
     way = rng.random()
     if way < 0.16:
         drawing = book.lettering(rng)
@@ -94,19 +93,22 @@ def _piece(
         drawing = book.coloured(rng)
     else:
         drawing = book.shape(rng)
-    placing = _placing(rng, middle, size)
-    alpha = cv2.warpAffine(drawing.alpha, placing, (side, side), flags=cv2.INTER_AREA).astype(np.float32) / 255
+    alpha = _fraction(cv2.warpAffine(drawing.alpha, placing, (side, side), flags=cv2.INTER_AREA))
     if rng.random() < 0.4:
         alpha = _bent(rng, alpha)
     black = _OLD_BLACK[int(rng.integers(4))]
     if drawing.colour is not None:
-        colour = cv2.warpAffine(drawing.colour, placing, (side, side)).astype(np.float32) / 255
-        _coloured(rng, ink, alpha, np.asarray(colour**2.2, np.float32), black)
+        colour = _fraction(cv2.warpAffine(drawing.colour, placing, (side, side))) ** np.float32(2.2)
+        _coloured(rng, ink, alpha, colour, black)
     elif way < 0.30:
         ink.add(alpha, np.broadcast_to(_flat(rng, black), (side, side, 3)))
     else:
         _shaped(rng, ink, alpha, black, size)
-    region |= (alpha > 0.2).astype(np.uint8)
+
+
+def _fraction(values: NDArray[Any]) -> NDArray[np.float32]:
+    """0..255 as 0..1."""
+    return np.asarray(values, np.float32) / np.float32(255)
 
 
 def _placing(rng: np.random.Generator, middle: tuple[float, float], size: float) -> NDArray[np.float64]:

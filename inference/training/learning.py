@@ -1,10 +1,11 @@
-"""Teaching the network, from drawn pictures alone, and writing it as ONNX. One seed gives one network on one machine."""
+"""Teaching the network from drawn pictures alone, and writing it as ONNX. One seed, one machine: one network."""
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inference.training.network import InkNet
+from inference.training.network import SkinNet
 from inference.training.pictures import STRIDE
 
-WEIGHTS: Final = (1.0, 0.6, 0.3)
-"""How much tattoo, wound and skin count in the loss."""
+WEIGHTS: Final = (1.0, 0.6, 0.25, 0.5)
+"""How much tattoo, wound, skin and print count in the loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,21 @@ class Plan:
 
 
 Shelf = Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
-"""Shards: N×side×side×3 pictures with N×3×side/4×side/4 truths."""
+"""Shards: N×side×side×3 pictures with N×4×side/4×side/4 truths."""
 
 
-def learn(shelf: Callable[[], Shelf], plan: Plan, say: Callable[[int, float, float], None]) -> InkNet:
+def learn(
+    shelf: Callable[[], Shelf], plan: Plan, say: Callable[[int, float, float], None], keep: Callable[[SkinNet], None]
+) -> SkinNet:
     """The network after `plan.steps` batches; `shelf` is asked again now and then, because pictures may still be drawn.
+
+    `keep` is given the steady weights every 400 steps, so that a look at them need not wait.
 
     The weights returned are the running mean over the last thousand or so steps, which judge steadier than the last.
     """
     torch.manual_seed(plan.seed)
     torch.set_num_threads(plan.threads)
-    network = InkNet().to(memory_format=torch.channels_last)
+    network = SkinNet().to(memory_format=torch.channels_last)
     steady = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
     )
@@ -70,23 +75,25 @@ def learn(shelf: Callable[[], Shelf], plan: Plan, say: Callable[[int, float, flo
         if step % 100 == 0:
             say(step, total / 100, time.monotonic() - begun)
             total = 0.0
-    _settle(steady, shelf, plan, rng)
-    kept = steady.module
-    assert isinstance(kept, InkNet)
-    return kept.eval()
+        if step % 400 == 0:
+            keep(_settled(steady, shelf, plan))
+    return _settled(steady, shelf, plan)
 
 
-def _settle(steady: nn.Module, shelf: Callable[[], Shelf], plan: Plan, rng: np.random.Generator) -> None:
-    """Batch statistics for the averaged weights, which never saw a picture themselves."""
-    for module in steady.modules():
+def _settled(steady: nn.Module, shelf: Callable[[], Shelf], plan: Plan) -> SkinNet:
+    """A copy of the averaged weights with batch statistics of their own, which the average never gathered."""
+    kept = copy.deepcopy(steady.module)
+    assert isinstance(kept, SkinNet)
+    for module in kept.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
             module.momentum = None
-    steady.train()
-    short = Plan(plan.seed, min(60, plan.steps), plan.batch, plan.rate, plan.threads)
+    kept.train()
+    short = replace(plan, steps=min(40, plan.steps))
     with torch.no_grad():
-        for pictures, _ in _batches(shelf, short, rng):
-            steady(pictures)
+        for pictures, _ in _batches(shelf, short, np.random.default_rng(plan.seed + 1)):
+            kept(pictures)
+    return kept.eval()
 
 
 def _batches(shelf: Callable[[], Shelf], plan: Plan, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
@@ -131,7 +138,7 @@ def _farther(
     answer = np.zeros_like(truth)
     small = picture.reshape(side // 2, 2, side // 2, 2, 3).mean(axis=(1, 3))
     quarter = side // STRIDE
-    fewer = truth.reshape(3, quarter // 2, 2, quarter // 2, 2).mean(axis=(2, 4))
+    fewer = truth.reshape(len(truth), quarter // 2, 2, quarter // 2, 2).mean(axis=(2, 4))
     y, x = (int(v) for v in rng.integers(0, quarter // 2 + 1, 2))
     framed[y * STRIDE : y * STRIDE + side // 2, x * STRIDE : x * STRIDE + side // 2] = small
     answer[:, y : y + quarter // 2, x : x + quarter // 2] = fewer
@@ -151,16 +158,16 @@ def _loss(logits: Tensor, truths: Tensor) -> Tensor:
 class _Sure(nn.Module):
     """The network with probabilities instead of logits, as the device runs it."""
 
-    def __init__(self, network: InkNet) -> None:
+    def __init__(self, network: SkinNet) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        """N×3×H/4×W/4, 0..1."""
+        """N×4×H/4×W/4, 0..1."""
         return torch.sigmoid(self.network(x))
 
 
-def write_onnx(network: InkNet, to: Path) -> None:
+def write_onnx(network: SkinNet, to: Path) -> None:
     """The network as ONNX with batch norms folded in, for one picture of 256×256 (the device sets its own size)."""
     torch.onnx.export(
         _Sure(network).eval(),

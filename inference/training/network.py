@@ -1,4 +1,6 @@
-"""A small segmentation network: a picture in, at a quarter of its size how sure it is of tattoo, wound and skin.
+"""A small segmentation network: a picture in, at a quarter of its size how sure it is of four things.
+
+The four are tattoo, wound, skin and print.
 
 An encoder to a thirty-second of the size, a view of the whole picture, and a decoder that adds the finer levels again.
 Plain 3×3 convolutions: on the CPUs that Wardlens runs on, onnxruntime computes them faster per weight than depthwise
@@ -39,8 +41,8 @@ class Block(nn.Module):
         return torch.relu(x + self.second(self.first(x)))
 
 
-class InkNet(nn.Module):
-    """N×3×H×W RGB of 0..255, H and W multiples of 32 → N×3×H/4×W/4 logits: tattoo, wound, skin."""
+class SkinNet(nn.Module):
+    """N×3×H×W RGB of 0..255, H and W multiples of 32 → N×4×H/4×W/4 logits: tattoo, wound, skin, print."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +56,7 @@ class InkNet(nn.Module):
             nn.Conv2d(a, b, 1) for a, b in ((last, sixteenth), (sixteenth, eighth), (eighth, quarter))
         )
         self.join = nn.ModuleList(_conv(width, width) for width in (sixteenth, eighth, quarter))
-        self.answer = nn.Conv2d(quarter, 3, 1)
+        self.answer = nn.Conv2d(quarter, 4, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits."""

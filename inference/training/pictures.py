@@ -14,22 +14,24 @@ from numpy.typing import NDArray
 
 from inference.picture import Pixels
 from inference.scenes.texture import Field, fractal, smoothstep
-from inference.training import ailments
+from inference.training import ailments, grounds, printed
 from inference.training.drawings import Book
-from inference.training.grounds import ground, laid_over
+from inference.training.grounds import laid_over
 from inference.training.inking import tattooed
 from inference.training.surfaces import Picture, body, hair, lit
 
 STRIDE: Final = 4
 """Pixels of the picture for one of the truth: the network answers at a quarter of its input."""
-CHANNELS: Final = ("tattoo", "wound", "skin")
+CHANNELS: Final = ("tattoo", "wound", "skin", "print")
 
 Truth = NDArray[np.uint8]
-"""3×(H/4)×(W/4) uint8, 255 where tattoo, wound, skin are."""
+"""4×(H/4)×(W/4) uint8, 255 where tattoo, wound, skin, print are."""
 
 _BARE: Final = 0.08
 _TATTOO: Final = 0.6
 _HAIR: Final = 0.3
+_PRINT: Final = 0.25
+_WRITTEN: Final = 0.06
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,27 +44,29 @@ class Sample:
 
 def draw(rng: np.random.Generator, book: Book, side: int) -> Sample:
     """A picture of `side`×`side` pixels; `side` is a multiple of 4."""
-    picture = ground(rng, side, book)
-    ink, wound, skin = (np.zeros((side, side), np.float32) for _ in range(3))
+    picture = grounds.ground(rng, side, book)
+    fields = np.zeros((len(CHANNELS), side, side), np.float32)
     if rng.random() > _BARE:
-        picture, ink, wound, skin = _bodied(rng, picture, book)
+        picture, fields = _bodied(rng, picture, book)
     for _ in range(int(rng.choice([0, 0, 0, 1, 1, 2]))):
-        over = laid_over(rng, picture, book)
-        ink, wound, skin = (field * (1 - over) for field in (ink, wound, skin))
+        fields *= 1 - laid_over(rng, picture, grounds.thing(rng, side, book))
+    if rng.random() < _PRINT:
+        for _ in range(int(rng.choice([1, 1, 2, 3]))):
+            over = laid_over(rng, picture, printed.thing(rng, side, book))
+            fields *= 1 - over
+            fields[3] = np.maximum(fields[3], over)
     if rng.random() < 0.3:
         edge = smoothstep(-0.15, 0.15, fractal(rng, (side, side), side * 0.8, octaves=1) + rng.uniform(-1, 1))
         picture *= 1 - edge[..., None] * np.float32(rng.uniform(0.3, 0.8))
     pixels = _photographed(rng, picture)
-    truth = np.stack([_quarter(field) for field in (ink, wound, skin)])
-    return Sample(pixels, truth)
+    return Sample(pixels, np.stack([_quarter(field) for field in fields]))
 
 
-def _bodied(rng: np.random.Generator, behind: Picture, book: Book) -> tuple[Picture, Field, Field, Field]:
-    """A body before `behind`: the picture, and where ink, wound and skin are."""
+def _bodied(rng: np.random.Generator, behind: Picture, book: Book) -> tuple[Picture, NDArray[np.float32]]:
+    """A body before `behind`: the picture, and where tattoo, wound, skin and print are (4×H×W)."""
     side = behind.shape[0]
     one = body(rng, side)
-    ink = np.zeros((side, side), np.float32)
-    wound, wet = (np.zeros((side, side), np.float32) for _ in range(2))
+    ink, wound, wet, words = (np.zeros((side, side), np.float32) for _ in range(4))
     for ailment in (ailments.bruise, ailments.rash, ailments.scar, ailments.closed_with, ailments.marked):
         if rng.random() < 0.1:
             ailment(rng, one)
@@ -73,13 +77,15 @@ def _bodied(rng: np.random.Generator, behind: Picture, book: Book) -> tuple[Pict
             here, shine = ailments.wound(rng, one)
             wound, wet = np.maximum(wound, here), np.maximum(wet, shine)
         ink = ink * (wound < 0.5)
+    if rng.random() < _WRITTEN:
+        words = printed.written_on(rng, one, book)
     if rng.random() < _HAIR:
         hair(rng, one.albedo)
     shown = lit(rng, one.albedo, one.height, wet=wet)
     shadow = cv2.GaussianBlur(np.roll(one.outline, rng.integers(-10, 11, 2), (0, 1)), (0, 0), side * 0.02)[..., None]
     edge = one.outline[..., None]
     picture = behind * (1 - shadow * np.float32(rng.uniform(0, 0.6))) * (1 - edge) + shown * edge
-    return np.asarray(picture, np.float32), ink, wound, one.outline
+    return np.asarray(picture, np.float32), np.stack([ink, wound, one.outline, words])
 
 
 def _quarter(field: Field) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """What the training pictures are drawn with: icons and typefaces out of published packages, with their licences.
 
-Nothing here is a photograph, and nothing shows a person. Each file is fetched by the ordinary package client and checked
-(:mod:`inference.packages`); none of it is part of this repository, and the model card names every source.
+Nothing here is a photograph, and nothing shows a person. Each file is fetched by the ordinary package client and
+checked (:mod:`inference.packages`); none of it is part of this repository, and the model card names every source.
 """
 
 from __future__ import annotations
@@ -48,6 +48,13 @@ ICONS: Final[tuple[Source, ...]] = (
 )
 """Drawings: in one colour (game icons, free-hand) and in many."""
 
+PRINT_FONTS: Final[tuple[Source, ...]] = (
+    _font("roboto", "5.3.0", "6cff12116b83321230347db75d0721e70c27c6ec69eccca93ca4b1556eaaf67f"),
+    _font("roboto-mono", "5.3.0", "9690f3c6eb06d0a4e7b3de424daa616612e31718cf5440b3fc5977db72673d24"),
+    _font("caveat", "5.3.0", "38b98dbeb922a14a74dfb41f83fc24e0e645e2eed9ce72145fefbdae8828cbfb"),
+)
+"""Lettering as wristbands, labels, screens and hurried hands have it."""
+
 FONTS: Final[tuple[Source, ...]] = (
     _font("unifrakturmaguntia", "5.3.0", "283668da9846ef971b4ac8d6cf6d1f30a20292456831687cd7fb721cb63333d1"),
     _font("great-vibes", "5.3.0", "70db84ec82761fa328d65649439e2f9603ecbdaf0a397863875f62c43158a523"),
@@ -72,7 +79,7 @@ def fetch_sources(folder: Path) -> None:
         PackageUnavailable: a package could not be had.
         PackageAltered: a file is another than it was.
     """
-    for source in (*ICONS, *FONTS):
+    for source in (*ICONS, *FONTS, *PRINT_FONTS):
         at = source.at(folder)
         if not at.is_file():
             fetch_package_files([Wanted(source.file, source.sha256, at)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ from inference import (
     load_manifest,
     verify,
 )
-from inference.manifest import Golden, parse_manifest, read_model
+from inference.manifest import Carried, Golden, parse_manifest, read_model
 from inference.models import answer_to_known_input, check_answer, load_model
 
 WEIGHTS = b"weights of a model"
@@ -175,6 +176,32 @@ def test_a_flipped_bit_is_seen_named_and_mended(index: Path, tmp_path: Path) -> 
         read_model(manifest.models[0], tmp_path)
     fetch(manifest, tmp_path)
     assert read_model(manifest.models[0], tmp_path) == WEIGHTS
+
+
+def _carried(sha256: str) -> Manifest:
+    """A model of our own; any file of the package stands for its weights."""
+    return Manifest((replace(_manifest().models[0], origin=Carried("models.toml"), sha256=sha256),))
+
+
+def test_a_model_that_the_release_carries_is_checked_and_laid_beside_the_others(tmp_path: Path) -> None:
+    weights = resources.files("inference").joinpath("models.toml").read_bytes()
+    manifest = _carried(hashlib.sha256(weights).hexdigest())
+    fetch(manifest, tmp_path)
+    assert read_model(manifest.models[0], tmp_path) == weights
+    assert [check.state for check in verify(manifest, tmp_path)] == [ModelState.OK]
+    assert [path.name for path in tmp_path.iterdir()] == ["test-model.onnx"]
+
+
+def test_a_carried_model_that_is_another_never_gets_its_name(tmp_path: Path) -> None:
+    with pytest.raises(PackageAltered, match="install Wardlens again"):
+        fetch(_carried("0" * 64), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../secret", ""])
+def test_a_carried_model_lies_in_the_package(path: str) -> None:
+    with pytest.raises(ValueError, match="relative path"):
+        Carried(path)
 
 
 def test_an_engine_without_its_models_does_not_start(tmp_path: Path) -> None:

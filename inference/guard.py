@@ -1,0 +1,97 @@
+"""The wound guard: an estimate of where wounds are, so that whatever covers one becomes a question (promise 7).
+
+The estimate need not be exact, and nobody is shown it: it only decides whether a person is asked before a region that
+lies on a wound counts as settled. It never uncovers anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.canvas import Canvas
+from inference.covering import coverage
+from inference.detectors.skinmap import survey
+from inference.models import LoadedModel
+from inference.picture import Kind, Pixels, Polygon, Region
+
+SURE: Final = 0.4
+"""How sure the network must be of a wound; it sees too much rather than too little from here on."""
+SMALLEST: Final = 12
+"""Pixels of the map: what is smaller is a speck."""
+TOLERATED: Final = 0.02
+"""Share of one wound that may lie under a region without a question: the edge of a label that touches it."""
+
+
+_GRID: Final = 512
+
+
+class Guard(Protocol):
+    """Pixels in, wounds out."""
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """Manifest name → SHA-256 of each model it uses."""
+
+    def prepare(self) -> None:
+        """Does once what the first picture should not wait for."""
+
+    def wounds(self, image: Pixels) -> list[Polygon]:
+        """The outline of each wound in this upright H×W×3 uint8 RGB picture, about."""
+
+
+class WoundGuard:
+    """Estimates wounds by our own network, on one canvas."""
+
+    def __init__(self, model: LoadedModel, canvas: Canvas) -> None:
+        self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
+        self._model = model
+        self._canvas = canvas
+
+    def prepare(self) -> None:
+        """Warms the sessions that pictures lying and upright will use."""
+        for canvas in {self._canvas.lying, self._canvas.upright}:
+            self._model.prepare(canvas)
+
+    def wounds(self, image: Pixels) -> list[Polygon]:
+        """The outline of each wound.
+
+        Raises:
+            ModelMisbehaves: the model failed.
+            ValueError: the model answered with something that is no map of probabilities.
+        """
+        maps = survey(self._model, image, self._canvas)
+        contours, _ = cv2.findContours(
+            (maps.wound >= SURE).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+        )
+        return [
+            tuple((float(x + 0.5) / maps.scale, float(y + 0.5) / maps.scale) for x, y in contour[:, 0, :])
+            for contour in contours
+            if len(contour) > 2 and cv2.contourArea(contour) >= SMALLEST
+        ]
+
+
+def on_a_wound(regions: Sequence[Region], wounds: Sequence[Polygon], width: int, height: int) -> frozenset[Kind]:
+    """The kinds whose regions cover more of a wound than is tolerated. Pure.
+
+    `width` and `height` are the picture's; it is looked at on a grid of at most 512 pixels a side.
+    """
+    if not wounds or not regions:
+        return frozenset()
+    scale = min(1.0, _GRID / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    masks = {kind: _drawn([r.polygon for r in regions if r.kind is kind], scale, size) for kind in Kind}
+    asked: set[Kind] = set()
+    for wound in wounds:
+        under = _drawn([wound], scale, size)
+        asked |= {kind for kind, mask in masks.items() if under.any() and mask[under].mean() > TOLERATED}
+    return frozenset(asked)
+
+
+def _drawn(polygons: Sequence[Polygon], scale: float, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """H×W of the grid, true inside any of the polygons."""
+    return coverage(size[0], size[1], [tuple((x * scale, y * scale) for x, y in polygon) for polygon in polygons])

@@ -1,0 +1,88 @@
+"""Tattoos and the wound guard, on recorded maps: what the network's answer becomes, and what it never becomes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.covering import coverage
+from inference.detectors.skinmap import STRIDE, SkinMaps, decode
+from inference.detectors.tattoos import CORE, tattoos
+from inference.geometry import bounds
+
+SCALE = 1 / 8
+
+
+def maps(*, tattoo: np.ndarray | None = None, shape: tuple[int, int] = (48, 64)) -> SkinMaps:
+    empty = np.zeros(shape, np.float32)
+    return SkinMaps(empty if tattoo is None else tattoo, empty, empty, empty, SCALE)
+
+
+def block(rows: slice, columns: slice, sure: float, shape: tuple[int, int] = (48, 64)) -> np.ndarray:
+    field = np.zeros(shape, np.float32)
+    field[rows, columns] = sure
+    return field
+
+
+def test_bare_skin_has_no_tattoo() -> None:
+    assert tattoos(maps()) == []
+
+
+def test_a_tattoo_is_covered_whole_with_a_margin_in_pixels_of_the_picture() -> None:
+    ((outline, score),) = tattoos(maps(tattoo=block(slice(10, 20), slice(20, 40), 0.9)))
+    left, top, right, bottom = bounds(outline)
+    assert score == pytest.approx(0.9)
+    assert left < 20 / SCALE
+    assert top < 10 / SCALE
+    assert right > 40 / SCALE
+    assert bottom > 20 / SCALE
+    assert right - left < 40 / SCALE
+
+
+def test_the_pieces_of_one_drawing_are_one_region_and_two_drawings_are_two() -> None:
+    near = block(slice(10, 20), slice(20, 30), 0.9) + block(slice(10, 20), slice(32, 40), 0.8)
+    assert len(tattoos(maps(tattoo=near))) == 1
+    far = block(slice(10, 20), slice(5, 12), 0.9) + block(slice(10, 20), slice(45, 55), 0.8)
+    assert sorted(round(score, 1) for _, score in tattoos(maps(tattoo=far))) == [0.8, 0.9]
+
+
+def test_a_speck_is_no_tattoo() -> None:
+    assert tattoos(maps(tattoo=block(slice(10, 11), slice(20, 22), 0.99))) == []
+
+
+@given(
+    st.integers(0, 40), st.integers(0, 56), st.integers(3, 20), st.integers(3, 20), st.floats(CORE + 0.05, 1.0)
+)  # fmt: skip
+def test_every_sure_pixel_lies_in_a_region(top: int, left: int, high: int, wide: int, sure: float) -> None:
+    """Wherever ink is on the map, also at its edge, its own pixels are covered."""
+    field = block(slice(top, top + high), slice(left, left + wide), sure)
+    found = tattoos(maps(tattoo=field))
+    mask = coverage(64 * 8, 48 * 8, [outline for outline, _ in found])
+    small = mask.reshape(48, 8, 64, 8).all(axis=(1, 3))
+    assert small[field > 0].all()
+
+
+def test_the_maps_are_cut_to_the_part_of_the_canvas_that_the_picture_took() -> None:
+    answer = np.random.default_rng(1).random((1, 4, 48, 64), dtype=np.float32)
+    seen = decode([answer], scale=0.25, width=800, height=400)
+    assert seen.tattoo.shape == (25, 50)
+    assert seen.scale == 0.25 / STRIDE
+    assert np.array_equal(seen.wound, answer[0, 1, :25, :50])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        [np.zeros((1, 3, 8, 8), np.float32)],
+        [np.zeros((4, 8, 8), np.float32)],
+        [np.full((1, 4, 8, 8), np.nan, np.float32)],
+        [np.full((1, 4, 8, 8), 2.0, np.float32)],
+        [np.full((1, 4, 8, 8), -1.0, np.float32)],
+    ],
+)
+def test_an_answer_that_is_no_four_maps_of_probabilities_is_refused(answer: list[np.ndarray]) -> None:
+    with pytest.raises(ValueError, match="skin model"):
+        decode(answer, scale=1.0, width=8, height=8)

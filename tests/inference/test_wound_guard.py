@@ -1,0 +1,105 @@
+"""Promise 7 in the engine: whatever covers a wound becomes a question, and nothing is uncovered for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference import Deidentifier, DetectionFailed, Frame, Kind, Outcome, Region
+from inference.covering import FILL
+from inference.geometry import box_polygon
+from inference.guard import TOLERATED, on_a_wound
+
+WOUND = box_polygon((60, 40, 100, 80))
+LABEL = box_polygon((80, 50, 140, 70))
+ASIDE = box_polygon((110, 90, 150, 110))
+
+
+class SeesWounds:
+    """A guard that sees what the test says."""
+
+    def __init__(self, *wounds, fails: Exception | None = None) -> None:
+        self.models = {"guard-model": "0" * 64}
+        self._wounds, self._fails = list(wounds), fails
+
+    def prepare(self) -> None:
+        """Nothing to warm."""
+
+    def wounds(self, image):
+        assert not image.flags.writeable
+        if self._fails is not None:
+            raise self._fails
+        return self._wounds
+
+
+def text(polygon) -> Region:
+    return Region(Kind.TEXT, polygon, 0.9, "m")
+
+
+@pytest.fixture
+def guarded(scripted):
+    made = []
+
+    def build(guard, *regions: Region) -> Deidentifier:
+        seen = {kind: [region for region in regions if region.kind is kind] for kind in Kind}
+        still = [scripted(kind, seen[kind]) for kind in Kind]
+        made.append(Deidentifier(still=still, live=[], second_look=[], guard=guard, threads=2))
+        return made[-1]
+
+    yield build
+    for engine in made:
+        engine.close()
+
+
+def test_a_region_on_a_wound_stays_covered_and_asks_a_person(guarded, frame: Frame) -> None:
+    photo = guarded(SeesWounds(WOUND), text(LABEL)).still(frame)
+    assert photo.redaction.outcomes[Kind.TEXT] is Outcome.UNSURE
+    assert photo.redaction.unanswered == (Kind.TEXT,)
+    assert (photo.pixels[52:68, 82:138] == FILL).all()
+
+
+def test_a_region_beside_a_wound_asks_nobody(guarded, frame: Frame) -> None:
+    redaction = guarded(SeesWounds(WOUND), text(ASIDE)).still(frame).redaction
+    assert redaction.outcomes[Kind.TEXT] is Outcome.FOUND
+    assert redaction.unanswered == ()
+
+
+def test_a_wound_without_a_region_asks_nobody_and_keeps_every_pixel(guarded, frame: Frame) -> None:
+    photo = guarded(SeesWounds(WOUND)).still(frame)
+    assert photo.redaction.unanswered == ()
+    assert np.array_equal(photo.pixels, frame.pixels)
+
+
+def test_the_record_names_the_guards_model(guarded, frame: Frame) -> None:
+    assert guarded(SeesWounds()).still(frame).redaction.models["guard-model"] == "0" * 64
+
+
+def test_a_guard_that_fails_means_no_photo(guarded, frame: Frame) -> None:
+    with pytest.raises(DetectionFailed, match="wound"):
+        guarded(SeesWounds(fails=RuntimeError("a kernel crashed"))).still(frame)
+
+
+def test_only_the_kind_that_lies_on_the_wound_asks() -> None:
+    regions = [text(LABEL), Region(Kind.FACE, ASIDE, 0.9, "m")]
+    assert on_a_wound(regions, [WOUND], 160, 120) == {Kind.TEXT}
+
+
+def test_the_edge_of_a_label_that_touches_a_wound_is_tolerated() -> None:
+    wide = box_polygon((0, 0, 400, 400))
+    grazing, lying = box_polygon((396, 0, 500, 400)), box_polygon((384, 0, 500, 400))
+    assert 5 / 400 < TOLERATED < 15 / 400
+    assert on_a_wound([text(grazing)], [wide], 512, 512) == frozenset()
+    assert on_a_wound([text(lying)], [wide], 512, 512) == {Kind.TEXT}
+
+
+@pytest.mark.parametrize("size", [(160, 120), (4000, 3000), (9, 9)])
+def test_a_wound_is_judged_alike_in_a_picture_of_any_size(size: tuple[int, int]) -> None:
+    width, height = size
+    wound = box_polygon((0.2 * width, 0.2 * height, 0.6 * width, 0.6 * height))
+    half = box_polygon((0.2 * width, 0.2 * height, 0.4 * width, 0.6 * height))
+    assert on_a_wound([text(half)], [wound], width, height) == {Kind.TEXT}
+    assert on_a_wound([], [wound], width, height) == frozenset()
+
+
+def test_a_wound_outside_the_picture_asks_nobody() -> None:
+    assert on_a_wound([text(LABEL)], [box_polygon((500, 500, 600, 600))], 160, 120) == frozenset()
