@@ -7,11 +7,16 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from inference.geometry import turn_back
 from inference.picture import Pixels
 
 _MULTIPLE: Final = 16
 _STEP: Final = 2
+
+Affine = NDArray[np.float64]
+"""2×3 float64: a point (x, y, 1) of one picture times this is the point in another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,34 @@ def fit(image: Pixels, canvas: Canvas) -> tuple[Pixels, float]:
     placed = np.zeros((canvas.height, canvas.width, 3), dtype=np.uint8)
     placed[: size[1], : size[0]] = cv2.resize(_halved(image, scale), size, interpolation=cv2.INTER_LINEAR)
     return placed, scale
+
+
+def fit_turned(image: Pixels, canvas: Canvas, degrees: int) -> tuple[Pixels, Affine]:
+    """The picture turned counter-clockwise and scaled to fit the canvas, and the way from canvas pixels back.
+
+    A quarter turn is exact, on the canvas lying or upright as the turned picture is; any other angle wants a square
+    canvas, and leaves its corners black.
+    """
+    height, width = image.shape[:2]
+    quarters, rest = divmod(degrees, 90)
+    if rest == 0:
+        placed, scale = fit(image, canvas.for_picture(width, height))
+        corners = np.array([(0, 0), (1, 0), (0, 1)], dtype=np.float64)
+        origin, across, down = turn_back(corners, quarters, placed.shape[1], placed.shape[0]) / scale
+        back = np.stack([across - origin, down - origin, origin], axis=1)
+        return np.ascontiguousarray(np.rot90(placed, quarters)), back
+    turn = np.deg2rad(degrees)
+    wide = width * abs(np.cos(turn)) + height * abs(np.sin(turn))
+    high = width * abs(np.sin(turn)) + height * abs(np.cos(turn))
+    scale = min(canvas.width / wide, canvas.height / high)
+    there = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), degrees, scale), dtype=np.float64)
+    there[:, 2] = there[:, 2] + np.array([canvas.width - width, canvas.height - height]) / 2
+    small = _halved(image, scale)
+    drawn = there / np.array([small.shape[1] / width, small.shape[0] / height, 1.0])
+    # OpenCV counts from the middle of the first pixel, we from its corner.
+    drawn[:, 2] = drawn[:, 2] + drawn[:, :2] @ np.array([0.5, 0.5]) - 0.5
+    turned = cv2.warpAffine(small, drawn, (canvas.width, canvas.height), flags=cv2.INTER_LINEAR)
+    return np.asarray(turned, dtype=np.uint8), np.asarray(cv2.invertAffineTransform(there), dtype=np.float64)
 
 
 def _halved(image: Pixels, scale: float) -> Pixels:

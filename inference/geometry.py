@@ -41,18 +41,16 @@ def turn_back(points: Points, turns: int, width: int, height: int) -> Points:
             return points.copy()
 
 
-def turn_boxes_back(boxes: Boxes, turns: int, width: int, height: int) -> Boxes:
-    """Boxes of a picture turned by `turns` quarter turns, in the picture before it was turned."""
-    first = turn_back(boxes[:, 0:2], turns, width, height)
-    second = turn_back(boxes[:, 2:4], turns, width, height)
-    return np.concatenate([np.minimum(first, second), np.maximum(first, second)], axis=1)
-
-
 def expand_boxes(boxes: Boxes, factor: float) -> Boxes:
     """The same boxes about the same centres, `factor` times as wide and as high."""
     centre = (boxes[:, 0:2] + boxes[:, 2:4]) / 2
     half = (boxes[:, 2:4] - boxes[:, 0:2]) / 2 * factor
     return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def box_corners(boxes: Boxes) -> NDArray[np.float64]:
+    """N×4×2: the corners of each box, clockwise from the top left."""
+    return boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
 
 
 def box_polygon(box: Sequence[float]) -> Polygon:
@@ -79,6 +77,16 @@ def scale_polygon(polygon: Polygon, factor: float) -> Polygon:
     left, top, right, bottom = bounds(polygon)
     x0, y0 = (left + right) / 2, (top + bottom) / 2
     return tuple((x0 + (x - x0) * factor, y0 + (y - y0) * factor) for x, y in polygon)
+
+
+def lies_in(polygon: Polygon, convex: Polygon, slack: float = 0.0) -> bool:
+    """Whether every corner of a polygon lies in a convex one grown by `slack` of its size (0.05: by a twentieth)."""
+    around = np.asarray(scale_polygon(convex, 1 + slack))
+    points = np.asarray(polygon)
+    sides = np.roll(around, -1, axis=0) - around
+    away = points[:, None] - around[None]
+    turn = sides[None, :, 0] * away[..., 1] - sides[None, :, 1] * away[..., 0]
+    return bool((turn >= -1e-9).all() or (turn <= 1e-9).all())
 
 
 def overlap_of_smaller(first: Sequence[float], second: Sequence[float]) -> float:

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.covering import coverage
-from inference.geometry import bounds, overlap_of_smaller
+from inference.geometry import bounds, lies_in, overlap_of_smaller
 from inference.picture import Kind, Outcome, Region
 
 POLICY: Final = "wardlens-redaction-1"
 
 _ALREADY_COVERED: Final = 0.5
 _SAME_PLACE: Final = 0.5
+_SLIVER: Final = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +113,9 @@ def _share_covered(region: Region, mask: NDArray[np.bool_]) -> float:
 
 
 def _same(region: Region, better: Region) -> bool:
-    """Whether `better` covers nearly all that `region` does (both as boxes, both upright)."""
+    """Whether `better` covers nearly all that `region` does."""
     if region.kind is not better.kind:
         return False
-    first, second = bounds(region.polygon), bounds(better.polygon)
     if region.kind is not Kind.FACE:
         return region.polygon == better.polygon
-    area_first = (first[2] - first[0]) * (first[3] - first[1])
-    area_second = (second[2] - second[0]) * (second[3] - second[1])
-    return area_first <= area_second * 1.05 and overlap_of_smaller(first, second) >= 0.98
+    return lies_in(region.polygon, better.polygon, _SLIVER)

@@ -15,7 +15,6 @@ from inference.detectors.codes import CodeDetector, Decoded, read_codes
 from inference.detectors.detector import Detector
 from inference.detectors.faces import FaceDetector
 from inference.detectors.text import TextDetector
-from inference.geometry import FULL_TURN
 from inference.models import LoadedModel
 from inference.policy import Thresholds
 
@@ -32,8 +31,8 @@ class ReadyDetector(Detector, Protocol):
 Factory = Callable[[Mapping[str, LoadedModel], Thresholds], ReadyDetector]
 
 
-def _face(canvas: Canvas, turns: int) -> Factory:
-    return lambda models, limits: FaceDetector(models[faces.MODEL], canvas, turns=turns, threshold=limits.face.ask)
+def _face(canvas: Canvas, degrees: int) -> Factory:
+    return lambda models, limits: FaceDetector(models[faces.MODEL], canvas, degrees=degrees, threshold=limits.face.ask)
 
 
 def _text(canvas: Canvas, *, most: int) -> Factory:
@@ -46,9 +45,11 @@ def _code(side: int, *, locate: bool, thorough: bool = True) -> Factory:
     return lambda _models, _limits: CodeDetector(side=side, locate=locate, thorough=thorough)
 
 
+QUARTERS: Final = (0, 90, 180, 270)
+
 STILL: Final[tuple[Factory, ...]] = (
     _text(Canvas(1280, 960), most=24),
-    *(_face(Canvas(640, 480), turns) for turns in range(FULL_TURN)),
+    *(_face(Canvas(640, 480), degrees) for degrees in QUARTERS),
     _code(1600, locate=True),
 )
 LIVE: Final[tuple[Factory, ...]] = (
@@ -57,7 +58,7 @@ LIVE: Final[tuple[Factory, ...]] = (
     _code(640, locate=False, thorough=False),
 )
 SECOND_LOOK: Final[tuple[Factory, ...]] = (
-    *(_face(Canvas(416, 320), turns) for turns in range(FULL_TURN)),
+    *(_face(Canvas(416, 320), degrees) for degrees in QUARTERS),
     _text(Canvas(640, 480), most=16),
     _code(2400, locate=False),
 )

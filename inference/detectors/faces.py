@@ -1,4 +1,4 @@
-"""Faces, by CenterFace on the picture turned by some quarter turns: patients lie down, and at 90° half are missed."""
+"""Faces, by CenterFace on the picture turned: patients lie down, and at 90° half of their faces are missed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from inference.canvas import Canvas, fit
+from inference.canvas import Canvas, fit_turned
 from inference.detectors import centerface
-from inference.geometry import box_polygon, expand_boxes, turn_boxes_back
+from inference.geometry import box_corners, expand_boxes
 from inference.models import LoadedModel
 from inference.picture import Kind, Pixels, Region
 
@@ -20,16 +20,16 @@ MARGIN: Final = 1.7
 
 
 class FaceDetector:
-    """Finds faces in the picture turned by `turns` quarter turns, on one canvas."""
+    """Finds faces in the picture turned counter-clockwise by so many degrees, on one canvas."""
 
     kinds: Final = frozenset({Kind.FACE})
 
-    def __init__(self, model: LoadedModel, canvas: Canvas, *, turns: int, threshold: float) -> None:
-        self.name = f"face-{turns * 90}" if turns else "face"
+    def __init__(self, model: LoadedModel, canvas: Canvas, *, degrees: int, threshold: float) -> None:
+        self.name = f"face-{degrees}" if degrees else "face"
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
         self._canvas = canvas
-        self._turns = turns
+        self._degrees = degrees
         self._threshold = threshold
 
     def prepare(self) -> None:
@@ -45,14 +45,13 @@ class FaceDetector:
             ValueError: the model answered with something that is no face map.
         """
         height, width = image.shape[:2]
-        placed, scale = fit(image, self._canvas.for_picture(width, height))
-        turned = np.ascontiguousarray(np.rot90(placed, self._turns))
-        outputs = self._model.run(np.asarray(cv2.dnn.blobFromImage(turned), dtype=np.float32))
+        placed, back = fit_turned(image, self._canvas, self._degrees)
+        outputs = self._model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32))
         boxes, scores = centerface.decode(outputs, self._threshold)
-        boxes = turn_boxes_back(boxes, self._turns, placed.shape[1], placed.shape[0])
-        boxes = expand_boxes(boxes / scale, MARGIN)
-        inside = (boxes[:, 0] < width) & (boxes[:, 1] < height) & (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
+        corners = box_corners(expand_boxes(boxes, MARGIN)) @ back[:, :2].T + back[:, 2]
+        low, high = corners.min(axis=1), corners.max(axis=1)
+        inside = (low[:, 0] < width) & (low[:, 1] < height) & (high[:, 0] > 0) & (high[:, 1] > 0)
         return [
-            Region(Kind.FACE, box_polygon(box), float(score), MODEL)
-            for box, score in zip(boxes[inside], scores[inside], strict=True)
+            Region(Kind.FACE, tuple((float(x), float(y)) for x, y in quad), float(score), MODEL)
+            for quad, score in zip(corners[inside], scores[inside], strict=True)
         ]

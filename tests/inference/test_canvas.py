@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.canvas import Canvas, fit
+from inference.canvas import Canvas, fit, fit_turned
 
 CANVAS = Canvas(160, 128)
 
@@ -40,3 +40,21 @@ def test_a_canvas_lies_or_stands_as_the_picture_does() -> None:
 def test_a_canvas_that_no_model_takes_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 16"):
         Canvas(161, 128)
+
+
+@given(st.sampled_from(range(0, 360, 15)), st.sampled_from([(400, 300), (300, 400), (1200, 900), (90, 70)]), st.data())
+def test_a_point_is_found_again_in_the_picture_however_it_was_turned(degrees, size, data: st.DataObject) -> None:
+    width, height = size
+    half = max(3, round(max(size) / 30))
+    x = data.draw(st.integers(half, width - half - 1))
+    y = data.draw(st.integers(half, height - half - 1))
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[y - half : y + half + 1, x - half : x + half + 1] = 255
+    canvas = Canvas(320, 240) if degrees % 90 == 0 else Canvas(320, 320)
+    placed, back = fit_turned(picture, canvas, degrees)
+    light = placed[..., 0].astype(float)
+    rows, columns = np.mgrid[0 : placed.shape[0], 0 : placed.shape[1]] + 0.5
+    centre = np.array([(columns * light).sum(), (rows * light).sum()]) / light.sum()
+    found = back[:, :2] @ centre + back[:, 2]
+    pixel = max(width, height) / 150
+    assert np.abs(found - (x + 0.5, y + 0.5)).max() < pixel

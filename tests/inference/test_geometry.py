@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from inference.geometry import (
     area,
     bounds,
+    box_corners,
     box_polygon,
     expand_boxes,
+    lies_in,
     overlap_of_smaller,
     scale_polygon,
     strongest,
     turn_back,
-    turn_boxes_back,
 )
 
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -38,11 +39,25 @@ def test_a_pixel_is_found_again_after_any_quarter_turns(size: tuple[int, int], t
 
 
 @given(BOX, st.integers(0, 3))
-def test_a_turned_box_keeps_its_order_and_its_area(box: tuple[float, ...], turns: int) -> None:
-    turned = turn_boxes_back(np.array([box]), turns, 640, 480)[0]
-    assert turned[0] <= turned[2]
-    assert turned[1] <= turned[3]
-    assert area(box_polygon(turned)) == pytest.approx(area(box_polygon(box)), rel=1e-6, abs=1e-6)
+def test_a_turned_box_keeps_its_area(box: tuple[float, ...], turns: int) -> None:
+    corners = box_corners(np.array([box]))[0]
+    turned = turn_back(corners, turns, 640, 480)
+    assert tuple(map(tuple, corners)) == box_polygon(box)
+    assert area(tuple(map(tuple, turned))) == pytest.approx(area(box_polygon(box)), rel=1e-6, abs=1e-6)
+
+
+@given(BOX, st.floats(0.1, 0.9), st.sampled_from((1, -1)))
+def test_what_lies_in_a_polygon_is_told_from_what_reaches_out_of_it(box, factor: float, way: int) -> None:
+    outer = box_polygon(box)[::way]
+    assert lies_in(scale_polygon(outer, factor), outer)
+    assert not lies_in(scale_polygon(outer, 1 / factor), outer)
+    assert lies_in(scale_polygon(outer, 1.04), outer, slack=0.05)
+
+
+def test_the_corners_of_a_box_around_a_diamond_do_not_lie_in_the_diamond() -> None:
+    diamond = ((50.0, 0.0), (100.0, 50.0), (50.0, 100.0), (0.0, 50.0))
+    assert not lies_in(box_polygon((5, 5, 30, 30)), diamond)
+    assert lies_in(box_polygon((40, 40, 60, 60)), diamond)
 
 
 @given(BOX, st.floats(1, 3))
