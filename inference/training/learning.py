@@ -49,16 +49,14 @@ def learn(
 ) -> SkinNet:
     """The network after `plan.steps` batches; `shelf` is asked again now and then, because pictures may still be drawn.
 
-    `keep` is given the steady weights every 400 steps, so that a look at them need not wait.
+    `keep` is given the steady weights every 200 steps, so that a look at them need not wait.
 
     The weights returned are the running mean over the last thousand or so steps, which judge steadier than the last.
     """
     torch.manual_seed(plan.seed)
     torch.set_num_threads(plan.threads)
     network = SkinNet().to(memory_format=torch.channels_last)
-    steady = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
-    )
+    steady = torch.optim.swa_utils.AveragedModel(network, avg_fn=_towards)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=2e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, plan.steps, pct_start=0.05)
     rng = np.random.default_rng(plan.seed)
@@ -75,9 +73,15 @@ def learn(
         if step % 100 == 0:
             say(step, total / 100, time.monotonic() - begun)
             total = 0.0
-        if step % 400 == 0:
+        if step % 200 == 0:
             keep(_settled(steady, shelf, plan))
     return _settled(steady, shelf, plan)
+
+
+def _towards(kept: Tensor, new: Tensor, count: Tensor) -> Tensor:
+    """The running mean, over few steps at first, so that the first weights, which know nothing, are soon forgotten."""
+    share = max(1 - 0.998, 9 / (10 + float(count)))
+    return kept + (new - kept) * share
 
 
 def _settled(steady: nn.Module, shelf: Callable[[], Shelf], plan: Plan) -> SkinNet:
