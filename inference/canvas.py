@@ -75,12 +75,32 @@ def fit_turned(image: Pixels, canvas: Canvas, degrees: int) -> tuple[Pixels, Aff
     scale = min(canvas.width / wide, canvas.height / high)
     there = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), degrees, scale), dtype=np.float64)
     there[:, 2] = there[:, 2] + np.array([canvas.width - width, canvas.height - height]) / 2
+    back = np.asarray(cv2.invertAffineTransform(there), dtype=np.float64)
+    return _warped(image, there, canvas, scale), back
+
+
+def cut_out(image: Pixels, canvas: Canvas, middle: tuple[float, float], degrees: int, scale: float) -> Pixels:
+    """The canvas filled with what lies around `middle`, turned counter-clockwise; black beyond the picture."""
+    there = np.asarray(cv2.getRotationMatrix2D(middle, degrees, scale), dtype=np.float64)
+    there[:, 2] = there[:, 2] + np.array([canvas.width / 2 - middle[0], canvas.height / 2 - middle[1]])
+    reach = float(np.hypot(canvas.width, canvas.height)) / 2 / scale + 1
+    height, width = image.shape[:2]
+    left, top = (int(np.clip(m - reach, 0, most - 1)) for m, most in zip(middle, (width, height), strict=True))
+    right, bottom = (int(np.clip(m + reach + 1, 1, most)) for m, most in zip(middle, (width, height), strict=True))
+    around = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+    there[:, 2] = there[:, 2] + there[:, :2] @ np.array([left, top])
+    return _warped(around, there, canvas, scale)
+
+
+def _warped(image: Pixels, there: Affine, canvas: Canvas, scale: float) -> Pixels:
+    """The canvas, on which `there` lays the picture; halved first where it shrinks much, so that nothing aliases."""
+    height, width = image.shape[:2]
     small = _halved(image, scale)
     drawn = there / np.array([small.shape[1] / width, small.shape[0] / height, 1.0])
     # OpenCV counts from the middle of the first pixel, we from its corner.
     drawn[:, 2] = drawn[:, 2] + drawn[:, :2] @ np.array([0.5, 0.5]) - 0.5
     turned = cv2.warpAffine(small, drawn, (canvas.width, canvas.height), flags=cv2.INTER_LINEAR)
-    return np.asarray(turned, dtype=np.uint8), np.asarray(cv2.invertAffineTransform(there), dtype=np.float64)
+    return np.asarray(turned, dtype=np.uint8)
 
 
 def _halved(image: Pixels, scale: float) -> Pixels:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from inference.canvas import Canvas
-from inference.detectors import faces, text
+from inference.detectors import faces, skinmap, text
 from inference.detectors.codes import CodeDetector, Decoded, read_codes
 from inference.detectors.detector import Detector
 from inference.detectors.faces import FaceDetector
+from inference.detectors.tattoos import TattooDetector
 from inference.detectors.text import TextDetector
 from inference.models import LoadedModel
 from inference.policy import Thresholds
@@ -31,8 +32,14 @@ class ReadyDetector(Detector, Protocol):
 Factory = Callable[[Mapping[str, LoadedModel], Thresholds], ReadyDetector]
 
 
-def _face(canvas: Canvas, degrees: int) -> Factory:
-    return lambda models, limits: FaceDetector(models[faces.MODEL], canvas, degrees=degrees, threshold=limits.face.ask)
+def _face(canvas: Canvas, degrees: int, *, closer: bool = True) -> Factory:
+    return lambda models, limits: FaceDetector(
+        models[faces.MODEL],
+        canvas,
+        degrees=degrees,
+        threshold=limits.face.ask,
+        sure=limits.face.cover if closer else None,
+    )
 
 
 def _text(canvas: Canvas, *, most: int) -> Factory:
@@ -41,19 +48,25 @@ def _text(canvas: Canvas, *, most: int) -> Factory:
     )
 
 
+def _tattoo(*canvases: Canvas) -> Factory:
+    return lambda models, limits: TattooDetector(models[skinmap.MODEL], canvases, threshold=limits.tattoo.ask)
+
+
 def _code(side: int, *, locate: bool, thorough: bool = True) -> Factory:
     return lambda _models, _limits: CodeDetector(side=side, locate=locate, thorough=thorough)
 
 
 QUARTERS: Final = (0, 90, 180, 270)
+DIAGONALS: Final = (45, 135, 225, 315)
 
 STILL: Final[tuple[Factory, ...]] = (
     _text(Canvas(1280, 960), most=24),
-    *(_face(Canvas(640, 480), degrees) for degrees in QUARTERS),
+    *(_face(Canvas(512, 384), degrees) for degrees in QUARTERS),
+    *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
     _code(1600, locate=True),
 )
 LIVE: Final[tuple[Factory, ...]] = (
-    _face(Canvas(320, 256), 0),
+    _face(Canvas(320, 256), 0, closer=False),
     _text(Canvas(512, 384), most=2),
     _code(640, locate=False, thorough=False),
 )

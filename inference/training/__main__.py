@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from inference.training.drawings import Book
+from inference.training.entry import manifest_entry
 from inference.training.learning import Plan, Shelf, learn, write_onnx
 from inference.training.pictures import draw
 from inference.training.sources import fetch_sources
@@ -41,7 +42,8 @@ def main() -> None:
         for begun in work:
             begun.result()
     write_onnx(network, asked.out)
-    print(f"Written to {asked.out}.")  # noqa: T201 - a command
+    print(f"Written to {asked.out}. Its entry in inference/models.toml:\n")  # noqa: T201 - a command
+    print(manifest_entry(asked.out, version=asked.version))  # noqa: T201 - the same
 
 
 def draw_shard(sources: Path, drawn: Path, seed: int, number: int) -> None:
@@ -83,6 +85,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="the model file to write (.onnx)")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is fetched and drawn (about 5 GB)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--version", default="1", help="of the model, as the manifest names it")
     parser.add_argument("--pictures", type=int, default=22_500)
     parser.add_argument("--steps", type=int, default=Plan().steps)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the processor, to learn with")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.canvas import Canvas, fit, fit_turned
+from inference.canvas import Canvas, cut_out, fit, fit_turned
 
 CANVAS = Canvas(160, 128)
 
@@ -58,3 +58,23 @@ def test_a_point_is_found_again_in_the_picture_however_it_was_turned(degrees, si
     found = back[:, :2] @ centre + back[:, 2]
     pixel = max(width, height) / 150
     assert np.abs(found - (x + 0.5, y + 0.5)).max() < pixel
+
+
+@given(st.sampled_from(range(0, 360, 45)), st.floats(0.05, 3), st.data())
+def test_what_is_cut_out_has_its_middle_in_the_middle(degrees: int, scale: float, data: st.DataObject) -> None:
+    x, y = data.draw(st.integers(30, 370)), data.draw(st.integers(30, 270))
+    picture = np.zeros((300, 400, 3), np.uint8)
+    half = max(2, round(3 / scale)) if scale < 1 else 2
+    picture[max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1] = 255
+    light = cut_out(picture, Canvas(96, 96), (x + 0.5, y + 0.5), degrees, scale)[..., 0].astype(float)
+    rows, columns = np.mgrid[0:96, 0:96] + 0.5
+    centre = np.array([(columns * light).sum(), (rows * light).sum()]) / light.sum()
+    cut = min(x, y, 399 - x, 299 - y) < half
+    assert cut or np.abs(centre - 48).max() < 1.5
+
+
+@pytest.mark.parametrize("middle", [(-500.0, -500.0), (5000.0, 20.0), (0.0, 0.0), (399.9, 299.9)])
+def test_what_is_cut_out_beyond_the_picture_is_black(middle: tuple[float, float]) -> None:
+    view = cut_out(np.full((300, 400, 3), 255, np.uint8), Canvas(96, 96), middle, 45, 0.5)
+    assert view.shape == (96, 96, 3)
+    assert (view == 0).any()
