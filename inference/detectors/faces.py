@@ -88,7 +88,7 @@ class FaceDetector:
         return again
 
     def _closer(self, image: Pixels, quad: NDArray[np.float64]) -> float:
-        """The best score of a face in the middle of the quad, turned as it was found, at the sizes that suit the model."""
+        """The best score of a face in the middle of the quad, turned as it was found, at sizes that suit the model."""
         middle = quad.mean(axis=0)
         across, down = quad[1] - quad[0], quad[3] - quad[0]
         length = max(float(np.hypot(*across)), float(np.hypot(*down))) / MARGIN
