@@ -10,7 +10,8 @@
     ├── FetchFailed              what a registry gave
     │   ├── PackageUnavailable
     │   └── PackageAltered
-    └── DetectionFailed          what happened to one picture
+    ├── DetectionFailed          what happened to one picture
+    └── FolderNotEmpty           what was asked for (in inference.scenes.sets)
 
 Each docstring is the sentence that the nurse or IT reads. After any of them nothing may be sealed.
 """
