@@ -77,6 +77,7 @@ class _Staged(Stage):
     """A stage with this package's additions."""
 
     wall = 0.0
+    plaster: Field | None = None
 
     def __init__(self, ground: Ground, shape: tuple[int, int]) -> None:
         view = View.TRUNK if ground.place is Place.TRUNK else View.LIMB
@@ -143,8 +144,9 @@ class _Bed(_Staged):
         _, y = body.grid(self.shape)
         edge = np.float32(self.wall * rows) + 2.0 * unit * fractal(rng, (1, columns), 30 * unit, octaves=2)
         cloth = smoothstep(-0.5, 0.5, np.asarray(y - edge, np.float32))
-        plaster = linear(WALLS[int(rng.integers(len(WALLS)))])
-        wall = (1 + 0.012 * fractal(rng, self.shape, 9 * unit, octaves=3)) * plaster[:, None, None]
+        self.plaster = 1 - np.maximum(cloth, self.skin)
+        paint = linear(WALLS[int(rng.integers(len(WALLS)))])
+        wall = (1 + 0.012 * fractal(rng, self.shape, 9 * unit, octaves=3)) * paint[:, None, None]
         # The rail that beds bump against, and the shadow gap above the mattress.
         rail = np.float32(self.wall * rows - rng.uniform(9, 14) * unit)
         board = smoothstep(-1.0, 1.0, np.asarray((2.2 * unit - np.abs(y - rail)), np.float32))
@@ -178,8 +180,10 @@ def bare(ground: Ground, size: tuple[int, int]) -> Bare:
         wound = (cv2.resize(stage.field, size, interpolation=cv2.INTER_LINEAR) > 0) & skin
     unit = min(size) / 100
     woven = detailed(np.random.default_rng((ground.seed, 7)), pixels, skin, wound, unit)
-    plaster = round((stage.wall - 0.01) * height)
-    pixels = np.concatenate([pixels[:plaster], woven[plaster:]])
+    if stage.plaster is None:
+        pixels = woven
+    else:
+        np.copyto(pixels, woven, where=(cv2.resize(stage.plaster, size) < 0.5)[..., None])
     scale = width / shape[1]
     board = Board(pixels, skin, wound, stage.lamp, unit)
     if stage.ink is not None:
