@@ -11,7 +11,19 @@ from typing import NoReturn
 
 import typer
 
-from firmware.commands import device, doctor, envelope, evaluate, hospital, main_job, measure, models, pictures, site
+from firmware.commands import (
+    device,
+    doctor,
+    draw,
+    envelope,
+    evaluate,
+    hospital,
+    main_job,
+    measure,
+    models,
+    pictures,
+    site,
+)
 from firmware.commands.room_errors import sentence_of
 from firmware.logging import configure_logging
 from firmware.settings import Log
@@ -28,6 +40,7 @@ app = typer.Typer(
 app.command("demo")(main_job.demo)
 app.command("redact")(pictures.redact)
 app.command("capture")(pictures.capture)
+app.command("draw")(draw.draw)
 app.command("bench")(measure.bench)
 app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)

@@ -11,7 +11,8 @@
     │   ├── PackageUnavailable
     │   └── PackageAltered
     ├── DetectionFailed          what happened to one picture
-    └── DatasetWrong             what an evaluation was given
+    ├── DatasetWrong             what an evaluation was given
+    └── FolderNotEmpty           what was asked for (in inference.scenes.sets)
 
 Each docstring is the sentence that the nurse or IT reads. After any of them nothing may be sealed.
 """

@@ -3,6 +3,7 @@
 They stand in for pictures that nobody may pass on: the demo photographs them, tests know every word and every wound
 pixel in them, and a trainer may learn from them, because no person is in them and no licence is on them. This package
 draws from a seed and does nothing else: it reads no file, no clock and no detector, and it never draws a real face.
+Annotated sets of pictures are in :mod:`inference.scenes.sets`, which also tries whether its codes can be read.
 """
 
 from inference.scenes.chance import imagined

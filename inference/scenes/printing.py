@@ -17,6 +17,8 @@ Box = tuple[float, float, float, float]
 INK: Colour = (24, 26, 30)
 CAPITAL = 0.7
 """Height of a capital over the font's size, in the face that OpenCV 5 carries (Rubik)."""
+_DEEP = frozenset("gjpqy,;/()|")
+"""Letters that reach below the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class Sheet:
             position = start + len(word)
             begin = reach(text[:start] + "|", size) - reach("|", size) if start else 0.0
             wide = reach(text[: start + len(word)], size) - begin
-            words.append((word, (x + begin / self.scale, baseline - tall * 1.08, wide / self.scale, tall * 1.2)))
+            deep = 1.42 if _DEEP & set(word) else 1.2
+            words.append((word, (x + begin / self.scale, baseline - tall * 1.08, wide / self.scale, tall * deep)))
         self.lines.append(Line(tuple(words), tall, identifying))
 
     def code(self, box: Box, code_format: str, text: str) -> None:

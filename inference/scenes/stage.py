@@ -9,7 +9,7 @@ from inference.picture import Pixels
 from inference.scenes import body, wounds
 from inference.scenes.body import Limb, Surface
 from inference.scenes.ink import tattoo
-from inference.scenes.light import Lamp, cast, developed, vignette
+from inference.scenes.light import Lamp, Linear, cast, developed, vignette
 from inference.scenes.placing import Room
 from inference.scenes.texture import Field, relief, smoothstep
 from inference.scenes.values import SceneSpec, View
@@ -50,14 +50,9 @@ class Stage:
     def ground(self) -> Pixels:
         """Skin, wound and cloth under the lamp."""
         rng, unit, shape, spec = self.rng, self.unit, self.shape, self.spec
-        if spec.view is View.LIMB:
-            self.skin, height = body.limb_surface(rng, shape, unit, self.limb)
-        else:
-            self.skin, height = body.trunk_surface(rng, shape, unit)
+        self.skin, height = self.form()
         shine = np.full(shape, 0.045, np.float32)
-        surface = Surface(
-            self.skin, height, body.skin_colour(rng, shape, unit, spec.tone), shine, np.zeros_like(height)
-        )
+        surface = Surface(self.skin, height, self.complexion(), shine, np.zeros_like(height))
         if spec.tattoo:
             ink_rng = np.random.default_rng((spec.seed, 2))
             self.ink = tattoo(ink_rng, surface, unit, middle=self.inked, lean=self.limb.lean)
@@ -65,7 +60,7 @@ class Stage:
             self.field = wounds.wound_field(rng, shape, unit, spec.wound, middle=self.middle, lean=self.limb.lean)
             wounds.cut(rng, surface, self.field, unit, spec.wound, middle=self.middle)
         skin = self.lamp.shade(surface.albedo, relief(surface.height), (0.34, 0.20, 0.16), surface.gloss, surface.wet)
-        folds, colour = body.cloth(rng, shape, unit, int(rng.integers(5)))
+        folds, colour = self.bedding()
         still = np.zeros(shape, np.float32)
         sheet = self.lamp.shade(colour, relief(folds), (0.15, 0.15, 0.15), still, still)
         rise = body.blend_view(spec.view)
@@ -78,6 +73,20 @@ class Stage:
             skin *= 1 - np.minimum(dark, 0.7)
         light = (sheet + (skin - sheet) * smoothstep(0, 1, self.skin)) * vignette(shape)
         return developed(light, float(self.rng.uniform(0.96, 1.06)))
+
+    def form(self) -> tuple[Field, Field]:
+        """Outline (0..1) and height in pixels of the skin."""
+        if self.spec.view is View.LIMB:
+            return body.limb_surface(self.rng, self.shape, self.unit, self.limb)
+        return body.trunk_surface(self.rng, self.shape, self.unit)
+
+    def complexion(self) -> Linear:
+        """Colour of the skin."""
+        return body.skin_colour(self.rng, self.shape, self.unit, self.spec.tone)
+
+    def bedding(self) -> tuple[Field, Linear]:
+        """Height and colour of what is not skin."""
+        return body.cloth(self.rng, self.shape, self.unit, int(self.rng.integers(5)))
 
     def room(self) -> Room:
         """What the limb and the wound leave free, one cell a unit."""

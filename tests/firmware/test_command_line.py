@@ -129,10 +129,23 @@ def test_a_clinician_is_added_listed_and_removed(wardlens, tmp_path):
         (["envelope", "inspect", "absent.wle"], 2, ["absent.wle"]),
         (["demo", "--photos", "absent"], 2, ["absent"]),
         (["doctor", "--config", "absent.toml"], 2, ["--config"]),
+        (["draw", "faces", "--out", "drawn"], 2, ["paper", "ward"]),
+        (["draw", "paper", "--out", "drawn", "--count", "0"], 2, ["--count"]),
+        (["draw", "paper", "--out", "drawn", "--seed", "-1"], 2, ["--seed"]),
     ],
 )
 def test_a_wrong_request_gets_a_sentence_that_says_what_to_do(wardlens, arguments, status, words):
     refused(wardlens(*arguments), status, *words)
+
+
+def test_a_set_is_drawn_with_its_annotations_and_never_over_another(wardlens, tmp_path):
+    done = wardlens("draw", "wounds", "--out", tmp_path / "drawn", "--count", "2", "--seed", "7")
+    assert done.returncode == 0, done.stderr
+    assert "draw wounds: 2 of 2 wounds-0002" in done.stderr
+    rows = json.loads((tmp_path / "drawn" / "annotations.json").read_text("utf-8"))["images"]
+    assert [row["file"] for row in rows] == ["wounds-0001.jpg", "wounds-0002.jpg"]
+    assert all((tmp_path / "drawn" / row["wound_mask"]).is_file() for row in rows)
+    refused(wardlens("draw", "wounds", "--out", tmp_path / "drawn"), 2, "empty folder")
 
 
 def test_a_path_that_cannot_be_written_is_a_sentence_and_a_written_invitation_is_private(wardlens, tmp_path):
