@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from inference.canvas import Canvas
 from inference.picture import Pixels
 
-LINE: Final = Canvas(320, 48)
+LINES: Final = (Canvas(96, 48), Canvas(192, 48), Canvas(320, 48))
+"""A line is read on the narrowest canvas that holds it: most are short, and a reader's time is its canvas's."""
 _BLANK: Final = 0
 _NARROWEST: Final = 16
 _GROUND: Final = 127
+_SQUEEZED: Final = 1.4
 
 Quad = NDArray[np.float64]
 
@@ -43,19 +45,32 @@ def letters(outputs: list[NDArray[np.float32]]) -> tuple[float, int]:
 
 
 def straighten(image: Pixels, quad: Quad) -> Pixels:
-    """The line inside `quad` (any order of turning), laid flat on a 48×320 canvas, its long side across."""
+    """The line inside `quad` (any order of turning), laid flat on one of the canvases, its long side across."""
     sides = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
     if sides[0] < sides[1]:
         quad, sides = np.roll(quad, -1, axis=0), np.roll(sides, -1)
     along, across = quad[1] - quad[0], quad[3] - quad[0]
     if along[0] * across[1] - along[1] * across[0] < 0:
         quad = quad[::-1]
-    width = int(np.clip(round(LINE.height * sides[0] / max(sides[1], 1.0)), _NARROWEST, LINE.width))
-    corners = np.array([(0, 0), (width, 0), (width, LINE.height), (0, LINE.height)], dtype=np.float32)
+    longest, height = LINES[-1].width, LINES[-1].height
+    width = max(_NARROWEST, round(height * sides[0] / max(sides[1], 1.0)))
+    if width > longest * _SQUEEZED:
+        # Its middle tells as well whether there are letters; squeezed into the canvas, nobody could read it.
+        quad = _middle_of(quad, longest / width)
+    width = min(width, longest)
+    canvas = next(line for line in LINES if line.width >= width)
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float32)
     matrix = cv2.getPerspectiveTransform(np.ascontiguousarray(quad, dtype=np.float32), corners)
-    line = np.full((LINE.height, LINE.width, 3), _GROUND, dtype=np.uint8)
-    line[:, :width] = cv2.warpPerspective(image, matrix, (width, LINE.height), borderMode=cv2.BORDER_REPLICATE)
+    line = np.full((height, canvas.width, 3), _GROUND, dtype=np.uint8)
+    line[:, :width] = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     return line
+
+
+def _middle_of(quad: Quad, share: float) -> Quad:
+    """The middle of a line, so long a part of it."""
+    low, high = (1 - share) / 2, (1 + share) / 2
+    top, bottom = quad[1] - quad[0], quad[2] - quad[3]
+    return np.stack([quad[0] + top * low, quad[0] + top * high, quad[3] + bottom * high, quad[3] + bottom * low])
 
 
 def upside_down(line: Pixels) -> Pixels:

@@ -10,7 +10,7 @@ import numpy as np
 
 from inference.canvas import Canvas, fit
 from inference.detectors import textmap
-from inference.detectors.reading import LINE, letters, straighten, upside_down
+from inference.detectors.reading import LINES, letters, straighten, upside_down
 from inference.models import LoadedModel, Tensor
 from inference.picture import Kind, Pixels, Region
 
@@ -49,7 +49,8 @@ class TextDetector:
         """Warms the sessions that pictures lying and upright will use, and the reader's."""
         for canvas in {self._canvas.lying, self._canvas.upright}:
             self._finder.prepare(canvas)
-        self._reader.prepare(LINE)
+        for line in LINES:
+            self._reader.prepare(line)
 
     def detect(self, image: Pixels) -> list[Region]:
         """Each line of text, from `threshold` on.

@@ -145,3 +145,20 @@ def test_a_line_is_laid_flat_whichever_corner_comes_first(turns: int) -> None:
     top_left, bottom_right = line[8, 40], line[40, 280]
     assert top_left.tolist() == [255, 255, 0]
     assert bottom_right.tolist() == [0, 0, 255]
+
+
+@pytest.mark.parametrize(("long", "canvas"), [(20, 96), (80, 192), (120, 320), (250, 320)])
+def test_a_line_is_read_on_the_narrowest_canvas_that_holds_it(long: int, canvas: int) -> None:
+    picture = np.full((100, 300, 3), 90, dtype=np.uint8)
+    quad = np.array([(10.0, 40), (10.0 + long, 40), (10.0 + long, 60), (10, 60)])
+    assert straighten(picture, quad).shape == (48, canvas, 3)
+
+
+def test_of_a_line_too_long_to_read_the_middle_is_read_unsqueezed() -> None:
+    picture = np.zeros((40, 900, 3), dtype=np.uint8)
+    picture[10:30, 50:850] = (200, 0, 0)
+    picture[10:30, 440:460] = (0, 0, 200)
+    line = straighten(picture, np.array([(50.0, 10), (850, 10), (850, 30), (50, 30)]))
+    blue = np.flatnonzero(line[24, :, 2] > 100)
+    assert blue.mean() == pytest.approx(160, abs=2)
+    assert len(blue) == pytest.approx(20 * 48 / 20, abs=3)
