@@ -18,6 +18,8 @@ WIDTHS: Final = (16, 24, 40, 64, 96)
 """Channels at a half, a quarter, an eighth, a sixteenth and a thirty-second of the size."""
 MEAN: Final = (0.5, 0.5, 0.5)
 SPREAD: Final = 0.25
+RARE: Final = -2.0
+"""The first logits: most of a picture is none of the four."""
 
 
 def _conv(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -57,6 +59,7 @@ class SkinNet(nn.Module):
         )
         self.join = nn.ModuleList(_conv(width, width) for width in (sixteenth, eighth, quarter))
         self.answer = nn.Conv2d(quarter, 4, 1)
+        nn.init.constant_(self.answer.bias, RARE)
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits."""
