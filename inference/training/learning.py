@@ -57,7 +57,7 @@ def learn(
     """
     torch.manual_seed(plan.seed)
     torch.set_num_threads(plan.threads)
-    network = SkinNet().to(memory_format=torch.channels_last)
+    network = SkinNet()
     steady = torch.optim.swa_utils.AveragedModel(network, avg_fn=_towards)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=2e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, plan.steps, pct_start=0.05)
@@ -114,7 +114,7 @@ def _batches(shelf: Callable[[], Shelf], plan: Plan, rng: np.random.Generator) -
             picture, answer = _varied(rng, drawn[place], truth[place])
             pictures.append(picture)
             truths.append(answer)
-        batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).to(memory_format=torch.channels_last)
+        batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
         yield batch.float(), torch.from_numpy(np.stack(truths)).float() / 255
 
 
