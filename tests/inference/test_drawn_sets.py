@@ -24,7 +24,7 @@ from inference.scenes.sets import (
 )
 from inference.scenes.sets.symbols import SYMBOLOGIES, symbol
 
-COUNTS = {"paper": 10, "codes": 15, "wounds": 10, "clean": 5, "ward": 8}
+COUNTS = {"paper": 5, "codes": 15, "wounds": 10, "clean": 5, "ward": 4}
 ANGLES = tuple(float(turn) for turn in range(0, 180, 15))
 
 
