@@ -16,12 +16,23 @@ from pathlib import Path
 from typing import Final
 
 from inference import policy
+from inference.canvas import Canvas
 from inference.covering import cover, coverage
-from inference.detectors import LIVE, SECOND_LOOK, STILL, Decoded, Detector, Factory, ReadyDetector, read_codes
-from inference.guard import Guard, on_a_wound
+from inference.detectors import (
+    LIVE,
+    SECOND_LOOK,
+    STILL,
+    Decoded,
+    Detector,
+    Factory,
+    ReadyDetector,
+    read_codes,
+    skinmap,
+)
+from inference.guard import Guard, WoundGuard, on_a_wound
 from inference.looking import answer_of, look, worker_count
 from inference.manifest import load_manifest
-from inference.models import LoadedModel, load_model
+from inference.models import LoadedModel, load_models
 from inference.picture import (
     _MINT,
     Action,
@@ -39,6 +50,8 @@ from inference.viewfinder import Viewfinder
 STILL_DEADLINE_SECONDS: Final = 45.0
 LIVE_DEADLINE_SECONDS: Final = 10.0
 SCAN_SIDE: Final = 2000
+WOUNDS: Final = Canvas(320, 256)
+"""On which the wound guard looks at a still."""
 
 
 class Deidentifier:
@@ -79,13 +92,15 @@ class Deidentifier:
         Raises:
             ModelUnusable: a model is missing, altered, or does not give its known answer here.
         """
-        loaded = {model.name: load_model(model, models) for model in load_manifest().models}
+        loaded = load_models(load_manifest(), models)
         thresholds = Thresholds()
         tables = [_make(table, loaded, thresholds) for table in (STILL, LIVE, SECOND_LOOK)]
+        guard = WoundGuard(loaded[skinmap.MODEL], WOUNDS)
+        guard.prepare()
         for detector in (detector for table in tables for detector in table):
             detector.prepare()
         still, live, second_look = tables
-        return cls(still=still, live=live, second_look=second_look, thresholds=thresholds, threads=threads)
+        return cls(still=still, live=live, second_look=second_look, guard=guard, thresholds=thresholds, threads=threads)
 
     def live(self, frame: Frame, *, every_kind: bool = False) -> LiveView:
         """The frame with everything covered that was seen in it or is held from just before.

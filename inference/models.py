@@ -8,6 +8,7 @@ shape for each session.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 
 from inference.canvas import Canvas
 from inference.errors import ModelMisbehaves
-from inference.manifest import Answer, Model, read_model
-from inference.onnx_graph import with_fixed_input
+from inference.manifest import Answer, Manifest, Model, read_model
+from inference.onnx_graph import GraphUnreadable, grafted, with_fixed_input
 from inference.runtime import onnxruntime, onnxruntime_pybind11_state
 
 Tensor = NDArray[np.float32]
@@ -69,19 +70,30 @@ class LoadedModel:
     def _session(self, canvas: Canvas) -> Any:
         with self._lock:
             if canvas not in self._sessions:
-                self._sessions[canvas] = _open(self._data, canvas, self.model.name)
+                self._sessions[canvas] = open_session(self._data, canvas, self.model.name)
             return self._sessions[canvas]
 
 
-def load_model(model: Model, folder: Path) -> LoadedModel:
-    """The model, verified, and seen to give its known answer on this machine.
+def load_models(manifest: Manifest, folder: Path) -> dict[str, LoadedModel]:
+    """Every model of the manifest by its name, verified, and seen to give its known answer on this machine.
+
+    A head is loaded as one graph with the model that it is grown onto, whose answers come first.
 
     Raises:
-        ModelMissing: its file is not there.
-        ModelAltered: its file is another one.
-        ModelMisbehaves: it cannot be run here, or answers otherwise than it should.
+        ModelMissing: a file is not there.
+        ModelAltered: a file is another one.
+        ModelMisbehaves: a model cannot be run here, or answers otherwise than it should.
     """
-    loaded = LoadedModel(model, read_model(model, folder))
+    data = {model.name: read_model(model, folder) for model in manifest.models}
+    return {model.name: _loaded(model, data) for model in manifest.models}
+
+
+def _loaded(model: Model, data: Mapping[str, bytes]) -> LoadedModel:
+    try:
+        whole = grafted(data[model.on], data[model.name]) if model.on else data[model.name]
+    except GraphUnreadable as error:
+        raise ModelMisbehaves(f"The model {model.name} cannot be run on this machine. Call IT.") from error
+    loaded = LoadedModel(model, whole)
     check_answer(model.name, model.golden.answers, answer_to_known_input(loaded))
     return loaded
 
@@ -128,7 +140,12 @@ def _figures(output: Tensor) -> Answer:
     return float(output.mean()), float(output.std()), float(output.max()), centroid
 
 
-def _open(data: bytes, canvas: Canvas, name: str) -> Any:
+def open_session(data: bytes, canvas: Canvas, name: str) -> Any:
+    """A session for a model on one canvas, with the settings above; `name` is for the sentence.
+
+    Raises:
+        ModelMisbehaves: the runtime refuses the model.
+    """
     options = onnxruntime.SessionOptions()
     options.enable_cpu_mem_arena = False
     options.intra_op_num_threads = 1

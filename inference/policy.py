@@ -2,7 +2,7 @@
 
 Two thresholds a kind. From `cover` on, an identifier is there: it is covered and the kind is FOUND. Between `ask` and
 `cover` it may be: it is covered too, and the kind is UNSURE, so that a person looks (promises 7 and 8). Below `ask`
-it is texture. A kind that no detector looked for is UNSURE: nobody looked.
+it is texture. A kind that no detector looked for is UNSURE: nobody looked; and so is one that is never called clear.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from inference.geometry import bounds, lies_in, overlap_of_smaller
 from inference.picture import Kind, Outcome, Region
 
 POLICY: Final = "wardlens-redaction-1"
+
+NEVER_CLEAR: Final = frozenset({Kind.TATTOO})
+"""Kinds whose detector misses too many to be believed when it sees nothing (docs/models/wardlens-skin.md)."""
 
 _ALREADY_COVERED: Final = 0.5
 _SAME_PLACE: Final = 0.5
@@ -83,8 +86,10 @@ def outcomes(regions: Sequence[Region], looked: Iterable[Kind], thresholds: Thre
         doubtful = [region for region in found if region.score < thresholds.of(kind).cover]
         if kind not in seen or not all(any(_same_place(one, other) for other in sure) for one in doubtful):
             answers[kind] = Outcome.UNSURE
+        elif found:
+            answers[kind] = Outcome.FOUND
         else:
-            answers[kind] = Outcome.FOUND if found else Outcome.CLEAR
+            answers[kind] = Outcome.UNSURE if kind in NEVER_CLEAR else Outcome.CLEAR
     return answers
 
 

@@ -14,7 +14,7 @@ from inference.detectors import faces, skinmap, text
 from inference.detectors.codes import CodeDetector, Decoded, read_codes
 from inference.detectors.detector import Detector
 from inference.detectors.faces import FaceDetector
-from inference.detectors.tattoos import TattooDetector
+from inference.detectors.skin import SkinDetector
 from inference.detectors.text import TextDetector
 from inference.models import LoadedModel
 from inference.policy import Thresholds
@@ -32,13 +32,9 @@ class ReadyDetector(Detector, Protocol):
 Factory = Callable[[Mapping[str, LoadedModel], Thresholds], ReadyDetector]
 
 
-def _face(canvas: Canvas, degrees: int, *, closer: bool = True) -> Factory:
+def _face(canvas: Canvas, degrees: int) -> Factory:
     return lambda models, limits: FaceDetector(
-        models[faces.MODEL],
-        canvas,
-        degrees=degrees,
-        threshold=limits.face.ask,
-        sure=limits.face.cover if closer else None,
+        models[faces.MODEL], canvas, degrees=degrees, threshold=limits.face.ask, sure=limits.face.cover
     )
 
 
@@ -48,8 +44,8 @@ def _text(canvas: Canvas, *, most: int) -> Factory:
     )
 
 
-def _tattoo(*canvases: Canvas) -> Factory:
-    return lambda models, limits: TattooDetector(models[skinmap.MODEL], canvases, threshold=limits.tattoo.ask)
+def _skin(*canvases: Canvas, faces: bool = False) -> Factory:
+    return lambda models, limits: SkinDetector(models[skinmap.MODEL], canvases, limits, faces=faces)
 
 
 def _code(side: int, *, locate: bool, thorough: bool = True) -> Factory:
@@ -63,10 +59,11 @@ STILL: Final[tuple[Factory, ...]] = (
     _text(Canvas(1280, 960), most=24),
     *(_face(Canvas(512, 384), degrees) for degrees in QUARTERS),
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
+    _skin(Canvas(512, 384), Canvas(320, 256)),
     _code(1600, locate=True),
 )
 LIVE: Final[tuple[Factory, ...]] = (
-    _face(Canvas(320, 256), 0, closer=False),
+    _skin(Canvas(320, 256), faces=True),
     _text(Canvas(512, 384), most=2),
     _code(640, locate=False, thorough=False),
 )

@@ -32,14 +32,12 @@ _ALIKE: Final = (0.4, 2.2)
 class FaceDetector:
     """Finds faces in the picture turned counter-clockwise by so many degrees, on one canvas.
 
-    With `sure`, a face of a lower score is looked at again, closer: its score becomes the mean of both looks.
+    A face that scores less than `sure` is looked at again, closer: its score becomes the mean of both looks.
     """
 
     kinds: Final = frozenset({Kind.FACE})
 
-    def __init__(
-        self, model: LoadedModel, canvas: Canvas, *, degrees: int, threshold: float, sure: float | None = None
-    ) -> None:
+    def __init__(self, model: LoadedModel, canvas: Canvas, *, degrees: int, threshold: float, sure: float) -> None:
         self.name = f"face-{degrees}" if degrees else "face"
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
@@ -52,8 +50,7 @@ class FaceDetector:
         """Warms the sessions that pictures lying and upright will use."""
         for canvas in {self._canvas.lying, self._canvas.upright}:
             self._model.prepare(canvas)
-        if self._sure is not None:
-            self._model.prepare(CLOSE)
+        self._model.prepare(CLOSE)
 
     def detect(self, image: Pixels) -> list[Region]:
         """Each face with the margin that covers the head, from `threshold` on.
@@ -65,23 +62,16 @@ class FaceDetector:
         height, width = image.shape[:2]
         placed, back = fit_turned(image, self._canvas, self._degrees)
         outputs = self._model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32))
-        boxes, scores = centerface.decode(outputs, self._threshold if self._sure is None else FIRST)
+        boxes, scores = centerface.decode(outputs, FIRST)
         corners = box_corners(expand_boxes(boxes, MARGIN)) @ back[:, :2].T + back[:, 2]
-        low, high = corners.min(axis=1), corners.max(axis=1)
-        inside = (low[:, 0] < width) & (low[:, 1] < height) & (high[:, 0] > 0) & (high[:, 1] > 0)
-        quads, scores = corners[inside], self._reconsidered(image, corners[inside], scores[inside])
-        return [
-            Region(Kind.FACE, tuple((float(x), float(y)) for x, y in quad), float(score), MODEL)
-            for quad, score in zip(quads, scores, strict=True)
-            if score >= self._threshold
-        ]
+        scores = self._reconsidered(image, corners, scores)
+        kept = scores >= self._threshold
+        return faces_of(corners[kept], scores[kept], width, height)
 
     def _reconsidered(
         self, image: Pixels, quads: NDArray[np.float64], scores: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """The scores, best first, with those of doubtful faces averaged with a closer look's."""
-        if self._sure is None:
-            return scores
         doubtful = np.flatnonzero(scores < self._sure)[:MOST]
         again = scores.copy()
         again[doubtful] = [(scores[place] + self._closer(image, quads[place])) / 2 for place in doubtful]
@@ -103,3 +93,13 @@ class FaceDetector:
             here &= (long > _ALIKE[0]) & (long < _ALIKE[1])
             best = max(best, float(scores[here].max(initial=0.0)))
         return best
+
+
+def faces_of(quads: NDArray[np.float64], scores: NDArray[np.float64], width: int, height: int) -> list[Region]:
+    """The N×4×2 quads, of those scores, that reach into a picture of width×height, as regions."""
+    low, high = quads.min(axis=1), quads.max(axis=1)
+    inside = (low[:, 0] < width) & (low[:, 1] < height) & (high[:, 0] > 0) & (high[:, 1] > 0)
+    return [
+        Region(Kind.FACE, tuple((float(x), float(y)) for x, y in quad), float(score), MODEL)
+        for quad, score in zip(quads[inside], scores[inside], strict=True)
+    ]

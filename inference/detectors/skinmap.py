@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.canvas import Canvas, fit
-from inference.models import LoadedModel
+from inference.models import LoadedModel, Tensor
 from inference.picture import Pixels
 
 MODEL: Final = "wardlens-skin"
@@ -44,21 +44,30 @@ def survey(model: LoadedModel, image: Pixels, canvas: Canvas) -> SkinMaps:
         ModelMisbehaves: the model failed.
         ValueError: the model answered with something that is no four maps of probabilities.
     """
+    outputs, scale = looked_at(model, image, canvas)
+    return decode(outputs[-1], scale=scale, width=image.shape[1], height=image.shape[0])
+
+
+def looked_at(model: LoadedModel, image: Pixels, canvas: Canvas) -> tuple[list[Tensor], float]:
+    """What the model answers: its backbone's four face maps and our own, and the scale of the canvas.
+
+    Raises:
+        ModelMisbehaves: the model failed.
+    """
     height, width = image.shape[:2]
     placed, scale = fit(image, canvas.for_picture(width, height))
-    outputs = model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32))
-    return decode(outputs, scale=scale, width=width, height=height)
+    return model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32)), scale
 
 
-def decode(outputs: list[NDArray[np.float32]], *, scale: float, width: int, height: int) -> SkinMaps:
+def decode(output: Tensor, *, scale: float, width: int, height: int) -> SkinMaps:
     """The maps of a picture of width×height that was placed on the canvas's top left corner at that scale.
 
     Raises:
-        ValueError: not one 1×4×h×w tensor of probabilities.
+        ValueError: not a 1×4×h×w tensor of probabilities.
     """
-    if len(outputs) != 1 or outputs[0].ndim != 4 or outputs[0].shape[:2] != (1, 4):
-        raise ValueError(f"the skin model answers 1×4×h×w, got {[output.shape for output in outputs]}")
-    maps = outputs[0][0]
+    if output.ndim != 4 or output.shape[:2] != (1, 4):
+        raise ValueError(f"the skin model answers 1×4×h×w, got {output.shape}")
+    maps = output[0]
     if not np.isfinite(maps).all() or maps.min() < -0.01 or maps.max() > 1.01:
         raise ValueError("the skin model answers with probabilities")
     rows = min(maps.shape[1], max(1, round(height * scale / STRIDE)))

@@ -4,76 +4,65 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from concurrent.futures import ProcessPoolExecutor
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
 
+from inference.manifest import fetch, load_manifest, read_model
 from inference.training.drawings import Book
-from inference.training.entry import manifest_entry
-from inference.training.learning import Plan, Shelf, learn, write_onnx
+from inference.training.entry import BACKBONE, manifest_entry
+from inference.training.features import Shard, keep_features
+from inference.training.learning import Plan, learn, write_onnx
 from inference.training.pictures import draw
 from inference.training.sources import fetch_sources
 
 SIDE: Final = 256
 SHARD: Final = 250
-"""Pictures in one file."""
-ENOUGH: Final = 8
-"""Shards with which learning begins while the rest is drawn."""
+"""Pictures in one shard."""
 
 
 def main() -> None:
     """Make the model, step by step; each step that was done before is not done again."""
     asked = _arguments()
-    sources, drawn = asked.work / "sources", asked.work / f"pictures-{asked.seed}"
-    drawn.mkdir(parents=True, exist_ok=True)
+    sources, shards = asked.work / "sources", asked.work / f"shards-{asked.seed}"
     fetch_sources(sources)
+    fetch(load_manifest(), asked.work / "models")
     Book.load(sources, seed=asked.seed)
-    shards = -(-asked.pictures // SHARD)
+    numbers = range(-(-asked.pictures // SHARD))
     with ProcessPoolExecutor(asked.drawers) as drawers:
-        work = [drawers.submit(draw_shard, sources, drawn, asked.seed, number) for number in range(shards)]
-        for begun in work[: ENOUGH if asked.impatient else shards]:
-            begun.result()
-        plan = Plan(seed=asked.seed, steps=asked.steps, threads=asked.threads)
-        network = learn(partial(_shelf, drawn), plan, _say, partial(write_onnx, to=asked.out))
-        for begun in work:
-            begun.result()
-    write_onnx(network, asked.out)
-    print(f"Written to {asked.out}. Its entry in inference/models.toml:\n")  # noqa: T201 - a command
-    print(manifest_entry(asked.out, version=asked.version))  # noqa: T201 - the same
+        for number in drawers.map(draw_shard, *zip(*((asked.work, asked.seed, n) for n in numbers), strict=True)):
+            print(f"drawn: shard {number + 1} of {len(numbers)}", flush=True)  # noqa: T201 - a command
+    plan = Plan(seed=asked.seed, steps=asked.steps, threads=asked.threads)
+    head = learn([Shard.load(shards / f"{number:04}") for number in numbers], plan, _say)
+    write_onnx(head, asked.out)
+    print(f"Written to {asked.out}. Its entry in inference/models.toml:\n")  # noqa: T201 - the same
+    print(manifest_entry(asked.out, asked.work / "models", version=asked.version))  # noqa: T201 - the same
 
 
-def draw_shard(sources: Path, drawn: Path, seed: int, number: int) -> None:
-    """Draws the pictures of one shard into its file, if it is not there."""
+def draw_shard(work: Path, seed: int, number: int) -> int:
+    """Draws a shard's pictures and keeps what the backbone sees in them, if that is not there; gives `number`."""
     cv2.setNumThreads(1)
-    at = drawn / f"{number:04}.npz"
-    if at.is_file():
-        return
-    book = _book(sources, seed)
-    made = [draw(np.random.default_rng((seed, number * SHARD + place)), book, SIDE) for place in range(SHARD)]
-    aside = at.with_suffix(f".{os.getpid()}.part")
-    with aside.open("wb") as file:
-        np.savez(file, pictures=np.stack([one.pixels for one in made]), truths=np.stack([one.truth for one in made]))
-    aside.replace(at)
+    at = work / f"shards-{seed}" / f"{number:04}"
+    if not at.is_dir():
+        book = _book(work / "sources", seed)
+        made = [draw(np.random.default_rng((seed, number * SHARD + place)), book, SIDE) for place in range(SHARD)]
+        backbone = read_model(load_manifest().model(BACKBONE), work / "models")
+        aside = at.with_name(f".{number:04}-{os.getpid()}")
+        shutil.rmtree(aside, ignore_errors=True)
+        pictures, truths = np.stack([one.pixels for one in made]), np.stack([one.truth for one in made])
+        keep_features(backbone, pictures, truths, aside, seed=number)
+        aside.rename(at)
+    return number
 
 
 @lru_cache(maxsize=1)
 def _book(sources: Path, seed: int) -> Book:
     return Book.load(sources, seed=seed)
-
-
-_kept: dict[Path, tuple[np.ndarray, np.ndarray]] = {}
-
-
-def _shelf(drawn: Path) -> Shelf:
-    for at in sorted(drawn.glob("*.npz")):
-        if at not in _kept:
-            with np.load(at) as stored:
-                _kept[at] = stored["pictures"], stored["truths"]
-    return [_kept[at] for at in sorted(_kept)]
 
 
 def _say(step: int, loss: float, seconds: float) -> None:
@@ -83,14 +72,13 @@ def _say(step: int, loss: float, seconds: float) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m inference.training", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="the model file to write (.onnx)")
-    parser.add_argument("--work", type=Path, required=True, help="folder for what is fetched and drawn (about 5 GB)")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is fetched and drawn (about 8 GB)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--version", default="1", help="of the model, as the manifest names it")
-    parser.add_argument("--pictures", type=int, default=22_500)
+    parser.add_argument("--pictures", type=int, default=18_000)
     parser.add_argument("--steps", type=int, default=Plan().steps)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the processor, to learn with")
+    parser.add_argument("--threads", type=int, default=1, help="of the processor, to learn with")
     parser.add_argument("--drawers", type=int, default=os.cpu_count() or 1, help="processes that draw")
-    parser.add_argument("--impatient", action="store_true", help="begin to learn while pictures are still drawn")
     return parser.parse_args()
 
 

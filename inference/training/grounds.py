@@ -45,6 +45,8 @@ def _cloth(rng: np.random.Generator, side: int, book: Book) -> Picture:
         pattern = np.zeros(shape, np.float32)
     pattern = cv2.GaussianBlur(pattern, (0, 0), 0.7)[..., None]
     albedo = np.asarray(albedo * (1 - pattern) + _colour(rng) * pattern, np.float32)
+    if rng.random() < 0.35:  # dark cloth in a dark room
+        albedo = np.asarray(albedo * np.float32(rng.uniform(0.03, 0.25)), np.float32)
     folds = np.abs(fractal(rng, shape, side * rng.uniform(0.1, 0.5), octaves=3, stretch=(1, rng.uniform(1, 3))))
     return lit(rng, albedo, np.asarray(folds * np.float32(side * rng.uniform(0.01, 0.05)), np.float32))
 

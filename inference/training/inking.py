@@ -130,15 +130,17 @@ def _bent(rng: np.random.Generator, alpha: Field) -> Field:
 
 def _flat(rng: np.random.Generator, black: NDArray[np.float32]) -> NDArray[np.float32]:
     """One ink: mostly black and what became of it, now and then red, blue, green or white."""
-    if rng.random() < 0.75:
+    if rng.random() < 0.62:
         return black
-    inks = np.array([[0.6, 0.05, 0.06], [0.08, 0.15, 0.55], [0.05, 0.4, 0.2], [0.9, 0.9, 0.85], [0.5, 0.1, 0.4]])
-    return np.asarray(inks[int(rng.integers(5))], np.float32)
+    inks = np.array(
+        [[0.6, 0.05, 0.06], [0.08, 0.15, 0.55], [0.03, 0.08, 0.25], [0.1, 0.4, 0.7], [0.05, 0.4, 0.2], [0.5, 0.1, 0.4]]
+    )
+    return np.asarray(inks[int(rng.integers(6))] * rng.uniform(0.5, 1.5), np.float32)
 
 
 def _coloured(rng: np.random.Generator, ink: Ink, alpha: Field, colour: Picture, black: NDArray[np.float32]) -> None:
     """A drawing in its colours, or in greys, with an outline and shading."""
-    if rng.random() < 0.45:
+    if rng.random() < 0.4:
         grey = colour.mean(axis=2, keepdims=True)
         leaves = black + (1 - black) * np.clip(grey * rng.uniform(0.5, 1.3), 0, 1)
     else:

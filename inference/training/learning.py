@@ -1,26 +1,25 @@
-"""Teaching the network from drawn pictures alone, and writing it as ONNX. One seed, one machine: one network."""
+"""Teaching the head, from drawn pictures alone, and writing it as ONNX. One seed, one machine: one head."""
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inference.training.network import SkinNet
-from inference.training.pictures import STRIDE
+from inference.onnx_graph import with_inputs_named
+from inference.training.features import Shard
+from inference.training.network import TAPS, SkinHead
 
-CROP: Final = 192
-"""Pixels of a side that are learned from at a time: many small batches teach more than few large ones."""
 WEIGHTS: Final = (1.0, 0.6, 0.25, 0.5)
 """How much tattoo, wound, skin and print count in the loss."""
+OPSET: Final = 9
+"""CenterFace's own: both run as one graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Plan:
     """How long and how fast it learns.
 
     Attributes:
-        seed: of weights, order and variation.
+        seed: of weights and order.
         steps: batches altogether.
         batch: pictures in each.
         rate: the highest learning rate; it rises over the first twentieth and falls along a cosine to nothing.
@@ -36,155 +35,77 @@ class Plan:
     """
 
     seed: int = 1
-    steps: int = 12000
-    batch: int = 8
-    rate: float = 2e-3
-    threads: int = 2
+    steps: int = 6000
+    batch: int = 16
+    rate: float = 3e-3
+    threads: int = 1
 
 
-Shelf = Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
-"""Shards: N×side×side×3 pictures with N×4×side/4×side/4 truths."""
-
-
-def learn(
-    shelf: Callable[[], Shelf], plan: Plan, say: Callable[[int, float, float], None], keep: Callable[[SkinNet], None]
-) -> SkinNet:
-    """The network after `plan.steps` batches; `shelf` is asked again now and then, because pictures may still be drawn.
-
-    `keep` is given the steady weights every 500 steps, so that a look at them need not wait.
-
-    The weights returned are the running mean over the last thousand or so steps, which judge steadier than the last.
-    """
+def learn(shards: Sequence[Shard], plan: Plan, say: Callable[[int, float, float], None]) -> SkinHead:
+    """The head after `plan.steps` batches out of the shards; `say` hears of step, mean loss and seconds."""
     torch.manual_seed(plan.seed)
     torch.set_num_threads(plan.threads)
-    network = SkinNet()
-    steady = torch.optim.swa_utils.AveragedModel(network, avg_fn=_towards)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=2e-4)
+    head = SkinHead()
+    optimiser = torch.optim.AdamW(head.parameters(), lr=plan.rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, plan.steps, pct_start=0.05)
-    rng = np.random.default_rng(plan.seed)
     begun, total = time.monotonic(), 0.0
-    for step, (pictures, truths) in enumerate(_batches(shelf, plan, rng), start=1):
-        loss = _loss(network(pictures), truths)
+    for step, (taps, truths) in enumerate(_batches(shards, plan), start=1):
+        loss = _loss(head(*taps), truths)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         schedule.step()
-        steady.update_parameters(network)
         total += float(loss.detach())
         if step % 100 == 0:
             say(step, total / 100, time.monotonic() - begun)
             total = 0.0
-        if step % 500 == 0:
-            keep(_settled(steady, shelf, plan))
-    return _settled(steady, shelf, plan)
+    return head.eval()
 
 
-def _towards(kept: Tensor, new: Tensor, count: Tensor) -> Tensor:
-    """The running mean, over few steps at first, so that the first weights, which know nothing, are soon forgotten."""
-    share = max(1 - 0.998, 9 / (10 + float(count)))
-    return kept + (new - kept) * share
-
-
-def _settled(steady: nn.Module, shelf: Callable[[], Shelf], plan: Plan) -> SkinNet:
-    """A copy of the averaged weights with batch statistics of their own, which the average never gathered."""
-    kept = copy.deepcopy(steady.module)
-    assert isinstance(kept, SkinNet)
-    for module in kept.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None
-    kept.train()
-    short = replace(plan, steps=min(100, plan.steps))
-    with torch.no_grad():
-        for pictures, _ in _batches(shelf, short, np.random.default_rng(plan.seed + 1)):
-            kept(pictures)
-    return kept.eval()
-
-
-def _batches(shelf: Callable[[], Shelf], plan: Plan, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    shards = shelf()
-    for step in range(plan.steps):
-        if step % 200 == 199:
-            shards = shelf()
-        pictures, truths = [], []
-        for _ in range(plan.batch):
-            drawn, truth = shards[int(rng.integers(len(shards)))]
-            place = int(rng.integers(len(drawn)))
-            picture, answer = _varied(rng, drawn[place], truth[place])
-            pictures.append(picture)
-            truths.append(answer)
-        batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-        yield batch.float(), torch.from_numpy(np.stack(truths)).float() / 255
-
-
-def _varied(
-    rng: np.random.Generator, picture: NDArray[np.uint8], truth: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A part of the picture, turned, mirrored, recoloured and now and then seen from farther away."""
-    turns = int(rng.integers(4))
-    picture, truth = np.rot90(picture, turns), np.rot90(truth, turns, (1, 2))
-    if rng.random() < 0.5:
-        picture, truth = picture[:, ::-1], truth[:, :, ::-1]
-    if rng.random() < 0.25:
-        picture, truth = _farther(rng, picture, truth)
-    part = CROP // STRIDE
-    y, x = (int(v) for v in rng.integers(0, truth.shape[1] - part + 1, 2))
-    picture = picture[y * STRIDE : y * STRIDE + CROP, x * STRIDE : x * STRIDE + CROP]
-    truth = truth[:, y : y + part, x : x + part]
-    if rng.random() < 0.5:
-        gain = np.exp(rng.normal(0, 0.12, 3)).astype(np.float32)
-        picture = np.clip(picture * gain + np.float32(rng.normal(0, 8)), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(picture), np.ascontiguousarray(truth)
-
-
-def _farther(
-    rng: np.random.Generator, picture: NDArray[np.uint8], truth: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Half as large, somewhere in a frame of one colour: pictures come with borders, and things are small."""
-    side = picture.shape[0]
-    level = int(rng.choice([0, 0, 128, 255, int(rng.integers(256))]))
-    framed = np.full_like(picture, level)
-    answer = np.zeros_like(truth)
-    small = picture.reshape(side // 2, 2, side // 2, 2, 3).mean(axis=(1, 3))
-    quarter = side // STRIDE
-    fewer = truth.reshape(len(truth), quarter // 2, 2, quarter // 2, 2).mean(axis=(2, 4))
-    y, x = (int(v) for v in rng.integers(0, quarter // 2 + 1, 2))
-    framed[y * STRIDE : y * STRIDE + side // 2, x * STRIDE : x * STRIDE + side // 2] = small
-    answer[:, y : y + quarter // 2, x : x + quarter // 2] = fewer
-    return framed, answer
+def _batches(shards: Sequence[Shard], plan: Plan) -> Iterator[tuple[list[Tensor], Tensor]]:
+    rng = np.random.default_rng(plan.seed)
+    for _ in range(plan.steps):
+        drawn = [shards[int(rng.integers(len(shards)))] for _ in range(plan.batch)]
+        places = [int(rng.integers(len(shard.truths))) for shard in drawn]
+        taps = [
+            torch.from_numpy(np.stack([shard.taps[level][place] for shard, place in zip(drawn, places, strict=True)]))
+            for level in range(len(TAPS))
+        ]
+        truths = np.stack([shard.truths[place] for shard, place in zip(drawn, places, strict=True)])
+        yield [tap.float() for tap in taps], torch.from_numpy(truths).float() / 255
 
 
 def _loss(logits: Tensor, truths: Tensor) -> Tensor:
-    """Cross entropy of each kind, and the Dice loss of tattoo and wound over the batch."""
+    """Cross entropy of each kind, and its Dice loss over the batch."""
     each = nn.functional.binary_cross_entropy_with_logits(logits, truths, reduction="none").mean(dim=(0, 2, 3))
     sure = torch.sigmoid(logits)
     shared = (sure * truths).sum(dim=(0, 2, 3))
     dice = 1 - (2 * shared + 1) / (sure.sum(dim=(0, 2, 3)) + truths.sum(dim=(0, 2, 3)) + 1)
-    weights = torch.tensor(WEIGHTS)
-    return (weights * (3 * each + 0.5 * dice)).sum()
+    return (torch.tensor(WEIGHTS) * (3 * each + 0.5 * dice)).sum()
 
 
 class _Sure(nn.Module):
-    """The network with probabilities instead of logits, as the device runs it."""
+    """The head with probabilities instead of logits, as the device runs it; its names begin with `skin`."""
 
-    def __init__(self, network: SkinNet) -> None:
+    def __init__(self, head: SkinHead) -> None:
         super().__init__()
-        self.network = network
+        self.skin = head
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, quarter: Tensor, eighth: Tensor, sixteenth: Tensor, last: Tensor) -> Tensor:
         """N×4×H/4×W/4, 0..1."""
-        return torch.sigmoid(self.network(x))
+        return torch.sigmoid(self.skin(quarter, eighth, sixteenth, last))
 
 
-def write_onnx(network: SkinNet, to: Path) -> None:
-    """The network as ONNX with batch norms folded in, for one picture of 256×256 (the device sets its own size)."""
+def write_onnx(head: SkinHead, to: Path) -> None:
+    """The head as ONNX, its inputs named as the backbone names them, with batch norms folded in."""
+    seen = tuple(torch.zeros(1, wide, 64 >> level, 64 >> level) for level, (_, wide) in enumerate(TAPS))
     torch.onnx.export(
-        _Sure(network).eval(),
-        (torch.zeros(1, 3, 256, 256),),
+        _Sure(head).eval(),
+        seen,
         str(to),
-        input_names=["picture"],
-        output_names=["sure"],
-        opset_version=17,
+        input_names=[f"tap_{name}" for name, _ in TAPS],
+        output_names=["skin/sure"],
+        opset_version=OPSET,
         dynamo=False,
     )
+    to.write_bytes(with_inputs_named(to.read_bytes(), {f"tap_{name}": name for name, _ in TAPS}))

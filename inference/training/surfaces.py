@@ -32,9 +32,53 @@ class Body:
 
 def body(rng: np.random.Generator, side: int) -> Body:
     """A body or a part of one in a square of `side` pixels."""
-    outline, height = (_close, _limb, _limb, _limb, _trunk, _hand, _foot)[int(rng.integers(7))](rng, side)
+    shaped = (_close, _limb, _limb, _limb, _trunk, _hand, _foot, _foot)[int(rng.integers(8))]
+    outline, height = shaped(rng, side)
     tone = float(rng.uniform(1, 10))
-    return Body(outline, height, skin(rng, side, tone), tone)
+    made = Body(outline, height, skin(rng, side, tone), tone)
+    if rng.random() < 0.55:
+        _weathered(rng, made)
+    return made
+
+
+def _weathered(rng: np.random.Generator, body: Body) -> None:
+    """Skin that has lived: wrinkles, cracks, scales with pale rims, dark speckle; none of it is ink. In place."""
+    side = body.outline.shape[0]
+    shape = (side, side)
+    if rng.random() < 0.6:  # wrinkles, mostly one way
+        stretch = (1.0, float(rng.uniform(1.5, 6)))
+        stretch = stretch if rng.random() < 0.5 else stretch[::-1]
+        field = np.abs(fractal(rng, shape, side * rng.uniform(0.015, 0.08), octaves=3, stretch=stretch))
+        lines = bell(field * np.float32(rng.uniform(3, 9)))
+        lines = lines * smoothstep(-1.0, 1.0, fractal(rng, shape, side * 0.3, octaves=2) + rng.uniform(-0.5, 1.0))
+        body.height -= lines * np.float32(side * rng.uniform(0.002, 0.012))
+        dark = lines[..., None] * np.float32(rng.uniform(0.05, 0.45))
+        body.albedo *= 1 - dark * np.array([0.6, 0.85, 0.9], np.float32)
+    if rng.random() < 0.35:  # scales: pale rims round patches
+        field = fractal(rng, shape, side * rng.uniform(0.03, 0.15), octaves=4, gain=0.65)
+        rims = bell((field - np.float32(rng.uniform(-0.5, 1.0))) * np.float32(rng.uniform(4, 14)))
+        rims = rims * smoothstep(-0.3, 1.0, fractal(rng, shape, side * 0.3, octaves=2))
+        pale = np.clip(body.albedo * np.float32(rng.uniform(1.4, 2.6)) + np.float32(0.04), 0, 0.85)
+        share = rims[..., None] * np.float32(rng.uniform(0.3, 0.9))
+        body.albedo = np.asarray(body.albedo * (1 - share) + pale * share, np.float32)
+        body.height += rims * np.float32(side * 0.004)
+    if rng.random() < 0.4:  # speckle and stains of old blood or sun
+        fine = fractal(rng, shape, side * rng.uniform(0.012, 0.06), octaves=3, gain=0.7)
+        where = smoothstep(-0.2, 1.4, fractal(rng, shape, side * rng.uniform(0.15, 0.5), octaves=3))
+        spots = smoothstep(0.2, 1.4, fine) * where
+        tint = np.array(((0.55, 0.8, 0.9), (0.45, 0.8, 0.75), (0.7, 0.75, 0.7))[int(rng.integers(3))], np.float32)
+        body.albedo *= 1 - spots[..., None] * tint * np.float32(rng.uniform(0.3, 0.95))
+    if rng.random() < 0.5:  # nails, somewhere: smooth pale or yellow ovals with a shadow at their rim
+        for _ in range(int(rng.integers(1, 7))):
+            middle = tuple(int(v) for v in rng.uniform(0, side, 2))
+            axes = tuple(int(v) for v in side * rng.uniform(0.012, 0.05, 2))
+            nail = np.zeros(shape, np.uint8)
+            cv2.ellipse(nail, middle, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
+            inside = (nail.astype(np.float32) / 255)[..., None] * body.outline[..., None]
+            rim = cv2.GaussianBlur(inside, (0, 0), 1.5)[..., None] - inside
+            tint = np.array([0.62, 0.5, 0.34], np.float32) * np.float32(rng.uniform(0.4, 1.3))
+            body.albedo = np.asarray(body.albedo * (1 - inside * 0.7) + tint * inside * np.float32(0.7), np.float32)
+            body.albedo *= 1 - np.clip(rim, 0, 1) * np.float32(0.8)
 
 
 def _grid(side: int) -> tuple[Field, Field]:
@@ -194,10 +238,13 @@ def lit(rng: np.random.Generator, albedo: Picture, height: Field, *, wet: Field 
     up = 1.0 / cv2.sqrt(across * across + down * down + 1.0)
     facing = (lamp[2] - across * lamp[0] - down * lamp[1]) * up
     room = rng.uniform(0.15, 0.6)
+    # Where a surface lies lower than all about it, little light gets in: between toes, in folds.
+    deep = np.maximum(cv2.GaussianBlur(height, (0, 0), max(2.0, height.shape[0] * 0.02)) - height, 0)
+    open_to_light = cv2.exp(-deep / np.float32(height.shape[0] * 0.012) * np.float32(rng.uniform(0.2, 1.2)))
     out = np.empty_like(albedo)
     for channel, creep in enumerate((0.35, 0.15, 0.08)):
         key = np.clip((facing + creep) / (1 + creep), 0, 1)
-        out[..., channel] = albedo[..., channel] * (key * (1.15 - room) + room * (0.6 + 0.4 * up))
+        out[..., channel] = albedo[..., channel] * (key * (1.15 - room) + room * (0.6 + 0.4 * up)) * open_to_light
     gloss = rng.choice([0.0, 0.03, 0.15])
     if gloss or wet is not None:
         half = lamp + np.array([0, 0, 1.0])

@@ -32,7 +32,7 @@ from inference import (
     verify,
 )
 from inference.manifest import Carried, Golden, parse_manifest, read_model
-from inference.models import answer_to_known_input, check_answer, load_model
+from inference.models import answer_to_known_input, check_answer, load_models
 
 WEIGHTS = b"weights of a model"
 DIGEST = hashlib.sha256(WEIGHTS).hexdigest()
@@ -225,7 +225,7 @@ def test_an_engine_with_a_flipped_bit_in_a_model_does_not_start(models_folder: P
 @pytest.mark.parametrize("name", [model.name for model in load_manifest().models])
 def test_every_model_gives_its_known_answer_here_and_another_answer_is_refused(models_folder: Path, name: str) -> None:
     model = load_manifest().model(name)
-    answer = answer_to_known_input(load_model(model, models_folder))
+    answer = answer_to_known_input(load_models(load_manifest(), models_folder)[name])
     for output in range(len(answer)):
         for figure in range(4):
             other = [list(row) for row in answer]
@@ -239,7 +239,7 @@ def test_every_model_gives_its_known_answer_here_and_another_answer_is_refused(m
 def test_a_file_that_is_no_model_is_refused_though_its_digest_is_right(index: Path, tmp_path: Path) -> None:
     fetch(_manifest(), tmp_path)
     with pytest.raises(ModelMisbehaves, match="cannot be run"):
-        load_model(_manifest().models[0], tmp_path)
+        load_models(_manifest(), tmp_path)
 
 
 def test_the_release_names_models_with_licences_that_let_a_hospital_use_them() -> None:

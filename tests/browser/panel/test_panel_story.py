@@ -89,7 +89,7 @@ def test_picture_from_badge_to_queue(ward, visiting, size):
     page.wait_for_url("**/review", timeout=30_000)
     page.wait_for_selector("body[data-ready]")
     visit.until("() => document.getElementById('photo-image').getBBox().width > 0")
-    assert "Nothing looked for tattoos" in page.inner_text(".question")
+    assert "every tattoo was found" in page.inner_text(".question")
     visit.shot("3-question")
     assert answer_all(visit) >= 1
     visit.shot("4-check")

@@ -1,4 +1,4 @@
-"""Tattoos and the wound guard, on recorded maps: what the network's answer becomes, and what it never becomes."""
+"""Our own network's maps: what its answer becomes, and what it never becomes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.covering import coverage
-from inference.detectors.skinmap import STRIDE, SkinMaps, decode
-from inference.detectors.tattoos import CORE, tattoos
+from inference.detectors.skin import CORE, pieces
+from inference.detectors.skinmap import STRIDE, decode
 from inference.geometry import bounds
 
 SCALE = 1 / 8
-
-
-def maps(*, tattoo: np.ndarray | None = None, shape: tuple[int, int] = (48, 64)) -> SkinMaps:
-    empty = np.zeros(shape, np.float32)
-    return SkinMaps(empty if tattoo is None else tattoo, empty, empty, empty, SCALE)
 
 
 def block(rows: slice, columns: slice, sure: float, shape: tuple[int, int] = (48, 64)) -> np.ndarray:
@@ -27,11 +22,11 @@ def block(rows: slice, columns: slice, sure: float, shape: tuple[int, int] = (48
 
 
 def test_bare_skin_has_no_tattoo() -> None:
-    assert tattoos(maps()) == []
+    assert pieces(np.zeros((48, 64), np.float32), SCALE) == []
 
 
 def test_a_tattoo_is_covered_whole_with_a_margin_in_pixels_of_the_picture() -> None:
-    ((outline, score),) = tattoos(maps(tattoo=block(slice(10, 20), slice(20, 40), 0.9)))
+    ((outline, score),) = pieces(block(slice(10, 20), slice(20, 40), 0.9), SCALE)
     left, top, right, bottom = bounds(outline)
     assert score == pytest.approx(0.9)
     assert left < 20 / SCALE
@@ -43,13 +38,13 @@ def test_a_tattoo_is_covered_whole_with_a_margin_in_pixels_of_the_picture() -> N
 
 def test_the_pieces_of_one_drawing_are_one_region_and_two_drawings_are_two() -> None:
     near = block(slice(10, 20), slice(20, 30), 0.9) + block(slice(10, 20), slice(32, 40), 0.8)
-    assert len(tattoos(maps(tattoo=near))) == 1
+    assert len(pieces(near, SCALE)) == 1
     far = block(slice(10, 20), slice(5, 12), 0.9) + block(slice(10, 20), slice(45, 55), 0.8)
-    assert sorted(round(score, 1) for _, score in tattoos(maps(tattoo=far))) == [0.8, 0.9]
+    assert sorted(round(score, 1) for _, score in pieces(far, SCALE)) == [0.8, 0.9]
 
 
 def test_a_speck_is_no_tattoo() -> None:
-    assert tattoos(maps(tattoo=block(slice(10, 11), slice(20, 22), 0.99))) == []
+    assert pieces(block(slice(10, 11), slice(20, 22), 0.99), SCALE) == []
 
 
 @given(
@@ -58,7 +53,7 @@ def test_a_speck_is_no_tattoo() -> None:
 def test_every_sure_pixel_lies_in_a_region(top: int, left: int, high: int, wide: int, sure: float) -> None:
     """Wherever ink is on the map, also at its edge, its own pixels are covered."""
     field = block(slice(top, top + high), slice(left, left + wide), sure)
-    found = tattoos(maps(tattoo=field))
+    found = pieces(field, SCALE)
     mask = coverage(64 * 8, 48 * 8, [outline for outline, _ in found])
     small = mask.reshape(48, 8, 64, 8).all(axis=(1, 3))
     assert small[field > 0].all()
@@ -66,7 +61,7 @@ def test_every_sure_pixel_lies_in_a_region(top: int, left: int, high: int, wide:
 
 def test_the_maps_are_cut_to_the_part_of_the_canvas_that_the_picture_took() -> None:
     answer = np.random.default_rng(1).random((1, 4, 48, 64), dtype=np.float32)
-    seen = decode([answer], scale=0.25, width=800, height=400)
+    seen = decode(answer, scale=0.25, width=800, height=400)
     assert seen.tattoo.shape == (25, 50)
     assert seen.scale == 0.25 / STRIDE
     assert np.array_equal(seen.wound, answer[0, 1, :25, :50])
@@ -75,14 +70,13 @@ def test_the_maps_are_cut_to_the_part_of_the_canvas_that_the_picture_took() -> N
 @pytest.mark.parametrize(
     "answer",
     [
-        [],
-        [np.zeros((1, 3, 8, 8), np.float32)],
-        [np.zeros((4, 8, 8), np.float32)],
-        [np.full((1, 4, 8, 8), np.nan, np.float32)],
-        [np.full((1, 4, 8, 8), 2.0, np.float32)],
-        [np.full((1, 4, 8, 8), -1.0, np.float32)],
+        np.zeros((1, 3, 8, 8), np.float32),
+        np.zeros((4, 8, 8), np.float32),
+        np.full((1, 4, 8, 8), np.nan, np.float32),
+        np.full((1, 4, 8, 8), 2.0, np.float32),
+        np.full((1, 4, 8, 8), -1.0, np.float32),
     ],
 )
-def test_an_answer_that_is_no_four_maps_of_probabilities_is_refused(answer: list[np.ndarray]) -> None:
+def test_an_answer_that_is_no_four_maps_of_probabilities_is_refused(answer: np.ndarray) -> None:
     with pytest.raises(ValueError, match="skin model"):
         decode(answer, scale=1.0, width=8, height=8)

@@ -1,0 +1,110 @@
+"""Tattoos, and things with print on them, by our own network (docs/models/wardlens-skin.md): each as a piece."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.canvas import Canvas
+from inference.detectors import centerface
+from inference.detectors.faces import MARGIN as MARGIN_OF_FACE
+from inference.detectors.faces import faces_of
+from inference.detectors.skinmap import Map, SkinMaps, decode, looked_at
+from inference.geometry import box_corners, expand_boxes
+from inference.models import LoadedModel
+from inference.picture import Kind, Pixels, Polygon, Region
+from inference.policy import Thresholds
+
+CORE: Final = 0.3
+"""How sure the network is where a region ends."""
+GAP: Final = 0.03
+"""Of the map's long side: pieces that lie nearer to each other are one region."""
+MARGIN: Final = 0.07
+"""Of a region's own size: how far it is grown, because fine lines at a tattoo's edge are seen last."""
+SMALLEST: Final = 6
+"""Pixels of the map: what is smaller is a speck."""
+SUREST: Final = 0.9
+"""The quantile of a region that is its score: a tattoo has a core that the network is sure of."""
+
+_CORNERS: Final = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float64)
+
+
+class SkinDetector:
+    """Finds tattoos and printed things on one or more canvases; what is seen on any of them counts.
+
+    With `faces` it finds upright faces in the same pass, because the network is a head on the face model's backbone.
+    """
+
+    def __init__(
+        self, model: LoadedModel, canvases: Sequence[Canvas], thresholds: Thresholds, *, faces: bool = False
+    ) -> None:
+        self.name = "face+skin" if faces else "skin"
+        self.kinds = frozenset({Kind.TATTOO, Kind.TEXT, *((Kind.FACE,) if faces else ())})
+        self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
+        self._model = model
+        self._canvases = tuple(canvases)
+        self._thresholds = thresholds
+        self._faces = faces
+
+    def prepare(self) -> None:
+        """Warms the sessions that pictures lying and upright will use."""
+        for canvas in {way for one in self._canvases for way in (one.lying, one.upright)}:
+            self._model.prepare(canvas)
+
+    def detect(self, image: Pixels) -> list[Region]:
+        """Each tattoo and each printed thing with a margin, from its kind's threshold on.
+
+        Raises:
+            ModelMisbehaves: the model failed.
+            ValueError: the model answered with something that is no map of probabilities.
+        """
+        height, width = image.shape[:2]
+        regions: list[Region] = []
+        for canvas in self._canvases:
+            outputs, scale = looked_at(self._model, image, canvas)
+            regions += self._on_skin(decode(outputs[-1], scale=scale, width=width, height=height))
+            if self._faces:
+                boxes, scores = centerface.decode(outputs[:4], self._thresholds.face.ask)
+                regions += faces_of(box_corners(expand_boxes(boxes, MARGIN_OF_FACE)) / scale, scores, width, height)
+        return regions
+
+    def _on_skin(self, maps: SkinMaps) -> list[Region]:
+        name = self._model.model.name
+        return [
+            Region(kind, outline, score, name)
+            for kind, sure in ((Kind.TATTOO, maps.tattoo), (Kind.TEXT, maps.printed))
+            for outline, score in pieces(sure, maps.scale)
+            if score >= self._thresholds.of(kind).ask
+        ]
+
+
+def pieces(sure: Map, scale: float) -> list[tuple[Polygon, float]]:
+    """The outline of each piece of a map, in pixels of the picture, and its score. Pure.
+
+    `scale` is pixels of the map for each of the picture; the score is how sure the network is of the piece's core.
+    """
+    reach = max(1, round(GAP * max(sure.shape)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    joined = cv2.morphologyEx((sure >= CORE).astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    found: list[tuple[Polygon, float]] = []
+    for contour in contours:
+        inside = np.zeros(sure.shape, np.uint8)
+        cv2.drawContours(inside, [contour], -1, (1,), -1)
+        values = sure[(inside > 0) & (sure >= CORE)]
+        if values.size >= SMALLEST:
+            score = float(np.clip(np.quantile(values, SUREST), 0, 1))
+            found.append((_outline(np.asarray(contour, np.int32), scale), score))
+    return found
+
+
+def _outline(contour: NDArray[np.int32], scale: float) -> Polygon:
+    """The hull of a piece, grown on every side, in pixels of the picture."""
+    points = contour[:, 0, :].astype(np.float64) + 0.5
+    margin = 0.5 + MARGIN * float(np.sqrt(np.prod(points.max(axis=0) - points.min(axis=0) + 1)))
+    grown = (points[:, None] + _CORNERS * margin).reshape(-1, 2).astype(np.float32)
+    return tuple((float(x) / scale, float(y) / scale) for x, y in cv2.convexHull(grown)[:, 0, :])
