@@ -13,7 +13,7 @@ from firmware.measuring.live import measure_faces_only, measure_live
 from firmware.measuring.machine import machine_facts
 from firmware.measuring.sealing import bench_context, measure_sealing
 from firmware.measuring.soak import FRAMES_PER_STILL, measure_memory
-from firmware.measuring.stills import GROWING, Size, measure_growth, measure_stills
+from firmware.measuring.stills import GROWING, STILL_SIZE, Size, drawn_still, measure_growth, measure_stills
 from firmware.terminal import Advance
 from inference import Deidentifier
 
@@ -26,9 +26,10 @@ class BenchPlan:
 
     Attributes:
         live_frames: frames of the live view, with all kinds and again for faces only.
-        stills: 12-megapixel stills.
+        stills: stills whose stages are timed.
         growing: stills of each size from 2 megapixels on.
         sizes: those sizes.
+        still_size: of the stills whose stages are timed, and of those in the memory run.
         soak: frames of the memory run, with a still after each ten.
         seals: envelopes of 5 MB.
         video: a video for the live view in place of a drawn scene.
@@ -38,6 +39,7 @@ class BenchPlan:
     stills: int = 12
     growing: int = 3
     sizes: tuple[Size, ...] = GROWING
+    still_size: Size = STILL_SIZE
     soak: int = 200
     seals: int = 20
     video: Path | None = None
@@ -75,9 +77,10 @@ def measure(deidentifier: Deidentifier, recipient: SealingKey, plan: BenchPlan, 
         advance(2, "stills that grow")
         figures |= measure_growth(deidentifier, context, vault, plan.growing, plan.sizes)
         advance(3, "stills")
-        figures |= measure_stills(deidentifier, context, vault, plan.stills)
+        still = drawn_still(plan.still_size)
+        figures |= measure_stills(deidentifier, still, context, vault, plan.stills)
         advance(4, "memory")
-        figures |= measure_memory(deidentifier, context, vault, plan.soak)
+        figures |= measure_memory(deidentifier, still, context, vault, plan.soak)
     advance(5, "sealing")
     figures |= measure_sealing(context, plan.seals)
     advance(STEPS, "done")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
@@ -101,6 +102,10 @@ class Deface:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """No more questions: the child ends."""
         self._process.communicate()
 
     def look(self, frames: Sequence[int]) -> Block:
@@ -110,8 +115,9 @@ class Deface:
             WorkFailed: deface ended before it answered.
         """
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"frames": list(frames)}) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it ended; its answer will be missing
+            self._process.stdin.write(json.dumps({"frames": list(frames)}) + "\n")
+            self._process.stdin.flush()
         answer = self._answer()
         return Block(
             tuple(answer["milliseconds"]), tuple(tuple(default_mask(box) for box in found) for found in answer["boxes"])
@@ -121,7 +127,7 @@ class Deface:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            self._process.wait()
+            self.close()
             raise WorkFailed(f"{self.name} ended without an answer; run `make clean` and `make bench-peers` again.")
         answer: dict[str, Any] = json.loads(line)
         return answer

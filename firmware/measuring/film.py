@@ -6,7 +6,7 @@ leans a little, as a face before a hand-held camera does; the same seed gives th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,7 +30,10 @@ FACE_HEIGHTS: Final = (40.0, 150.0)
 _LEAN_DEGREES: Final = 14.0
 _FROM_EDGE: Final = 112.0
 """More than half of the largest face's diagonal, so that the whole face is in every frame."""
+_TEMPI: Final = np.array([1.0, 2.0, 1.5, 3.0])
+"""How often in the film it goes across, down, nearer, and leans."""
 _GRAIN: Final = 3.0
+_GRAIN_MOVES: Final = 64
 _SHIFT: Final = 4
 
 Affine = NDArray[np.float64]
@@ -62,17 +65,20 @@ def draw_film(portrait: Pixels, count: int = FRAMES, seed: int = SEED) -> Film:
     """
     if portrait.shape != (PORTRAIT_SIDE, PORTRAIT_SIDE, 3):
         raise ValueError("the portrait is 512×512 pixels; only there is the place of its face known")
-    chance = np.random.default_rng(seed)
-    phases = chance.uniform(0, 2 * np.pi, 4)
     ward = draw_scene(SceneSpec(seed, props=(Prop.WRISTBAND, Prop.LABEL, Prop.RULER)), SIZE).pixels
+    chance = np.random.default_rng((seed, 1))
+    grain = chance.normal(0, _GRAIN, (SIZE[1] + _GRAIN_MOVES, SIZE[0] + _GRAIN_MOVES, 3)).astype(np.float32)
     frames = np.empty((count, SIZE[1], SIZE[0], 3), np.uint8)
-    faces: list[Polygon] = []
-    for number in range(count):
-        way = _way(number / FRAMES, phases)
-        seen = _pasted(ward, portrait, way) + chance.normal(0, _GRAIN, ward.shape)
+    for number, way in enumerate(_ways(count, seed)):
+        down, across = chance.integers(0, _GRAIN_MOVES, 2)
+        seen = _pasted(ward, portrait, way) + grain[down : down + SIZE[1], across : across + SIZE[0]]
         frames[number] = np.clip(seen, 0, 255).astype(np.uint8)
-        faces.append(_moved(FACE, way))
-    return Film(frames, tuple(faces))
+    return Film(frames, face_places(count, seed))
+
+
+def face_places(count: int = FRAMES, seed: int = SEED) -> tuple[Polygon, ...]:
+    """The corners of the face in each of the first `count` frames."""
+    return tuple(_moved(FACE, way) for way in _ways(count, seed))
 
 
 def share_covered(face: Polygon, shapes: Sequence[Polygon]) -> float:
@@ -89,9 +95,15 @@ def _fill(mask: NDArray[np.uint8], shape: Polygon) -> None:
     cv2.fillPoly(mask, [corners], (1,), shift=_SHIFT)
 
 
-def _way(time: float, phases: NDArray[np.float64]) -> Affine:
-    """From the portrait into the film; `time` goes from 0 to 1 through the whole film."""
-    across, down, nearer, lean = np.sin(2 * np.pi * np.array([1.0, 2.0, 1.5, 3.0]) * time + phases)
+def _ways(count: int, seed: int) -> Iterator[Affine]:
+    """From the portrait into each frame."""
+    phases = np.random.default_rng(seed).uniform(0, 2 * np.pi, 4)
+    return (_way(2 * np.pi * _TEMPI * number / FRAMES + phases) for number in range(count))
+
+
+def _way(swings: NDArray[np.float64]) -> Affine:
+    """For four angles: of the way across, the way down, how near, and how far it leans."""
+    across, down, nearer, lean = np.sin(swings)
     left, top, right, bottom = FACE
     height = np.interp(nearer, (-1, 1), FACE_HEIGHTS)
     middle = [
@@ -103,14 +115,14 @@ def _way(time: float, phases: NDArray[np.float64]) -> Affine:
     return np.asarray(way, np.float64)
 
 
-def _pasted(ward: Pixels, portrait: Pixels, way: Affine) -> NDArray[np.float64]:
+def _pasted(ward: Pixels, portrait: Pixels, way: Affine) -> NDArray[np.float32]:
     """The ward with head and shoulders before it, H×W×3 from 0 to 255."""
     left, top, right, bottom = HEAD
     mask = np.zeros(portrait.shape[:2], np.float32)
     mask[top:bottom, left:right] = 1
-    there = np.asarray(cv2.warpAffine(mask, way, SIZE, flags=cv2.INTER_LINEAR), np.float64)[..., None]
+    there = np.asarray(cv2.warpAffine(mask, way, SIZE, flags=cv2.INTER_LINEAR), np.float32)[..., None]
     head = cv2.warpAffine(portrait, way, SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return ward * (1 - there) + np.asarray(head) * there
+    return ward * (1 - there) + np.asarray(head, np.float32) * there
 
 
 def _moved(box: tuple[float, float, float, float], way: Affine) -> Polygon:

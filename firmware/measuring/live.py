@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ import numpy as np
 from capture.camera import CameraSettings, open_camera
 from capture.errors import CameraFailed
 from firmware.measuring.figures import per_second, percentiles
-from inference import Deidentifier, Frame, Kind
+from inference import Deidentifier, Frame, Kind, Pixels
 from inference.scenes import draw_scene
 
 LIVE_SIZE: Final = (640, 480)
@@ -48,13 +49,18 @@ def live_frames(video: Path | None) -> Iterator[Frame]:
             return
         finally:
             camera.close()
-    scene = draw_scene(_SEED, (LIVE_SIZE[0] + 2 * _DRIFT, LIVE_SIZE[1] + 2 * _DRIFT)).pixels
+    scene = _drawn()
     step = 0
     while True:
         left, top = (round(_DRIFT + (_DRIFT - 1) * f(step / 40)) for f in (np.sin, np.cos))
         pixels = scene[top : top + LIVE_SIZE[1], left : left + LIVE_SIZE[0]]
         yield Frame(np.ascontiguousarray(pixels), time.monotonic_ns())
         step += 1
+
+
+@cache
+def _drawn() -> Pixels:
+    return draw_scene(_SEED, (LIVE_SIZE[0] + 2 * _DRIFT, LIVE_SIZE[1] + 2 * _DRIFT)).pixels
 
 
 def watch(deidentifier: Deidentifier, frames: Iterator[Frame], count: int) -> Watched:

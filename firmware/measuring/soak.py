@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,8 +11,8 @@ from capture.vault import Vault
 from firmware.measuring.figures import slope
 from firmware.measuring.live import live_frames
 from firmware.measuring.memory import resident_mib
-from firmware.measuring.stills import STILL_SIZE, Size, drawn_still, take
-from inference import Deidentifier
+from firmware.measuring.stills import take
+from inference import Deidentifier, Frame
 
 FRAMES_PER_STILL: Final = 10
 """10,000 frames and 1,000 stills: what docs/benchmarks.md holds it to."""
@@ -42,19 +41,12 @@ class Held:
 
 
 def measure_memory(
-    deidentifier: Deidentifier,
-    context: SealingContext,
-    vault: Vault,
-    frames: int,
-    *,
-    size: Size = STILL_SIZE,
-    resident: Callable[[], float] = resident_mib,
+    deidentifier: Deidentifier, still: Frame, context: SealingContext, vault: Vault, frames: int
 ) -> dict[str, Any]:
     """`frames` of the live view, encoded, and after each ten a still, sealed, put in the vault, receipted and erased.
 
     `frames` is at least 2 × :data:`FRAMES_PER_STILL`.
     """
-    still = drawn_still(size)
     held = Held()
     every = max(1, frames // _SAMPLES)
     stills = 0
@@ -66,7 +58,7 @@ def measure_memory(
             vault.erase(envelope.capture)
             stills += 1
         if number % every == 0:
-            held.note(number, resident())
+            held.note(number, resident_mib())
     counted = held.after_warm_up()
     return {
         "memory": {
