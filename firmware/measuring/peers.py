@@ -35,6 +35,9 @@ FACES_ONLY: Final = "wardlens, faces only"
 EVERY_KIND: Final = "wardlens, every kind"
 PEERS: Final = {"deface, onnxruntime": "onnxrt", "deface, OpenCV": "opencv"}
 """Name → backend. A plain installation has OpenCV's; its README advises onnxruntime, which is quicker."""
+HALF: Final = 0.5
+WHOLE: Final = 0.98
+"""Shares of the face from which on it is half and wholly covered."""
 _WARM_UP: Final = 3
 """Frames before each block that are not counted: whoever had the turn before may still be finishing."""
 
@@ -75,7 +78,7 @@ def compare(contenders: Sequence[Contender], film: Film, turns: Turns, advance: 
 
 
 def figures_of(blocks: Sequence[Block], film: Film, turns: Turns) -> dict[str, Any]:
-    """One contender's frames a second and what it covered of the face."""
+    """One contender's frames a second, latency, what it covered of the face, and where that was not all."""
     rates = [per_second(block.milliseconds) for block in blocks]
     numbers = [number for block in turns.blocks(len(film.faces)) for number in block]
     shapes = [shown for block in blocks for shown in block.shapes]
@@ -84,8 +87,11 @@ def figures_of(blocks: Sequence[Block], film: Film, turns: Turns) -> dict[str, A
         "fps": statistics.median(rates),
         "fps_of_each_block": rates,
         "latency_ms": percentiles([spent for block in blocks for spent in block.milliseconds]),
-        "face_half_covered": statistics.fmean(share >= 0.5 for share in shares),
-        "face_covered": statistics.fmean(share >= 0.98 for share in shares),
+        "face_half_covered": statistics.fmean(share >= HALF for share in shares),
+        "face_covered": statistics.fmean(share >= WHOLE for share in shares),
+        "uncovered": [
+            {"frame": number, "share": share} for number, share in zip(numbers, shares, strict=True) if share < WHOLE
+        ],
     }
 
 

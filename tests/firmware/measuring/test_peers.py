@@ -46,6 +46,7 @@ def test_each_frame_is_judged_by_its_own_face(film):
     blocks = compare([Scripted("a", [], {0, 1, 4})], film, turns, lambda *_: None)["a"]
     figures = figures_of(blocks, film, turns)
     assert figures["face_half_covered"] == figures["face_covered"] == pytest.approx(3 / 7)
+    assert [one["frame"] for one in figures["uncovered"]] == [2, 3, 5, 6] * 2
     assert figures["fps"] == pytest.approx(100)
     assert len(figures["fps_of_each_block"]) == 6
 
