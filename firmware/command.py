@@ -60,14 +60,19 @@ def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main() -> NoReturn:
-    """Run the command line: exit status 0 done, 1 the work failed, 2 the request was wrong; never a traceback."""
+    """Run the command line."""
+    run(app)
+
+
+def run(command: typer.Typer) -> NoReturn:
+    """Run a command of ours: exit status 0 done, 1 the work failed, 2 the request was wrong; never a traceback."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminated)
     # What is left at the end is not searched for cycles: seven processes end within the three seconds of a Ctrl-C.
     atexit.register(gc.freeze)
     configure_logging(Log(level="warning"))
     try:
-        app(standalone_mode=True)
+        command(standalone_mode=True)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -16,6 +16,12 @@ _LARGEST_THRESHOLD: Final = 32 * 1024 * 1024
 """glibc takes no larger one: mallopt(3)."""
 
 
+def give_back_free_memory() -> bool:
+    """Whether the C library gave back pages that were kept and are not in use; one that is not glibc goes on."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return trim is not None and bool(trim(0))
+
+
 def keep_large_buffers() -> bool:
     """Whether the C library was told; one that is not glibc goes on as it is."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -38,6 +38,7 @@ from inference.picture import (
     Action,
     Decision,
     Frame,
+    Kind,
     LiveView,
     Outcome,
     Photo,
@@ -59,6 +60,7 @@ class Deidentifier:
 
     Attributes:
         facts: model name → SHA-256 of every model that looks, for health and doctor.
+        threads: how many detectors look beside each other.
     """
 
     def __init__(
@@ -79,7 +81,8 @@ class Deidentifier:
         self._guard = guard
         self._thresholds = thresholds or Thresholds()
         self._still_deadline = still_deadline_seconds
-        self._workers = ThreadPoolExecutor(worker_count(threads), thread_name_prefix="detector")
+        self.threads = worker_count(threads)
+        self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="detector")
         self._live_lock = threading.Lock()
         self._viewfinder = Viewfinder(self._live, self._workers, self._thresholds, live_deadline_seconds)
         looking = (*still, *live, *second_look, *((guard,) if guard else ()))
@@ -120,6 +123,18 @@ class Deidentifier:
         pixels = cover(frame.pixels, [region.polygon for region in regions])
         took = {**spent, "cover": _since(looked), "total": _since(begun)}
         return LiveView(pixels, regions, frame.monotonic_ns, took, mint=_MINT)
+
+    def ages(self, frame: Frame) -> Mapping[Kind, int]:
+        """How long before the frame, in nanoseconds, the live view last looked for each kind."""
+        return self._viewfinder.ages(frame.monotonic_ns)
+
+    def live_only(self, kind: Kind) -> Deidentifier:
+        """Another one whose live view looks for one kind alone, with these models: for measurement, not for patients.
+
+        Its stills ask a person about every kind, because nobody looked.
+        """
+        looking = [detector for detector in self._live if kind in detector.kinds]
+        return Deidentifier(still=(), live=looking, second_look=(), thresholds=self._thresholds, threads=self.threads)
 
     def still(self, frame: Frame) -> Photo:
         """The frame de-identified, with its record.

@@ -8,7 +8,7 @@ covering less.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -79,6 +79,11 @@ class Viewfinder:
         """
         took = self._see([*self._always, *self._in_turn], frame)
         return self._hold.regions(frame.monotonic_ns), took
+
+    def ages(self, now_ns: int) -> Mapping[Kind, int]:
+        """How long before `now_ns`, in nanoseconds, each kind was last looked for; one that never was is not there."""
+        ages = {kind: self._hold.age_ns(kind, now_ns) for kind in Kind}
+        return {kind: age for kind, age in ages.items() if age is not None}
 
     def _see(self, detectors: Sequence[Detector], frame: Frame) -> dict[str, float]:
         answers = look(detectors, frame.pixels, self._workers, self._deadline)

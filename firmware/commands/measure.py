@@ -18,13 +18,20 @@ def bench(
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
     live_frames: Annotated[int, typer.Option(min=10, help="Frames of the live view to measure.")] = 300,
     stills: Annotated[int, typer.Option(min=1, help="12-megapixel stills to measure.")] = 12,
+    growing: Annotated[int, typer.Option(min=1, help="Stills of each size: 2, 8, 12 and 48 megapixels.")] = 3,
+    soak: Annotated[
+        int, typer.Option(min=20, help="Frames of the memory run, a still after each ten; 10000 for a figure to keep.")
+    ] = 200,
     config: ConfigOption = None,
 ) -> None:
-    """Measure this machine: live view, shutter to sealed by stage, sealing and hashing.
+    """Measure this machine: live view, shutter to sealed by stage and by size, memory, sealing and hashing.
+
+    docs/benchmarks.md says what each figure is.
 
     Example: wardlens bench --json figures.json
     """
-    from firmware.measurement import BenchPlan, measure
+    from firmware.measuring import BenchPlan, measure
+    from firmware.measuring.bench import STEPS
     from firmware.memory import keep_large_buffers
     from inference import Deidentifier
     from sync.receiver import OpeningKey
@@ -32,9 +39,10 @@ def bench(
     keep_large_buffers()
     settings = load_settings(config)
     deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
-    plan = BenchPlan(live_frames=live_frames, stills=stills, video=video)
-    with progress("bench", 3) as advance:
+    plan = BenchPlan(live_frames=live_frames, stills=stills, growing=growing, soak=soak, video=video)
+    with progress("bench", STEPS) as advance:
         figures = measure(deidentifier, OpeningKey.generate().public, plan, advance)
+    deidentifier.close()
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
     print_facts(dict(_flat(figures)), as_json=False)

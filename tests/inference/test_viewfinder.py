@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from inference import Deidentifier, DetectionFailed, Frame, Kind, Region
+from inference import Deidentifier, DetectionFailed, Frame, Kind, Outcome, Region
 from inference.covering import FILL
 from inference.geometry import box_polygon
 from inference.viewfinder import STALE_NS
@@ -134,3 +134,24 @@ def test_a_live_view_covers_what_was_found_in_this_frame(scripted, frame: Frame)
     assert np.array_equal(view.pixels[:19], frame.pixels[:19])
     assert view.monotonic_ns == frame.monotonic_ns
     engine.close()
+
+
+def test_the_age_of_a_look_is_told_for_each_kind_that_was_looked_for(engine, text, frame: Frame) -> None:
+    assert engine.ages(at(frame, 0)) == {}
+    engine.live(at(frame, 0))
+    assert engine.ages(at(frame, 30)) == {Kind.FACE: 30 * MS, Kind.TEXT: 30 * MS, Kind.CODE: 30 * MS}
+    text.wait()
+    _shown(engine, frame, 3)
+    ages = engine.ages(at(frame, 0.02))
+    assert ages[Kind.FACE] == 0
+    assert ages[Kind.TEXT] == 0.02 * MS
+
+
+def test_a_live_view_of_one_kind_looks_for_no_other_and_its_still_asks_about_all(
+    engine, face, text, code, frame
+) -> None:
+    alone = engine.live_only(Kind.FACE)
+    alone.live(at(frame, 0))
+    assert (face.looked, text.detector.looked, code.looked) == (1, 0, 0)
+    assert set(alone.still(frame).redaction.outcomes.values()) == {Outcome.UNSURE}
+    alone.close()
