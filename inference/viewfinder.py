@@ -71,15 +71,6 @@ class Viewfinder:
             took |= self._take(wait=True)
         return self._hold.regions(now), took
 
-    def every_kind(self, frame: Frame) -> tuple[tuple[Region, ...], dict[str, float]]:
-        """The same with every kind looked for in this very frame: for a film, which nobody waits for.
-
-        Raises:
-            DetectionFailed: a detector failed; keep nothing of this frame.
-        """
-        took = self._see([*self._always, *self._in_turn], frame)
-        return self._hold.regions(frame.monotonic_ns), took
-
     def _see(self, detectors: Sequence[Detector], frame: Frame) -> dict[str, float]:
         answers = look(detectors, frame.pixels, self._workers, self._deadline)
         self._keep(detectors, answers, frame.monotonic_ns)

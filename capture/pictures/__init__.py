@@ -5,7 +5,15 @@ animated or untrustworthy pictures refused, before any decoder sees a byte. All 
 """
 
 from capture.pictures.headers import Header, read_header
-from capture.pictures.reading import LIMIT_MEGAPIXELS, PICTURE_SUFFIXES, read_picture
+from capture.pictures.reading import LIMIT_MEGAPIXELS, PICTURE_SUFFIXES, SMALLEST_SIDE, read_picture
 from inference.picture import Pixels
 
-__all__ = ["LIMIT_MEGAPIXELS", "PICTURE_SUFFIXES", "Header", "Pixels", "read_header", "read_picture"]
+__all__ = [
+    "LIMIT_MEGAPIXELS",
+    "PICTURE_SUFFIXES",
+    "SMALLEST_SIDE",
+    "Header",
+    "Pixels",
+    "read_header",
+    "read_picture",
+]
