@@ -20,6 +20,7 @@ from inference.picture import Frame, Kind, Outcome, Photo
 
 _ABSENT: Final = "There is no such file or folder. Check its name."
 _UNREADABLE: Final = "This file may not be read. Check who owns it."
+_NO_FILE: Final = "This is not a file but a device or a connection. Copy what it holds into a file and try again."
 _UNWRITABLE: Final = "The redacted copy could not be written ({}). Check the output folder and its free space."
 _MOST_BYTES: Final = 1 << 30
 _TOO_LONG: Final = "This file is longer than a gigabyte, which no picture is. Check what it is."
@@ -132,6 +133,8 @@ def _bytes(source: Path) -> bytes:
 
 
 def _check_readable(source: Path) -> None:
+    if source.exists() and not source.is_file():  # to open one might wait for ever
+        raise PictureUnreadable(_NO_FILE)
     try:
         with source.open("rb"):
             return

@@ -12,12 +12,10 @@ from typing import Final, cast
 import cv2
 
 from capture.errors import PictureUnreadable
-from capture.pictures import SMALLEST_SIDE
+from capture.pictures import check_size
 from capture.redact.container import NO_VIDEO, check_container
 from inference.picture import Pixels
 
-TOO_LARGE: Final = "This video has {:.0f} megapixels a frame; {:g} is the most. Make it smaller and try again."
-TOO_SMALL: Final = "This video is only {} × {} pixels, too small to show anything. Use the original video."
 _USUAL_RATE: Final = 25.0
 _LONGEST_STEP_NS: Final = 200_000_000
 
@@ -96,7 +94,7 @@ def open_footage(source: Path, limit_megapixels: float) -> Iterator[Footage]:
     """The video, open while the context lasts.
 
     Raises:
-        PictureUnreadable: no video that can be read, cut short, or its frames are too large or too small.
+        PictureUnreadable: no video that can be read, cut short, or its frames are too large, too long or too small.
     """
     with source.open("rb") as file:
         check_container(file, source.stat().st_size)
@@ -105,10 +103,7 @@ def open_footage(source: Path, limit_megapixels: float) -> Iterator[Footage]:
         if not capture.isOpened():
             raise PictureUnreadable(NO_VIDEO)
         width, height = (int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-        if width * height > limit_megapixels * 1e6:
-            raise PictureUnreadable(TOO_LARGE.format(width * height / 1e6, limit_megapixels))
-        if min(width, height) < SMALLEST_SIDE:
-            raise PictureUnreadable(TOO_SMALL.format(width, height))
+        check_size(width, height, limit_megapixels, "video")
         yield Footage(capture)
     finally:
         capture.release()

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from capture.redact import redact
 from inference import Deidentifier, Kind, Region
 from inference.picture import Pixels
 
@@ -48,6 +49,22 @@ def engine_of(detector: MagentaDetector) -> Deidentifier:
 def deidentifier() -> Deidentifier:
     detector = MagentaDetector()
     return Deidentifier(still=[detector], live=[detector], second_look=[detector], threads=1)
+
+
+@pytest.fixture
+def refused(deidentifier: Deidentifier) -> Callable[[Path], str]:
+    """Proves that a file is refused and nothing is written, and gives the sentence."""
+
+    def sentence(source: Path) -> str:
+        out = source.parent / "out"
+        (entry,) = redact(deidentifier, [source], out).files
+        assert not out.exists() or list(out.iterdir()) == []
+        assert entry.error.endswith(".")
+        assert "\n" not in entry.error
+        assert set(entry.to_json()["outcomes"].values()) == {"unsure"}
+        return entry.error
+
+    return sentence
 
 
 @pytest.fixture
