@@ -25,7 +25,8 @@ from inference import FilmCover, Frame, Kind, LiveView, Region, Sighting, steady
 
 CHANGED: Final = "This video gave other frames when it was read again. Export it as MP4 and try again."
 THOROUGH_NS: Final = 300_000_000
-"""How often a frame is looked at with a still's detectors: less than what they see is held before and after."""
+"""How often a frame is looked at with a still's detectors: oftener than what they see is held for, so that a face which
+only they find is covered throughout."""
 
 LOOKING: Final = "looking"
 COVERING: Final = "covering"
