@@ -4,6 +4,7 @@
 
     CaptureError
     ├── PictureUnreadable        what was given to us
+    ├── FilmBusy                 what the machine is doing already
     ├── CameraFailed             what the machine did
     │   ├── CameraMissing
     │   ├── CameraStalled
@@ -54,6 +55,10 @@ class CaptureError(Exception):
 
 class PictureUnreadable(CaptureError):  # noqa: N818 - named for what is known
     """This file is not a picture Wardlens can read. Export it as JPEG or PNG and try again."""
+
+
+class FilmBusy(CaptureError):  # noqa: N818 - named for what is known
+    """Another run is redacting this video into the same folder. Wait for it, or name another folder."""
 
 
 class CameraFailed(CaptureError):  # noqa: N818 - named for what is known

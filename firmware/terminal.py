@@ -81,16 +81,17 @@ class Advance(Protocol):
 
 
 @contextmanager
-def progress(title: str, total: float) -> Iterator[Advance]:
-    """A progress bar on a terminal; elsewhere one plain line a step."""
+def progress(title: str, total: float, *, lines_a_step: int = 1) -> Iterator[Advance]:
+    """A progress bar on a terminal; elsewhere one plain line a step, or more where a step takes long."""
     if not err.is_terminal:
-        last = 0
+        last = 0.0
 
         def line(done: float, doing: str = "") -> None:
             nonlocal last
-            if int(done) > last:
-                last = int(done)
-                err.print(f"{title}: {last} of {total:g} {doing}".rstrip())
+            whole = int(done * lines_a_step + 1e-6) / lines_a_step
+            if whole > last:
+                last = whole
+                err.print(f"{title}: {last:g} of {total:g} {doing}".rstrip())
 
         yield line
         return

@@ -18,6 +18,7 @@ from inference.errors import (
     PackageAltered,
     PackageUnavailable,
 )
+from inference.film_regions import FilmCover, Sighting, steady
 from inference.manifest import (
     FetchStep,
     Manifest,
@@ -53,6 +54,7 @@ __all__ = [
     "Detector",
     "FetchFailed",
     "FetchStep",
+    "FilmCover",
     "Frame",
     "InferenceError",
     "Kind",
@@ -74,8 +76,10 @@ __all__ = [
     "Polygon",
     "Redaction",
     "Region",
+    "Sighting",
     "fetch",
     "fetch_package_file",
     "load_manifest",
+    "steady",
     "verify",
 ]

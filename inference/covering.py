@@ -23,7 +23,13 @@ _SHIFT: Final = 4
 
 
 def cover(pixels: Pixels, polygons: Iterable[Polygon]) -> Pixels:
-    """A copy of H×W×3 `pixels` in which everything inside or on any of the polygons is the fill."""
+    """A copy of H×W×3 `pixels` in which everything inside or on any of the polygons is the fill.
+
+    Raises:
+        ValueError: a side so long that the fill cannot be drawn at its end.
+    """
+    if max(pixels.shape[:2]) > 2 * _FARTHEST:
+        raise ValueError(f"a picture with a side above {2 * _FARTHEST} pixels cannot be covered")
     covered: Pixels = np.array(pixels, dtype=np.uint8, order="C", copy=True)
     for polygon in polygons:
         _draw(covered, polygon, FILL)

@@ -29,6 +29,7 @@ from inference.detectors import (
     read_codes,
     skinmap,
 )
+from inference.film_regions import FilmCover, Sighting
 from inference.guard import Guard, WoundGuard, on_a_wound
 from inference.looking import answer_of, look, worker_count
 from inference.manifest import load_manifest
@@ -105,20 +106,17 @@ class Deidentifier:
         still, live, second_look = tables
         return cls(still=still, live=live, second_look=second_look, guard=guard, thresholds=thresholds, threads=threads)
 
-    def live(self, frame: Frame, *, every_kind: bool = False) -> LiveView:
+    def live(self, frame: Frame) -> LiveView:
         """The frame with everything covered that was seen in it or is held from just before.
 
-        Args:
-            frame: the moment; a viewfinder's faces are looked for in every one, and the other kinds in turn.
-            every_kind: whether all kinds are looked for now: for a film, which nobody waits for.
+        Faces are looked for in every frame, and the other kinds in turn.
 
         Raises:
             DetectionFailed: a detector failed; show nothing of this frame.
         """
         begun = time.perf_counter()
         with self._live_lock:
-            see = self._viewfinder.every_kind if every_kind else self._viewfinder.regions
-            regions, spent = see(frame)
+            regions, spent = self._viewfinder.regions(frame)
         looked = time.perf_counter()
         pixels = cover(frame.pixels, [region.polygon for region in regions])
         took = {**spent, "cover": _since(looked), "total": _since(begun)}
@@ -176,6 +174,37 @@ class Deidentifier:
             second_look=Outcome.FOUND if left else Outcome.CLEAR,
         )
         return Photo(pixels, redaction, took, mint=_MINT)
+
+    def sight(self, frame: Frame, *, thorough: bool) -> Sighting:
+        """What is seen in this frame of a film alone, every kind looked for: the first of a film's two passes.
+
+        `frame.monotonic_ns` counts from the film's start. A thorough look is one with a still's detectors as well.
+
+        Raises:
+            DetectionFailed: a detector failed; keep nothing of this film.
+        """
+        detectors = (*self._live, *self._still) if thorough else self._live
+        answers = look(detectors, frame.pixels, self._workers, self._still_deadline)
+        return Sighting(frame.monotonic_ns, policy.covered(answers.regions, self._thresholds))
+
+    def filmed(self, frame: Frame, covered: FilmCover) -> LiveView:
+        """The frame of a film with this cover, which :func:`~inference.film_regions.steady` made of what was seen.
+
+        Raises:
+            ValueError: the cover is another frame's.
+        """
+        begun = time.perf_counter()
+        if covered.at_ns != frame.monotonic_ns:
+            raise ValueError("this cover is of another frame")
+        pixels = cover(frame.pixels, [region.polygon for region in covered.regions])
+        return LiveView(pixels, covered.regions, frame.monotonic_ns, {"cover": _since(begun)}, mint=_MINT)
+
+    @property
+    def film_look(self) -> Mapping[str, str | float]:
+        """All that decides what :meth:`sight` sees: sightings of an engine that differs in any are none of this one."""
+        detectors = {"live": self._live, "still": self._still}
+        names = {table: " ".join(one.name for one in looking) for table, looking in detectors.items()}
+        return {"policy": policy.POLICY, **names, **self.facts, **self._thresholds.facts(Kind)}
 
     def revise(self, frame: Frame, redaction: Redaction, decisions: Sequence[Decision]) -> Photo:
         """The frame covered as `redaction` says after these decisions, which are added to the record.

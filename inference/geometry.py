@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,6 +78,13 @@ def scale_polygon(polygon: Polygon, factor: float) -> Polygon:
     left, top, right, bottom = bounds(polygon)
     x0, y0 = (left + right) / 2, (top + bottom) / 2
     return tuple((x0 + (x - x0) * factor, y0 + (y - y0) * factor) for x, y in polygon)
+
+
+def spread_polygon(polygon: Polygon, by: float) -> Polygon:
+    """The convex outline of everything within `by` pixels across and down of the polygon."""
+    corners = [(x + dx, y + dy) for x, y in polygon for dx in (-by, by) for dy in (-by, by)]
+    hull = cv2.convexHull(np.asarray(corners, dtype=np.float32))
+    return tuple((float(x), float(y)) for x, y in hull.reshape(-1, 2))
 
 
 def lies_in(polygon: Polygon, convex: Polygon, slack: float = 0.0) -> bool:

@@ -71,15 +71,6 @@ class Viewfinder:
             took |= self._take(wait=True)
         return self._hold.regions(now), took
 
-    def every_kind(self, frame: Frame) -> tuple[tuple[Region, ...], dict[str, float]]:
-        """The same with every kind looked for in this very frame: for a film, which nobody waits for.
-
-        Raises:
-            DetectionFailed: a detector failed; keep nothing of this frame.
-        """
-        took = self._see([*self._always, *self._in_turn], frame)
-        return self._hold.regions(frame.monotonic_ns), took
-
     def ages(self, now_ns: int) -> Mapping[Kind, int]:
         """How long before `now_ns`, in nanoseconds, each kind was last looked for; one that never was is not there."""
         ages = {kind: self._hold.age_ns(kind, now_ns) for kind in Kind}

@@ -5,7 +5,22 @@ animated or untrustworthy pictures refused, before any decoder sees a byte. All 
 """
 
 from capture.pictures.headers import Header, read_header
-from capture.pictures.reading import LIMIT_MEGAPIXELS, PICTURE_SUFFIXES, read_picture
+from capture.pictures.reading import (
+    FOREIGN_SUFFIXES,
+    LIMIT_MEGAPIXELS,
+    PICTURE_SUFFIXES,
+    check_size,
+    read_picture,
+)
 from inference.picture import Pixels
 
-__all__ = ["LIMIT_MEGAPIXELS", "PICTURE_SUFFIXES", "Header", "Pixels", "read_header", "read_picture"]
+__all__ = [
+    "FOREIGN_SUFFIXES",
+    "LIMIT_MEGAPIXELS",
+    "PICTURE_SUFFIXES",
+    "Header",
+    "Pixels",
+    "check_size",
+    "read_header",
+    "read_picture",
+]

@@ -14,14 +14,13 @@ from types import MappingProxyType
 from typing import Final
 
 from capture.errors import PictureUnreadable
+from capture.pictures.foreign import FOREIGN, STRANGE, sentence_for
 from capture.pictures.tags import exif_orientation, read_tiff
 
 TRUNCATED: Final = "This picture file ends too early. Copy it again from where it came, or take the picture again."
 ANIMATED: Final = "This file holds several pictures (an animation or pages). Save the one you want as JPEG or PNG."
 CMYK: Final = "This picture is in print colours (CMYK), which cannot be shown truly. Save it as an RGB JPEG or PNG."
-STRANGE: Final = "This file is not a picture Wardlens can read. Export it as JPEG or PNG and try again."
 EMPTY: Final = "This file is empty. Copy it again from where it came, or take the picture again."
-FOREIGN: Final = "This is a {} file, which Wardlens does not read. Export it as JPEG or PNG and try again."
 
 
 class Format(StrEnum):
@@ -70,28 +69,7 @@ def read_header(data: bytes) -> Header:
                 return parse(data)
             except (struct.error, IndexError):
                 raise PictureUnreadable(TRUNCATED) from None
-    raise PictureUnreadable(_foreign(data))
-
-
-def _foreign(data: bytes) -> str:
-    """The sentence for a file that is none of ours: by name where it is a picture of another kind."""
-    for at, signature, name in _FOREIGN:
-        if data[at : at + len(signature)] == signature:
-            return FOREIGN.format(name)
-    return STRANGE
-
-
-_FOREIGN: Final = (
-    (4, b"ftypheic", "HEIC"),
-    (4, b"ftypheix", "HEIC"),
-    (4, b"ftypmif1", "HEIC"),
-    (4, b"ftypavif", "AVIF"),
-    (128, b"DICM", "DICOM"),
-    (0, b"%PDF-", "PDF"),
-    (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
-    (0, b"\xff\x0a", "JPEG XL"),
-    (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-)
+    raise PictureUnreadable(sentence_for(data))
 
 
 def _jpeg(data: bytes) -> Header:
@@ -124,7 +102,7 @@ def _jpeg_frame(data: bytes, at: int, marker: int, orientation: int) -> Header:
     if components == 4:
         raise PictureUnreadable(CMYK)
     if precision != 8 or components not in (1, 3) or marker not in (0xC0, 0xC1, 0xC2):
-        raise PictureUnreadable(FOREIGN.format("lossless or 12-bit JPEG"))
+        raise PictureUnreadable(FOREIGN.format("a lossless or 12-bit JPEG"))
     return Header(Format.JPEG, width, height, orientation)
 
 
@@ -188,6 +166,10 @@ def _bmp(data: bytes) -> Header:
     return Header(Format.BMP, width, abs(height))
 
 
+_TIFF_COLOURS: Final = frozenset({0, 1, 2, 3, 6})
+"""White is zero, black is zero, RGB, palette, YCbCr."""
+
+
 def _tiff(data: bytes) -> Header:
     """TIFF 6.0: the first directory; a second one that is no thumbnail makes it several pictures."""
     pages = read_tiff(data)
@@ -196,10 +178,15 @@ def _tiff(data: bytes) -> Header:
     if any(not page.get(254, 0) & 1 for page in pages[1:]):  # NewSubfileType bit 0: a reduced copy
         raise PictureUnreadable(ANIMATED)
     first = pages[0]
-    if first.get(262) == 5:  # PhotometricInterpretation: separated
+    if first.get(254, 0) & 1 or 50706 in first:  # the first is a small copy, or DNGVersion: the picture is raw
+        raise PictureUnreadable(FOREIGN.format("a raw camera"))
+    photometric = first.get(262, 2)  # PhotometricInterpretation
+    if photometric == 5:  # separated
         raise PictureUnreadable(CMYK)
-    if first.get(258, 8) not in (8, 16) or first.get(339, 1) != 1:  # BitsPerSample, SampleFormat
-        raise PictureUnreadable(FOREIGN.format("scientific TIFF"))
+    if (
+        photometric not in _TIFF_COLOURS or first.get(258, 8) not in (8, 16) or first.get(339, 1) != 1
+    ):  # BitsPerSample, SampleFormat
+        raise PictureUnreadable(FOREIGN.format("a scientific TIFF"))
     orientation = first.get(274, 1)
     return Header(Format.TIFF, first.get(256, 0), first.get(257, 0), orientation if orientation in range(1, 9) else 1)
 

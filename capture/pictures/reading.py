@@ -2,7 +2,8 @@
 
 Grey becomes RGB, 16 bits a channel become 8 (the upper ones). A transparent picture is laid on white: what a viewer
 shows is what is kept, and what lay hidden under transparency does not come back. Print colours (CMYK) are refused,
-because without the printer's profile a wound would change its colour.
+because without the printer's profile a wound would change its colour. Of a file that carries more than its picture (a
+second view, a gain map, a thumbnail, bytes after the end) only the picture is read: docs/formats/inputs.md.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.errors import PictureUnreadable
-from capture.pictures.headers import STRANGE, TRUNCATED, Format, Header, read_header
+from capture.pictures.foreign import STRANGE
+from capture.pictures.headers import TRUNCATED, Format, read_header
+from capture.pictures.tags import without_orientation
 from inference.picture import Pixels
 
 try:
@@ -33,7 +36,19 @@ LIMIT_MEGAPIXELS: Final = 64.0
 SMALLEST_SIDE: Final = 16
 """Below this nothing can be recognised, neither an identifier nor a wound."""
 
-PICTURE_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+LONGEST_SIDE: Final = 32_000
+"""The fill is drawn with coordinates that end a little above this."""
+
+LONGEST_SHAPE: Final = 8.0
+"""Longest side to shortest: a longer picture is shrunk so much before it is looked at that no face would be left."""
+
+PICTURE_SUFFIXES: Final = frozenset(
+    {".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"}
+)
+FOREIGN_SUFFIXES: Final = frozenset(
+    {".arw", ".avif", ".cr2", ".cr3", ".dcm", ".dng", ".gif", ".heic", ".heif", ".hif", ".jp2", ".jxl", ".nef", ".psd"}
+)
+"""Names of pictures that are not read: a folder's are refused one by one, so that nobody takes them for done."""
 
 
 def read_picture(data: bytes, *, limit_megapixels: float = LIMIT_MEGAPIXELS) -> Pixels:
@@ -43,29 +58,34 @@ def read_picture(data: bytes, *, limit_megapixels: float = LIMIT_MEGAPIXELS) -> 
         PictureUnreadable: with one sentence that says what to do; nothing half-decoded ever comes back.
     """
     header = read_header(data)
-    check_size(header, limit_megapixels)
+    check_size(header.width, header.height, limit_megapixels)
     pixels = _decode_jpeg(data) if header.format is Format.JPEG else _decode(data, header.format)
     if pixels.shape[:2] != (header.height, header.width):
         raise PictureUnreadable(STRANGE)
     return np.ascontiguousarray(_UPRIGHT[header.orientation](pixels))
 
 
-def check_size(header: Header, limit_megapixels: float) -> None:
-    """Nothing, when the picture's size can be worked with.
+def check_size(width: int, height: int, limit_megapixels: float, what: str = "picture") -> None:
+    """Nothing, when a picture of this size, in pixels, can be worked with.
 
     Raises:
-        PictureUnreadable: more pixels than `limit_megapixels`, or too small to show anything.
+        PictureUnreadable: more pixels than `limit_megapixels`, too long, or too small to show anything.
     """
-    megapixels = header.width * header.height / 1e6
+    megapixels = width * height / 1e6
+    short, long = sorted((width, height))
     if megapixels > limit_megapixels:
         raise PictureUnreadable(
-            f"This picture has {megapixels:.0f} megapixels, and {limit_megapixels:g} is the most. "
+            f"This {what} has {megapixels:.0f} megapixels, and {limit_megapixels:g} is the most. "
             "Make it smaller and try again."
         )
-    if min(header.width, header.height) < SMALLEST_SIDE:
+    if short < SMALLEST_SIDE:
         raise PictureUnreadable(
-            f"This picture is only {header.width} × {header.height} pixels, too small to show anything. "
-            "Use the original picture."
+            f"This {what} is only {width} × {height} pixels, too small to show anything. Use the original {what}."
+        )
+    if long > LONGEST_SHAPE * short or long > LONGEST_SIDE:
+        raise PictureUnreadable(
+            f"This {what} is {width} × {height} pixels; {LONGEST_SHAPE:g} times as long as wide, "
+            f"and {LONGEST_SIDE} pixels, is the most. Cut it into parts and try again."
         )
 
 
@@ -83,6 +103,8 @@ def _decode_jpeg(data: bytes) -> Pixels:
 def _decode(data: bytes, kind: Format) -> Pixels:
     alpha = kind in (Format.PNG, Format.WEBP, Format.TIFF)  # a BMP's fourth byte is padding to most writers
     flags = cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    if kind is Format.TIFF:  # OpenCV turns these by itself, whatever it is told
+        data = without_orientation(data)
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:

@@ -55,3 +55,18 @@ def exif_orientation(block: bytes) -> int:
     pages = read_tiff(block)
     orientation = pages[0].get(_ORIENTATION, 1) if pages else 1
     return orientation if orientation in range(1, 9) else 1
+
+
+def without_orientation(data: bytes) -> bytes:
+    """The same TIFF with every orientation that its first directory states set to 1, so that nobody turns it twice."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
+    if order is None:
+        return data
+    (at,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, at)
+    plain = bytearray(data)
+    for entry in range(at + 2, at + 2 + 12 * min(count, _MOST_ENTRIES), 12):
+        tag, kind, _ = struct.unpack_from(order + "HHI", data, entry)
+        if tag == _ORIENTATION and kind in _INTEGERS:
+            struct.pack_into(order + _INTEGERS[kind], plain, entry + 8, 1)
+    return bytes(plain)

@@ -11,29 +11,26 @@ from typing import Final, Protocol
 from capture.encoding import STILL_QUALITY, encode_like
 from capture.errors import CaptureError, PictureUnreadable
 from capture.pictures import LIMIT_MEGAPIXELS, read_picture
-from capture.redact.film import Film, Timeline, redact_film
+from capture.redact.film import Film, Films, Progress, redact_film
 from capture.redact.plan import Planned, plan
 from capture.redact.report import FileReport, Report, of_photo, region_to_json
 from capture.redact.writing import whole
 from inference.errors import InferenceError
-from inference.picture import Frame, Kind, LiveView, Outcome, Photo
+from inference.picture import Frame, Kind, Outcome, Photo
 
 _ABSENT: Final = "There is no such file or folder. Check its name."
 _UNREADABLE: Final = "This file may not be read. Check who owns it."
+_NO_FILE: Final = "This is not a file but a device or a connection. Copy what it holds into a file and try again."
 _UNWRITABLE: Final = "The redacted copy could not be written ({}). Check the output folder and its free space."
 _MOST_BYTES: Final = 1 << 30
 _TOO_LONG: Final = "This file is longer than a gigabyte, which no picture is. Check what it is."
 
 
-class Redacts(Protocol):
+class Redacts(Films, Protocol):
     """What a batch needs of a de-identifier."""
 
     def still(self, frame: Frame) -> Photo:
         """A picture, covered. Raises DetectionFailed."""
-        ...
-
-    def live(self, frame: Frame, *, every_kind: bool) -> LiveView:
-        """A video's frame, covered. Raises DetectionFailed."""
         ...
 
 
@@ -46,12 +43,14 @@ class Step:
         total: files in all.
         name: the file that is being worked on.
         share: how much of it is done, 0 to 1.
+        doing: what is being done to it, where it takes long enough to say.
     """
 
     done: int
     total: int
     name: str
     share: float
+    doing: str = ""
 
 
 def redact(
@@ -68,47 +67,44 @@ def redact(
     Nothing is raised for a file: its sentence is in the report, and nothing of it is in `out`.
     """
     todo = plan(inputs, out)
-    reports, timeline = [], Timeline()
+    reports = []
     for done, planned in enumerate(todo):
 
-        def step(share: float, done: int = done, planned: Planned = planned) -> None:
-            progress(Step(done, len(todo), planned.name, share))
+        def step(doing: str, share: float, done: int = done, planned: Planned = planned) -> None:
+            progress(Step(done, len(todo), planned.name, share, doing))
 
-        step(0.0)
+        step("", 0.0)
         try:
-            report = _Batch(deidentifier, timeline, limit_megapixels, quality).one(planned, step)
+            report = _Batch(deidentifier, limit_megapixels, quality).one(planned, step)
         except (CaptureError, InferenceError) as failed:
             sentence = failed.sentence if isinstance(failed, CaptureError) else str(failed)
             report = FileReport(planned.name, error=sentence)
         except OSError as failed:
             report = FileReport(planned.name, error=_UNWRITABLE.format(failed.strerror or failed))
         reports.append(report)
-        step(1.0)
+        step("", 1.0)
     return Report(tuple(reports))
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
     deidentifier: Redacts
-    timeline: Timeline
     limit_megapixels: float
     quality: int
 
-    def one(self, planned: Planned, progress: Callable[[float], object]) -> FileReport:
+    def one(self, planned: Planned, progress: Progress) -> FileReport:
         _check_readable(planned.source)
         return self._film(planned, progress) if planned.is_video else self._picture(planned)
 
-    def _film(self, planned: Planned, progress: Callable[[float], object]) -> FileReport:
+    def _film(self, planned: Planned, progress: Progress) -> FileReport:
         began = time.perf_counter()
-        with whole(planned.target) as part:
-            film = redact_film(
-                planned.source,
-                part,
-                self.deidentifier,
-                self.timeline,
-                limit_megapixels=self.limit_megapixels,
-                progress=progress,
-            )
+        film = redact_film(
+            planned.source,
+            planned.target,
+            self.deidentifier,
+            limit_megapixels=self.limit_megapixels,
+            progress=progress,
+        )
         return _of_film(planned, film, _ms(began, time.perf_counter()))
 
     def _picture(self, planned: Planned) -> FileReport:
@@ -137,6 +133,8 @@ def _bytes(source: Path) -> bytes:
 
 
 def _check_readable(source: Path) -> None:
+    if source.exists() and not source.is_file():  # to open one might wait for ever
+        raise PictureUnreadable(_NO_FILE)
     try:
         with source.open("rb"):
             return
@@ -156,4 +154,10 @@ def _of_film(planned: Planned, film: Film, milliseconds: float) -> FileReport:
         outcomes={kind: Outcome.FOUND if kind in film.kinds else Outcome.UNSURE for kind in Kind},
         regions=[region_to_json(region) for region in film.busiest],
         milliseconds={"total": milliseconds, "frame": milliseconds / film.frames},
+        film={
+            "frames": film.frames,
+            "rate": round(film.rate, 3),
+            "covered": film.covered,
+            "busiest": film.busiest_at,
+        },
     )

@@ -1,34 +1,55 @@
-"""A video, frame by frame. Sound and metadata are not carried over.
+"""A video in two passes. Sound and metadata are not carried over.
 
-The live view looks for faces in every frame and for the rest in turn. A film has time: every kind is looked for in
-every frame, and what was seen is held over the frames that follow.
+A film has time. The first pass looks at every frame, with every kind, and several times a second with a still's
+detectors too; the second covers every frame with what was seen in it and around it, before and after. What the first
+pass saw is kept on disk until the film is done, so that an interrupted run goes on where it was.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol, cast
-
-import cv2
+from typing import Any, Final, Protocol
 
 from capture.errors import PictureUnreadable
-from inference.picture import Frame, Kind, LiveView, Pixels, Region
+from capture.redact.container import NO_VIDEO
+from capture.redact.filming import FilmWriter
+from capture.redact.footage import Footage, open_footage
+from capture.redact.sighting_log import SightingLog, sighting_log
+from capture.redact.writing import forget_parts, whole
+from inference import FilmCover, Frame, Kind, LiveView, Region, Sighting, steady
 
-NO_VIDEO: Final = "This video cannot be read. Export it as MP4 and try again."
-TOO_LARGE: Final = "This video has {:.0f} megapixels a frame; {:g} is the most. Make it smaller and try again."
-_GAP_NS: Final = 60_000_000_000
-_USUAL_RATE: Final = 25.0
+CHANGED: Final = "This video gave other frames when it was read again. Export it as MP4 and try again."
+THOROUGH_NS: Final = 300_000_000
+"""How often a frame is looked at with a still's detectors: oftener than what they see is held for, so that a face which
+only they find is covered throughout."""
+
+LOOKING: Final = "looking"
+COVERING: Final = "covering"
+Progress = Callable[[str, float], object]
+"""Takes what is being done (`LOOKING` or `COVERING`) and which share of the whole work is done."""
+
+_LOOKING_SHARE: Final = 0.8
 
 
-class Live(Protocol):
+class Films(Protocol):
     """What a film needs of a de-identifier."""
 
-    def live(self, frame: Frame, *, every_kind: bool) -> LiveView:
-        """The frame, covered. Raises DetectionFailed."""
+    @property
+    def film_look(self) -> Mapping[str, str | float]:
+        """All that decides what `sight` sees."""
+        ...
+
+    def sight(self, frame: Frame, *, thorough: bool) -> Sighting:
+        """What is seen in the frame. Raises DetectionFailed."""
+        ...
+
+    def filmed(self, frame: Frame, covered: FilmCover) -> LiveView:
+        """The frame, covered."""
         ...
 
 
@@ -38,106 +59,95 @@ class Film:
 
     Attributes:
         width, height: pixels.
+        rate: frames a second.
         frames: how many.
-        busiest: the regions of the frame that had most.
+        covered: in how many of them something is covered.
+        busiest: what was seen in the frame in which most was.
+        busiest_at: which frame that is, from 0.
         kinds: every kind that was seen in any frame.
     """
 
-    width: int
-    height: int
-    frames: int
-    busiest: tuple[Region, ...]
-    kinds: frozenset[Kind]
+    width: int = 0
+    height: int = 0
+    rate: float = 0.0
+    frames: int = 0
+    covered: int = 0
+    busiest: tuple[Region, ...] = ()
+    busiest_at: int = 0
+    kinds: frozenset[Kind] = frozenset()
 
-    def and_then(self, view: LiveView) -> Film:
+    def and_then(self, sighting: Sighting, view: LiveView) -> Film:
         """The film with one more frame."""
-        busiest = max(self.busiest, view.regions, key=len)
-        kinds = self.kinds | {region.kind for region in view.regions}
-        return Film(view.width, view.height, self.frames + 1, busiest, kinds)
-
-
-class Timeline:
-    """When each film plays, on the live view's clock: so far apart that nothing held from one is in the next."""
-
-    def __init__(self) -> None:
-        self._free_ns = time.monotonic_ns()
-
-    def begin(self) -> int:
-        """When the next film begins."""
-        self._free_ns += _GAP_NS
-        return self._free_ns
-
-    def passed(self, now_ns: int) -> None:
-        """A film has come to this moment."""
-        self._free_ns = now_ns
+        film = replace(
+            self,
+            width=view.width,
+            height=view.height,
+            frames=self.frames + 1,
+            covered=self.covered + bool(view.regions),
+            kinds=self.kinds | {region.kind for region in sighting.regions},
+        )
+        more = len(sighting.regions) > len(self.busiest)
+        return replace(film, busiest=sighting.regions, busiest_at=self.frames) if more else film
 
 
 def redact_film(
-    source: Path,
-    part: Path,
-    deidentifier: Live,
-    timeline: Timeline,
-    *,
-    limit_megapixels: float,
-    progress: Callable[[float], object],
+    source: Path, target: Path, deidentifier: Films, *, limit_megapixels: float, progress: Progress
 ) -> Film:
-    """Write the redacted video to `part` (MP4).
+    """Write the redacted video to `target` (MP4), whole or not at all.
 
     Raises:
-        PictureUnreadable: it is no video that can be read, or its frames are too large.
+        PictureUnreadable: it is no video that can be read, its frames are too large, or they differ when read again.
+        FilmBusy: another run is at this film.
         DetectionFailed: a frame could not be de-identified.
         OSError: the output cannot be written.
     """
-    capture = cv2.VideoCapture(str(source))
-    writer = _Writer(part)
-    film, began_ns = Film(0, 0, 0, (), frozenset()), timeline.begin()
-    try:
-        rate = capture.get(cv2.CAP_PROP_FPS)
-        rate = rate if math.isfinite(rate) and 1 <= rate <= 240 else _USUAL_RATE
-        expected = max(1.0, capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        for pixels in _frames(capture, limit_megapixels):
-            now_ns = began_ns + round(film.frames * 1e9 / rate)
-            timeline.passed(now_ns)
-            view = deidentifier.live(Frame(pixels, now_ns), every_kind=True)
-            writer.write(view, rate)
-            film = film.and_then(view)
-            progress(min(1.0, film.frames / expected))
-    finally:
-        writer.close()
-        capture.release()
-    if film.frames == 0:
-        raise PictureUnreadable(NO_VIDEO)
+    with open_footage(source, limit_megapixels):
+        pass  # refused before anything is made beside the output
+    about = {**_identity(source), "look": dict(deidentifier.film_look)}
+    with sighting_log(target.with_name(f".{target.name}.sightings"), about) as log:
+        forget_parts(target)
+        if not log.finished:
+            with open_footage(source, limit_megapixels) as footage:
+                _look(footage, deidentifier, log, progress)
+        if not log.times:
+            raise PictureUnreadable(NO_VIDEO)
+        with open_footage(source, limit_megapixels) as footage, whole(target) as part:
+            return _cover(footage, part, deidentifier, log, progress)
+
+
+def _identity(source: Path) -> dict[str, Any]:
+    with source.open("rb") as file:
+        return {"bytes": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _look(footage: Footage, deidentifier: Films, log: SightingLog, progress: Progress) -> None:
+    """The first pass: what is seen in each frame that the log does not know yet."""
+    slot = -1
+    for place, moment in enumerate(footage):
+        thorough, slot = moment.at_ns // THOROUGH_NS != slot, moment.at_ns // THOROUGH_NS
+        if place < len(log.times):
+            if moment.at_ns != log.times[place]:
+                raise PictureUnreadable(CHANGED)
+            continue
+        log.add(deidentifier.sight(Frame(moment.pixels(), moment.at_ns), thorough=thorough))
+        progress(LOOKING, _LOOKING_SHARE * min(1.0, (place + 1) / footage.expected))
+    log.finish()
+
+
+def _cover(footage: Footage, part: Path, deidentifier: Films, log: SightingLog, progress: Progress) -> Film:
+    """The second pass: each frame covered with what was seen in it and around it."""
+    film = Film(rate=footage.rate)
+    sightings, covers = log.sightings(), steady(log.sightings())
+    with closing(FilmWriter(part, footage.rate)) as writer:
+        for moment in footage:
+            sighting, covered = next(sightings, None), next(covers, None)
+            if sighting is None or covered is None or covered.at_ns != moment.at_ns:
+                raise PictureUnreadable(CHANGED)
+            view = deidentifier.filmed(Frame(moment.pixels(), moment.at_ns), covered)
+            writer.write(view)
+            film = film.and_then(sighting, view)
+            progress(COVERING, _LOOKING_SHARE + (1 - _LOOKING_SHARE) * film.frames / len(log.times))
+        if film.frames != len(log.times):
+            raise PictureUnreadable(CHANGED)
+        writer.finish()
     return film
-
-
-def _frames(capture: cv2.VideoCapture, limit_megapixels: float) -> Iterator[Pixels]:
-    megapixels = capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) / 1e6
-    if megapixels > limit_megapixels:
-        raise PictureUnreadable(TOO_LARGE.format(megapixels, limit_megapixels))
-    while True:
-        done, bgr = capture.read()
-        if not done:
-            return
-        yield cast("Pixels", cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
-
-
-class _Writer:
-    """Writes live views, and nothing else, as one MP4."""
-
-    def __init__(self, part: Path) -> None:
-        self._part = part
-        self._writer: cv2.VideoWriter | None = None
-
-    def write(self, view: LiveView, rate: float) -> None:
-        if type(view) is not LiveView:
-            raise TypeError(f"only a LiveView can be filmed, not a {type(view).__name__}")
-        if self._writer is None:
-            size = view.width, view.height
-            self._writer = cv2.VideoWriter(str(self._part), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
-            if not self._writer.isOpened():
-                raise OSError("the video encoder cannot write there")
-        self._writer.write(cv2.cvtColor(view.pixels, cv2.COLOR_RGB2BGR))
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.release()

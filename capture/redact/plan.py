@@ -8,9 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from capture.encoding import written_suffix
-from capture.pictures import PICTURE_SUFFIXES
+from capture.pictures import FOREIGN_SUFFIXES, PICTURE_SUFFIXES
 
-VIDEO_SUFFIXES: Final = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+VIDEO_SUFFIXES: Final = frozenset({".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+_FOREIGN_VIDEOS: Final = frozenset({".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".wmv"})
+_SEARCHED: Final = PICTURE_SUFFIXES | FOREIGN_SUFFIXES | VIDEO_SUFFIXES | _FOREIGN_VIDEOS
 _FILM: Final = ".mp4"
 
 
@@ -33,14 +35,15 @@ class Planned:
     @property
     def is_video(self) -> bool:
         """Whether it is read as a video, by its name."""
-        return self.source.suffix.lower() in VIDEO_SUFFIXES
+        return self.source.suffix.lower() in VIDEO_SUFFIXES | _FOREIGN_VIDEOS
 
 
 def plan(inputs: Sequence[Path], out: Path) -> tuple[Planned, ...]:
     """What is to be done, in order. Folders are searched to their bottom, without the output folder and hidden files.
 
-    Pictures keep their name (JPEG, PNG, WebP, TIFF and BMP are written as what they are called; anything else becomes
-    .jpg), videos become .mp4. No two inputs share an output, and no output is an input: the second gets a number.
+    Pictures and videos of kinds that are not read are in the plan too, to be refused by name. Pictures keep their name
+    (JPEG, PNG, WebP, TIFF and BMP are written as what they are called; anything else becomes .jpg), videos become .mp4.
+    No two inputs share an output, and no output is an input: the second gets a number.
     """
     found = [(source, name) for entry in inputs for source, name in _files(entry, out)]
     taken = {_key(source) for source, _ in found}
@@ -60,7 +63,7 @@ def _files(entry: Path, out: Path) -> Iterator[tuple[Path, str]]:
     for file in sorted(entry.rglob("*")):
         relative = file.relative_to(entry)
         hidden = any(part.startswith(".") for part in relative.parts)
-        known = file.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES
+        known = file.suffix.lower() in _SEARCHED
         inside = entry.resolve() != outputs and file.resolve().is_relative_to(outputs)
         if known and not hidden and not inside and file.is_file():
             yield file, relative.as_posix()
@@ -68,7 +71,7 @@ def _files(entry: Path, out: Path) -> Iterator[tuple[Path, str]]:
 
 def _wanted(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
-    if path.suffix.lower() in VIDEO_SUFFIXES:
+    if path.suffix.lower() in VIDEO_SUFFIXES | _FOREIGN_VIDEOS:
         return path.with_suffix(_FILM)
     suffix = written_suffix(path.suffix)
     return path if suffix == path.suffix else path.with_suffix(suffix)

@@ -24,6 +24,8 @@ class FileReport:
         regions: what was covered, as JSON values.
         milliseconds: stage → what it took.
         error: one sentence, where nothing was written.
+        film: of a video, as JSON values: `frames`, `rate` (a second), `covered` (frames in which something is), and
+            `busiest`, the frame that `regions` are of, counted from 0.
     """
 
     file: str
@@ -34,6 +36,7 @@ class FileReport:
     regions: Sequence[Json] = ()
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
+    film: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def unsure(self) -> tuple[Kind, ...]:
@@ -41,7 +44,7 @@ class FileReport:
         return tuple(kind for kind in Kind if self.outcomes[kind] is Outcome.UNSURE)
 
     def to_json(self) -> Json:
-        """The entry in the report; `output` only where its name is another, `error` only where there is one."""
+        """The entry in the report; `output`, `film` and `error` only where they say something."""
         entry: Json = {
             "file": self.file,
             "width": self.width,
@@ -52,6 +55,8 @@ class FileReport:
         }
         if self.output and self.output != self.file:
             entry["output"] = self.output
+        if self.film:
+            entry["film"] = dict(self.film)
         if self.error:
             entry["error"] = self.error
         return entry

@@ -26,6 +26,13 @@ def whole(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def forget_parts(target: Path) -> None:
+    """Removes what runs that were killed left of `target`. Only for who knows that no other run is writing it."""
+    for part in target.parent.iterdir():
+        if part.name.startswith(f".{target.stem}.part-") and part.suffix == target.suffix:
+            part.unlink(missing_ok=True)
+
+
 def _sync(path: Path, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:

@@ -28,7 +28,9 @@ def redact(
     models: Annotated[Path | None, typer.Option(help="Folder of the models.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """De-identify picture files: same size, upright, every face, text and code filled, all metadata gone.
+    """De-identify pictures and videos: same size, upright, faces, text and codes filled, all metadata and sound gone.
+
+    What files are read, and what is refused: docs/formats/inputs.md. A video that was interrupted goes on where it was.
 
     Example: wardlens redact ward-photos/ --out redacted/ --json report.json
     """
@@ -43,9 +45,13 @@ def redact(
     if json_file is not None:
         json_file.touch()  # a report that cannot be written is found before the work, not after it
     deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
-    with progress("redact", len(plan(inputs, to))) as advance:
+    todo = plan(inputs, to)
+    with progress("redact", len(todo), lines_a_step=10 if any(one.is_video for one in todo) else 1) as advance:
         report = redact_files(
-            deidentifier, inputs, to, progress=lambda step: advance(step.done + step.share, step.name)
+            deidentifier,
+            inputs,
+            to,
+            progress=lambda step: advance(step.done + step.share, f"{step.doing} {step.name}".strip()),
         )
     if json_file is not None:
         json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", "utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,3 +71,10 @@ def test_a_corner_very_far_outside_still_covers_what_is_inside() -> None:
 
 def test_a_region_wholly_outside_covers_nothing() -> None:
     assert not coverage(100, 70, [box_polygon((200, 200, 300, 300))]).any()
+
+
+def test_a_picture_so_long_that_its_end_cannot_be_covered_is_refused() -> None:
+    end = box_polygon((32_700, 0, 32_768, 2))
+    assert (cover(np.zeros((2, 32_768, 3), np.uint8), [end])[:, 32_701:] == FILL).all()
+    with pytest.raises(ValueError, match="cannot be covered"):
+        cover(np.zeros((2, 32_769, 3), np.uint8), [end])

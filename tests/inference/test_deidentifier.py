@@ -5,9 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference import Action, Decision, Deidentifier, Frame, Kind, Outcome, Photo, Polygon, Region
+from inference import (
+    Action,
+    Decision,
+    Deidentifier,
+    DetectionFailed,
+    FilmCover,
+    Frame,
+    Kind,
+    Outcome,
+    Photo,
+    Polygon,
+    Region,
+    Sighting,
+)
 from inference.covering import FILL
 from inference.geometry import box_polygon
+from inference.policy import Pair, Thresholds
 
 BADGE = box_polygon((100, 60, 140, 90))
 HEAD = box_polygon((20, 20, 60, 60))
@@ -129,3 +143,60 @@ def test_a_record_of_another_picture_is_refused(engine_that_sees, frame: Frame) 
 def test_a_tiny_or_thin_picture_comes_out_at_its_own_size(engine_that_sees, shape: tuple[int, int]) -> None:
     tiny = Frame(np.zeros((*shape, 3), dtype=np.uint8), 0)
     assert engine_that_sees(Region(Kind.FACE, HEAD, 0.9, "m")).still(tiny).pixels.shape[:2] == shape
+
+
+@pytest.fixture
+def film_engine(scripted):
+    """A live view's detector of faces that finds one, and a still's detector of texts that finds one."""
+    face = scripted(Kind.FACE, [Region(Kind.FACE, box_polygon((20, 20, 60, 60)), 0.9, "m")])
+    text = scripted(Kind.TEXT, [Region(Kind.TEXT, box_polygon((80, 20, 120, 40)), 0.9, "m")])
+    engine = Deidentifier(still=[text], live=[face], second_look=[], threads=1)
+    yield engine, face, text
+    engine.close()
+
+
+def test_a_frame_of_a_film_is_looked_at_by_the_live_views_detectors_and_thoroughly_by_a_stills_too(
+    film_engine, frame: Frame
+) -> None:
+    engine, _, _ = film_engine
+    assert [region.kind for region in engine.sight(frame, thorough=False).regions] == [Kind.FACE]
+    seen = engine.sight(frame, thorough=True)
+    assert {region.kind for region in seen.regions} == {Kind.FACE, Kind.TEXT}
+    assert seen.at_ns == frame.monotonic_ns
+
+
+def test_what_is_seen_in_one_frame_of_a_film_is_not_held_in_the_next(film_engine, frame: Frame) -> None:
+    engine, face, _ = film_engine
+    engine.sight(frame, thorough=False)
+    face._does = lambda _image: []
+    assert engine.sight(frame, thorough=False) == Sighting(frame.monotonic_ns, ())
+
+
+def test_a_film_frame_is_covered_with_its_own_cover_and_no_other(film_engine, frame: Frame) -> None:
+    engine, _, _ = film_engine
+    regions = engine.sight(frame, thorough=False).regions
+    view = engine.filmed(frame, FilmCover(frame.monotonic_ns, regions))
+    assert (view.pixels[21:59, 21:59] == FILL).all()
+    assert (view.pixels[:, 70:] == frame.pixels[:, 70:]).all()
+    with pytest.raises(ValueError, match="another frame"):
+        engine.filmed(frame, FilmCover(frame.monotonic_ns + 1, regions))
+
+
+def test_a_detector_that_fails_on_a_film_keeps_nothing(scripted, frame: Frame) -> None:
+    engine = Deidentifier(still=[], live=[scripted(Kind.FACE, [None])], second_look=[], threads=1)
+    with pytest.raises(DetectionFailed, match="face"):
+        engine.sight(frame, thorough=False)
+    engine.close()
+
+
+def test_what_decides_a_films_sightings_tells_engines_apart(film_engine, scripted) -> None:
+    engine, face, text = film_engine
+    others = [
+        Deidentifier(still=[], live=[face], second_look=[], threads=1),
+        Deidentifier(still=[text], live=[face, text], second_look=[], threads=1),
+        Deidentifier(still=[text], live=[face], second_look=[], threads=1, thresholds=Thresholds(face=Pair(0.1, 0.2))),
+    ]
+    looks = [engine.film_look, *(other.film_look for other in others)]
+    assert all(one != two for place, one in enumerate(looks) for two in looks[:place])
+    for other in others:
+        other.close()

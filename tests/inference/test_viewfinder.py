@@ -119,12 +119,6 @@ def test_what_was_looked_for_beside_the_frames_and_failed_shows_nothing(engine, 
     assert engine.live(at(frame, 200)).regions == ()
 
 
-def test_a_film_has_every_kind_in_every_frame(engine, face, text, code, frame: Frame) -> None:
-    for count in range(1, 5):
-        engine.live(at(frame, count * 40), every_kind=True)
-        assert (face.looked, text.detector.looked, code.looked) == (count, count, count)
-
-
 def test_a_live_view_covers_what_was_found_in_this_frame(scripted, frame: Frame) -> None:
     engine = Deidentifier(
         still=[], live=[scripted(Kind.FACE, [Region(Kind.FACE, SQUARE, 0.9, "m")])], second_look=[], threads=1

@@ -35,12 +35,8 @@ def with_gps_exif(path):
     path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:] + b"TRAILING-CANARY")
 
 
-def magenta_left(pixels):
-    return ((pixels[:, :, 0] > 180) & (pixels[:, :, 1] < 80) & (pixels[:, :, 2] > 180)).any()
-
-
 @pytest.mark.parametrize("name", ["a.jpg", "b.JPEG", "c.png", "d.webp", "e.tiff", "f.bmp"])
-def test_a_picture_keeps_name_and_size_and_loses_what_identifies(deidentifier, tmp_path, name):
+def test_a_picture_keeps_name_and_size_and_loses_what_identifies(deidentifier, magenta_left, tmp_path, name):
     write(tmp_path / "in" / name)
     report = redact(deidentifier, [tmp_path / "in" / name], tmp_path / "out")
     pixels = read_picture((tmp_path / "out" / name).read_bytes())
@@ -108,7 +104,7 @@ def test_a_file_that_cannot_be_done_is_said_and_does_not_stop_the_others(deident
     assert "nothing was kept" in failed["detector-fails.png"]
 
 
-def test_an_input_is_never_overwritten(deidentifier, tmp_path):
+def test_an_input_is_never_overwritten(deidentifier, magenta_left, tmp_path):
     source = write(tmp_path / "a.png")
     before = source.read_bytes()
     (entry,) = redact(deidentifier, [source], tmp_path).files
@@ -166,60 +162,6 @@ def test_progress_is_told_from_nothing_to_everything(deidentifier, tmp_path):
         (1, 2, 0.0),
         (1, 2, 1.0),
     ]
-
-
-def film(path, frames):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (160, 120))
-    assert writer.isOpened()
-    for pixels in frames:
-        writer.write(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-    writer.release()
-
-
-def frames_of(path):
-    capture = cv2.VideoCapture(str(path))
-    while (read := capture.read())[0]:
-        yield cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
-    capture.release()
-
-
-def moving():
-    for step in range(20):
-        pixels = np.full((120, 160, 3), (170, 130, 110), np.uint8)
-        pixels[30:70, 10 + 5 * step : 50 + 5 * step] = MAGENTA
-        yield pixels
-
-
-def test_a_video_is_covered_in_every_frame_and_says_found_or_unsure(deidentifier, tmp_path):
-    film(tmp_path / "in" / "walk.mp4", moving())
-    (entry,) = redact(deidentifier, [tmp_path / "in"], tmp_path / "out").files
-    frames = list(frames_of(tmp_path / "out" / "walk.mp4"))
-    assert len(frames) == 20
-    assert not any(magenta_left(frame) for frame in frames)
-    assert (entry.width, entry.height) == (160, 120)
-    assert entry.to_json()["outcomes"] == {"face": "found", "tattoo": "unsure", "text": "unsure", "code": "unsure"}
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["walk.mp4"]
-
-
-def test_what_one_video_held_is_not_held_in_the_next(deidentifier, tmp_path):
-    film(tmp_path / "in" / "1.mp4", moving())
-    film(tmp_path / "in" / "2.mp4", [np.full((120, 160, 3), (170, 130, 110), np.uint8)] * 5)
-    _, second = redact(deidentifier, [tmp_path / "in"], tmp_path / "out").files
-    assert list(second.regions) == []
-
-
-def test_a_video_whose_detector_fails_midway_leaves_nothing(deidentifier, tmp_path):
-    breaking = [np.full((66, 160, 3), 90, np.uint8)] * 3
-    path = tmp_path / "in" / "breaks.mp4"
-    path.parent.mkdir()
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (160, 66))
-    for pixels in breaking:
-        writer.write(pixels)
-    writer.release()
-    (entry,) = redact(deidentifier, [tmp_path / "in"], tmp_path / "out").files
-    assert entry.error
-    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_plan_writes_nothing(tmp_path):
