@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +71,7 @@ class Deidentifier:
         live: Sequence[Detector],
         second_look: Sequence[Detector],
         guard: Guard | None = None,
+        never_clear: Iterable[Kind] = (),
         thresholds: Thresholds | None = None,
         threads: int | None = None,
         still_deadline_seconds: float = STILL_DEADLINE_SECONDS,
@@ -80,6 +81,7 @@ class Deidentifier:
         self._live = tuple(live)
         self._second_look = tuple(second_look)
         self._guard = guard
+        self._never_clear = frozenset(never_clear)
         self._thresholds = thresholds or Thresholds()
         self._still_deadline = still_deadline_seconds
         self.threads = worker_count(threads)
@@ -104,7 +106,15 @@ class Deidentifier:
         for detector in (detector for table in tables for detector in table):
             detector.prepare()
         still, live, second_look = tables
-        return cls(still=still, live=live, second_look=second_look, guard=guard, thresholds=thresholds, threads=threads)
+        return cls(
+            still=still,
+            live=live,
+            second_look=second_look,
+            guard=guard,
+            never_clear=policy.NEVER_CLEAR,
+            thresholds=thresholds,
+            threads=threads,
+        )
 
     def live(self, frame: Frame) -> LiveView:
         """The frame with everything covered that was seen in it or is held from just before.
@@ -146,7 +156,7 @@ class Deidentifier:
         wounds = answer_of(guarded, "wound", self._still_deadline, self._still_deadline) if guarded else []
         regions = policy.covered(first.regions, self._thresholds)
         looked = frozenset(kind for detector in self._still for kind in detector.kinds)
-        answers = dict(policy.outcomes(regions, looked, self._thresholds))
+        answers = dict(policy.outcomes(regions, looked, self._thresholds, self._never_clear))
         answers |= dict.fromkeys(on_a_wound(regions, wounds, frame.width, frame.height), Outcome.UNSURE)
         took = {**first.milliseconds, "look": _since(begun)}
 

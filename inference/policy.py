@@ -2,7 +2,7 @@
 
 Two thresholds a kind. From `cover` on, an identifier is there: it is covered and the kind is FOUND. Between `ask` and
 `cover` it may be: it is covered too, and the kind is UNSURE, so that a person looks (promises 7 and 8). Below `ask`
-it is texture. A kind that no detector looked for is UNSURE: nobody looked; and so is one that is never called clear.
+it is texture. A kind that no detector looked for is UNSURE: nobody looked.
 """
 
 from __future__ import annotations
@@ -73,8 +73,15 @@ def covered(regions: Iterable[Region], thresholds: Thresholds) -> tuple[Region, 
     return tuple(kept)
 
 
-def outcomes(regions: Sequence[Region], looked: Iterable[Kind], thresholds: Thresholds) -> Mapping[Kind, Outcome]:
+def outcomes(
+    regions: Sequence[Region],
+    looked: Iterable[Kind],
+    thresholds: Thresholds,
+    never_clear: Iterable[Kind] = (),
+) -> Mapping[Kind, Outcome]:
     """The answer for every kind: UNSURE where nobody looked or where a region may be one, then FOUND, then CLEAR.
+
+    Kinds in `never_clear` are UNSURE where CLEAR would be said.
 
     A doubtful region that a sure one of its kind mostly overlaps is the same thing seen worse, and asks nobody.
     """
@@ -89,7 +96,7 @@ def outcomes(regions: Sequence[Region], looked: Iterable[Kind], thresholds: Thre
         elif found:
             answers[kind] = Outcome.FOUND
         else:
-            answers[kind] = Outcome.UNSURE if kind in NEVER_CLEAR else Outcome.CLEAR
+            answers[kind] = Outcome.UNSURE if kind in set(never_clear) else Outcome.CLEAR
     return answers
 
 
