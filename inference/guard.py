@@ -19,8 +19,8 @@ from inference.detectors.skinmap import survey
 from inference.models import LoadedModel
 from inference.picture import Kind, Pixels, Polygon, Region
 
-SURE: Final = 0.4
-"""How sure the network must be of a wound; it sees too much rather than too little from here on."""
+SURE: Final = 0.7
+"""How sure the network must be of a wound: below, it takes lips for wounds (docs/models/wardlens-skin.md)."""
 SMALLEST: Final = 12
 """Pixels of the map: what is smaller is a speck."""
 TOLERATED: Final = 0.02

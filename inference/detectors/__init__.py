@@ -44,8 +44,8 @@ def _text(canvas: Canvas, *, most: int) -> Factory:
     )
 
 
-def _skin(*canvases: Canvas, faces: bool = False) -> Factory:
-    return lambda models, limits: SkinDetector(models[skinmap.MODEL], canvases, limits, faces=faces)
+def _skin(canvas: Canvas, *, faces: bool = False) -> Factory:
+    return lambda models, limits: SkinDetector(models[skinmap.MODEL], canvas, limits, faces=faces)
 
 
 def _code(side: int, *, locate: bool, thorough: bool = True) -> Factory:
@@ -59,7 +59,7 @@ STILL: Final[tuple[Factory, ...]] = (
     _text(Canvas(1280, 960), most=24),
     *(_face(Canvas(512, 384), degrees) for degrees in QUARTERS),
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
-    _skin(Canvas(512, 384), Canvas(320, 256)),
+    _skin(Canvas(320, 256)),
     _code(1600, locate=True),
 )
 LIVE: Final[tuple[Factory, ...]] = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -19,10 +20,8 @@ from inference.models import LoadedModel
 from inference.picture import Kind, Pixels, Polygon, Region
 from inference.policy import Thresholds
 
-CORE: Final = 0.3
-"""How sure the network is where a region ends."""
-GAP: Final = 0.03
-"""Of the map's long side: pieces that lie nearer to each other are one region."""
+PRINT: Final = 0.95
+"""From here on a thing is printed matter: the reader of lines sees what is less sure (docs/models/wardlens-skin.md)."""
 MARGIN: Final = 0.07
 """Of a region's own size: how far it is grown, because fine lines at a tattoo's edge are seen last."""
 SMALLEST: Final = 6
@@ -30,29 +29,39 @@ SMALLEST: Final = 6
 SUREST: Final = 0.9
 """The quantile of a region that is its score: a tattoo has a core that the network is sure of."""
 
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """How a map becomes pieces: how sure the network is where one ends, and of the map's long side what joins two."""
+
+    core: float
+    gap: float
+
+
+TATTOO: Final = Grain(core=0.3, gap=0.03)
+PRINTED: Final = Grain(core=0.5, gap=0.01)
+
 _CORNERS: Final = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float64)
 
 
 class SkinDetector:
-    """Finds tattoos and printed things on one or more canvases; what is seen on any of them counts.
+    """Finds tattoos and printed things on one canvas.
 
     With `faces` it finds upright faces in the same pass, because the network is a head on the face model's backbone.
     """
 
-    def __init__(
-        self, model: LoadedModel, canvases: Sequence[Canvas], thresholds: Thresholds, *, faces: bool = False
-    ) -> None:
+    def __init__(self, model: LoadedModel, canvas: Canvas, thresholds: Thresholds, *, faces: bool = False) -> None:
         self.name = "face+skin" if faces else "skin"
         self.kinds = frozenset({Kind.TATTOO, Kind.TEXT, *((Kind.FACE,) if faces else ())})
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
-        self._canvases = tuple(canvases)
+        self._canvas = canvas
         self._thresholds = thresholds
         self._faces = faces
 
     def prepare(self) -> None:
         """Warms the sessions that pictures lying and upright will use."""
-        for canvas in {way for one in self._canvases for way in (one.lying, one.upright)}:
+        for canvas in {self._canvas.lying, self._canvas.upright}:
             self._model.prepare(canvas)
 
     def detect(self, image: Pixels) -> list[Region]:
@@ -63,39 +72,38 @@ class SkinDetector:
             ValueError: the model answered with something that is no map of probabilities.
         """
         height, width = image.shape[:2]
-        regions: list[Region] = []
-        for canvas in self._canvases:
-            outputs, scale = looked_at(self._model, image, canvas)
-            regions += self._on_skin(decode(outputs[-1], scale=scale, width=width, height=height))
-            if self._faces:
-                boxes, scores = centerface.decode(outputs[:4], self._thresholds.face.ask)
-                regions += faces_of(box_corners(expand_boxes(boxes, MARGIN_OF_FACE)) / scale, scores, width, height)
+        outputs, scale = looked_at(self._model, image, self._canvas)
+        regions = self._on_skin(decode(outputs[-1], scale=scale, width=width, height=height))
+        if self._faces:
+            boxes, scores = centerface.decode(outputs[:4], self._thresholds.face.ask)
+            regions += faces_of(box_corners(expand_boxes(boxes, MARGIN_OF_FACE)) / scale, scores, width, height)
         return regions
 
     def _on_skin(self, maps: SkinMaps) -> list[Region]:
-        name = self._model.model.name
+        name, tattoo = self._model.model.name, self._thresholds.tattoo.ask
+        asked = ((Kind.TATTOO, maps.tattoo, TATTOO, tattoo), (Kind.TEXT, maps.printed, PRINTED, PRINT))
         return [
             Region(kind, outline, score, name)
-            for kind, sure in ((Kind.TATTOO, maps.tattoo), (Kind.TEXT, maps.printed))
-            for outline, score in pieces(sure, maps.scale)
-            if score >= self._thresholds.of(kind).ask
+            for kind, sure, grain, least in asked
+            for outline, score in pieces(sure, maps.scale, grain)
+            if score >= least
         ]
 
 
-def pieces(sure: Map, scale: float) -> list[tuple[Polygon, float]]:
+def pieces(sure: Map, scale: float, grain: Grain) -> list[tuple[Polygon, float]]:
     """The outline of each piece of a map, in pixels of the picture, and its score. Pure.
 
     `scale` is pixels of the map for each of the picture; the score is how sure the network is of the piece's core.
     """
-    reach = max(1, round(GAP * max(sure.shape)))
+    reach = max(1, round(grain.gap * max(sure.shape)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    joined = cv2.morphologyEx((sure >= CORE).astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    joined = cv2.morphologyEx((sure >= grain.core).astype(np.uint8), cv2.MORPH_CLOSE, kernel)
     contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     found: list[tuple[Polygon, float]] = []
     for contour in contours:
         inside = np.zeros(sure.shape, np.uint8)
         cv2.drawContours(inside, [contour], -1, (1,), -1)
-        values = sure[(inside > 0) & (sure >= CORE)]
+        values = sure[(inside > 0) & (sure >= grain.core)]
         if values.size >= SMALLEST:
             score = float(np.clip(np.quantile(values, SUREST), 0, 1))
             found.append((_outline(np.asarray(contour, np.int32), scale), score))

@@ -269,3 +269,18 @@ def test_a_manifest_with_a_missing_field_a_bad_digest_or_one_name_twice_is_refus
     ):
         with pytest.raises(ValueError, match=r".+"):
             parse_manifest(text)
+
+
+def test_a_model_that_the_release_carries_is_small_has_its_card_and_its_digest() -> None:
+    carried = [model for model in load_manifest().models if isinstance(model.origin, Carried)]
+    assert [model.name for model in carried] == ["wardlens-skin"]
+    for model in carried:
+        weights = resources.files("inference").joinpath(model.origin.path).read_bytes()
+        assert hashlib.sha256(weights).hexdigest() == model.sha256
+        assert len(weights) <= 3_000_000
+        assert (Path(__file__).parents[2] / "docs" / "models" / f"{model.name}.md").is_file()
+
+
+def test_a_head_needs_the_model_that_it_is_grown_onto() -> None:
+    with pytest.raises(ValueError, match="same manifest"):
+        Manifest((replace(_manifest().models[0], on="nobody"),))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.covering import coverage
-from inference.detectors.skin import CORE, pieces
+from inference.detectors.skin import TATTOO, pieces
 from inference.detectors.skinmap import STRIDE, decode
 from inference.geometry import bounds
 
@@ -22,11 +22,11 @@ def block(rows: slice, columns: slice, sure: float, shape: tuple[int, int] = (48
 
 
 def test_bare_skin_has_no_tattoo() -> None:
-    assert pieces(np.zeros((48, 64), np.float32), SCALE) == []
+    assert pieces(np.zeros((48, 64), np.float32), SCALE, TATTOO) == []
 
 
 def test_a_tattoo_is_covered_whole_with_a_margin_in_pixels_of_the_picture() -> None:
-    ((outline, score),) = pieces(block(slice(10, 20), slice(20, 40), 0.9), SCALE)
+    ((outline, score),) = pieces(block(slice(10, 20), slice(20, 40), 0.9), SCALE, TATTOO)
     left, top, right, bottom = bounds(outline)
     assert score == pytest.approx(0.9)
     assert left < 20 / SCALE
@@ -38,22 +38,22 @@ def test_a_tattoo_is_covered_whole_with_a_margin_in_pixels_of_the_picture() -> N
 
 def test_the_pieces_of_one_drawing_are_one_region_and_two_drawings_are_two() -> None:
     near = block(slice(10, 20), slice(20, 30), 0.9) + block(slice(10, 20), slice(32, 40), 0.8)
-    assert len(pieces(near, SCALE)) == 1
+    assert len(pieces(near, SCALE, TATTOO)) == 1
     far = block(slice(10, 20), slice(5, 12), 0.9) + block(slice(10, 20), slice(45, 55), 0.8)
-    assert sorted(round(score, 1) for _, score in pieces(far, SCALE)) == [0.8, 0.9]
+    assert sorted(round(score, 1) for _, score in pieces(far, SCALE, TATTOO)) == [0.8, 0.9]
 
 
 def test_a_speck_is_no_tattoo() -> None:
-    assert pieces(block(slice(10, 11), slice(20, 22), 0.99), SCALE) == []
+    assert pieces(block(slice(10, 11), slice(20, 22), 0.99), SCALE, TATTOO) == []
 
 
 @given(
-    st.integers(0, 40), st.integers(0, 56), st.integers(3, 20), st.integers(3, 20), st.floats(CORE + 0.05, 1.0)
+    st.integers(0, 40), st.integers(0, 56), st.integers(3, 20), st.integers(3, 20), st.floats(TATTOO.core + 0.05, 1.0)
 )  # fmt: skip
 def test_every_sure_pixel_lies_in_a_region(top: int, left: int, high: int, wide: int, sure: float) -> None:
     """Wherever ink is on the map, also at its edge, its own pixels are covered."""
     field = block(slice(top, top + high), slice(left, left + wide), sure)
-    found = pieces(field, SCALE)
+    found = pieces(field, SCALE, TATTOO)
     mask = coverage(64 * 8, 48 * 8, [outline for outline, _ in found])
     small = mask.reshape(48, 8, 64, 8).all(axis=(1, 3))
     assert small[field > 0].all()
