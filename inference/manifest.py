@@ -1,7 +1,7 @@
 """The models this release uses, whether they are all there and unaltered, and how to get them.
 
-The manifest is part of the code and so of the release; the weights are not (ADR 0002). Reading it is pure; `fetch` and
-`verify` are the shell around it.
+The manifest is part of the code and so of the release; other people's weights are not (ADR 0002). Reading it is pure;
+`fetch` and `verify` are the shell around it.
 """
 
 from __future__ import annotations
