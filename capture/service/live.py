@@ -19,6 +19,8 @@ from capture.service.engine import Engine
 from inference.picture import Region
 
 _IDLE_S = 0.25
+_UNTAKEN_S = 0.12
+"""After this long a next moment is made though nobody has the latest: who asks then gets no old one."""
 
 
 class Rate:
@@ -67,6 +69,7 @@ class LiveFeed:
         self._lock = threading.Lock()
         self._latest: LiveMoment | None = None
         self._sequence = 0
+        self._taken = threading.Event()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
 
     @property
@@ -74,11 +77,20 @@ class LiveFeed:
         """The newest moment, or None while there is no live view."""
         return self._latest
 
+    def wait_until_taken(self, patience_s: float) -> None:
+        """Returns when somebody has the latest moment, or there is none, or after `patience_s` seconds.
+
+        A moment that nobody has yet makes the next one needless: the processor is the screen's until it is shown.
+        """
+        if self._latest is not None:
+            self._taken.wait(patience_s)
+
     def put(self, jpeg: JpegPhoto, regions: tuple[Region, ...], monotonic_ns: int) -> None:
         """A new moment: whoever waits gets it."""
         with self._lock:
             self._sequence += 1
             self._latest = LiveMoment(self._sequence, jpeg, regions, monotonic_ns)
+            self._taken.clear()
             self._wake()
 
     def clear(self) -> None:
@@ -93,7 +105,7 @@ class LiveFeed:
         loop = asyncio.get_running_loop()
         with self._lock:
             if self._latest is not None and self._latest.sequence > sequence:
-                return self._latest
+                return self._take()
             changed: asyncio.Future[None] = loop.create_future()
             self._waiting.append((loop, changed))
         try:
@@ -101,6 +113,11 @@ class LiveFeed:
         except TimeoutError:
             with self._lock:
                 self._waiting = [entry for entry in self._waiting if entry[1] is not changed]
+        with self._lock:
+            return self._take()
+
+    def _take(self) -> LiveMoment | None:
+        self._taken.set()
         return self._latest
 
     def _wake(self) -> None:
@@ -153,6 +170,7 @@ class LiveLoop:
     def _run(self) -> None:
         sequence = 0
         while not self._stop.is_set():
+            self.feed.wait_until_taken(_UNTAKEN_S)
             newer = self._camera.frames.newer_than(sequence, _IDLE_S)
             if newer is None:
                 if self._camera.status.state is not CameraState.READY:

@@ -115,7 +115,8 @@ def question(kind: str, redaction: Mapping[str, Any]) -> str:
 
 
 def _looked_for(kind: str, redaction: Mapping[str, Any]) -> bool:
-    return any(kind in name for name in redaction.get("models", {}))
+    """Whether a detector looked for it: the record names thresholds for those kinds alone."""
+    return f"{kind}.ask" in redaction.get("thresholds", {})
 
 
 def megabytes(number: int) -> str:

@@ -279,3 +279,18 @@ def test_the_page_names_every_refusal_with_its_status():
 def test_a_socket_path_that_no_socket_can_have_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(CaptureError, match="shorter folder"), _listening(tmp_path / ("x" * 100) / "camera.sock"):
         pass
+
+
+def test_the_next_moment_is_made_when_somebody_has_the_latest():
+    feed = LiveFeed()
+    feed.wait_until_taken(60)  # there is none yet: nothing to wait for
+    feed.put("jpeg", (), 1)
+    waited = threading.Thread(target=feed.wait_until_taken, args=(60,))
+    waited.start()
+    assert waited.is_alive()
+    assert asyncio.run(feed.after(0, 1)).sequence == 1
+    waited.join(60)
+    assert not waited.is_alive()
+    feed.put("jpeg", (), 2)
+    feed.wait_until_taken(0)  # nobody has it: gives up after its patience
+    assert asyncio.run(feed.after(1, 1)).sequence == 2

@@ -50,7 +50,7 @@ def test_nothing_found_and_not_looked_for_read_differently():
             {"regions": [{"kind": "tattoo"}]},
             "Nothing looked for tattoos. Is there another one in the picture?",
         ),
-        ("tattoo", {"models": {"tattoo-net": "0"}}, words.UNSURE["tattoo"]),
+        ("tattoo", {"thresholds": {"tattoo.ask": 0.98}}, words.UNSURE["tattoo"]),
         ("face", {}, "It is not sure that every face was found. Is there one that is not covered?"),
         ("text", {}, "It is not sure that all text was found. Is there any that is not covered?"),
     ],
