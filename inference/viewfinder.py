@@ -49,6 +49,7 @@ class Viewfinder:
         self._thresholds = thresholds
         self._deadline = deadline_seconds
         self._hold = Hold()
+        self._looked_ns: dict[Detector, int] = {}
         self._beside: _Beside | None = None
 
     def regions(self, frame: Frame) -> tuple[tuple[Region, ...], dict[str, float]]:
@@ -72,9 +73,16 @@ class Viewfinder:
         return self._hold.regions(now), took
 
     def ages(self, now_ns: int) -> Mapping[Kind, int]:
-        """How long before `now_ns`, in nanoseconds, each kind was last looked for; one that never was is not there."""
-        ages = {kind: self._hold.age_ns(kind, now_ns) for kind in Kind}
-        return {kind: age for kind, age in ages.items() if age is not None}
+        """How long before `now_ns`, in nanoseconds, each kind was last looked for by all that look for it.
+
+        A kind that one of them never looked for is not there.
+        """
+        ages: dict[Kind, int] = {}
+        for kind in Kind:
+            looked = [self._age_ns(d, now_ns) for d in (*self._always, *self._in_turn) if kind in d.kinds]
+            if looked and None not in looked:
+                ages[kind] = max(age for age in looked if age is not None)
+        return ages
 
     def _see(self, detectors: Sequence[Detector], frame: Frame) -> dict[str, float]:
         answers = look(detectors, frame.pixels, self._workers, self._deadline)
@@ -95,6 +103,7 @@ class Viewfinder:
         found = policy.covered(answers.regions, self._thresholds)
         kinds = frozenset(kind for detector in detectors for kind in detector.kinds)
         self._hold = self._hold.after(kinds, found, seen_ns)
+        self._looked_ns |= dict.fromkeys(detectors, seen_ns)
 
     def _oldest(self, now_ns: int, late: Sequence[Detector]) -> Detector | None:
         """Whose turn it is: a late one first, and of those the one that was looked for longest ago."""
@@ -111,6 +120,6 @@ class Viewfinder:
         return not 0 <= now_ns - seen_ns <= STALE_NS
 
     def _age_ns(self, detector: Detector, now_ns: int) -> int | None:
-        """How long ago the detector last looked for the kind it has neglected most; None if never."""
-        ages = [self._hold.age_ns(kind, now_ns) for kind in detector.kinds]
-        return None if None in ages else max(age for age in ages if age is not None)
+        """How long ago this detector last looked; None if never. Another one of its kind does not look for it."""
+        looked = self._looked_ns.get(detector)
+        return None if looked is None else now_ns - looked

@@ -149,3 +149,14 @@ def test_a_live_view_of_one_kind_looks_for_no_other_and_its_still_asks_about_all
     assert (face.looked, text.detector.looked, code.looked) == (1, 0, 0)
     assert set(alone.still(frame).redaction.outcomes.values()) == {Outcome.UNSURE}
     alone.close()
+
+
+def test_a_detector_has_its_turn_though_another_looks_for_its_kind_in_every_frame(scripted, frame: Frame) -> None:
+    both, text, code = scripted(Kind.FACE), scripted(Kind.TEXT), scripted(Kind.CODE)
+    both.kinds = frozenset({Kind.FACE, Kind.TEXT})
+    engine = Deidentifier(still=[], live=[both, text, code], second_look=[], threads=2)
+    for count in range(5):
+        engine.live(at(frame, count * (STALE_NS / MS + 1)))
+        assert min(both.looked, text.looked, code.looked) >= count + 1
+    assert engine.ages(at(frame, 4 * (STALE_NS / MS + 1)))[Kind.TEXT] == 0
+    engine.close()
