@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.scenes.texture import Field, fractal, smoothstep
-from inference.training.drawings import SIDE, Book, Drawing
+from inference.training.drawings import SIDE, Book
 from inference.training.surfaces import Picture
 
 _OLD_BLACK = np.array([[0.05, 0.06, 0.07], [0.08, 0.14, 0.17], [0.10, 0.18, 0.14], [0.03, 0.03, 0.04]], np.float32)
@@ -179,8 +179,3 @@ def _shaded(rng: np.random.Generator, leaves: Picture) -> Picture:
         return leaves
     shade = fractal(rng, (side, side), side * rng.uniform(0.03, 0.15), octaves=3)
     return np.asarray(np.clip(leaves * (1 + rng.uniform(0.1, 0.5) * shade[..., None]), 0, 1), np.float32)
-
-
-def coloured_print(rng: np.random.Generator, book: Book) -> Drawing:
-    """A drawing as it is printed on cloth: the same drawings off the skin are no tattoos."""
-    return book.coloured(rng) if rng.random() < 0.5 else book.shape(rng)
