@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The pure cores are covered whole, every branch; a part of the tests cannot show that.
 PURE := $(foreach core,capture.envelope capture.vault.states sync.protocol,--cov=$(core)) --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
 
-.PHONY: help setup demo test lint bench bench-peers clean train lock
+.PHONY: help setup demo test lint fault bench bench-peers clean train lock
 
 help:  ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -45,6 +45,9 @@ lint: $(VENV)/.test  ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fault: setup $(VENV)/.test  ## more than 200 faults in the engine of a running camera service: nothing is sealed (20 minutes)
+	WARDLENS_FAULTS=long $(BIN)/python -m pytest tests/capture/service/test_camera_service_faults.py $(ARGS)
 
 bench: setup  ## the figures of docs/benchmarks.md, on this machine
 	$(BIN)/wardlens bench $(ARGS)

@@ -42,7 +42,7 @@ from enum import StrEnum
 
 
 class CaptureError(Exception):
-    """The picture could not be taken, so nothing was kept."""
+    """Something went wrong that nobody foresaw, so nothing was kept. Try again; if it repeats, call IT."""
 
     @property
     def sentence(self) -> str:

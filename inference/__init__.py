@@ -8,6 +8,7 @@ LiveView comes out only when every detector has looked; whatever fails, nothing 
 from inference.deidentifier import Deidentifier
 from inference.detectors import Decoded, Detector
 from inference.errors import (
+    DecisionRefused,
     DetectionFailed,
     FetchFailed,
     InferenceError,
@@ -48,6 +49,7 @@ from inference.picture import (
 __all__ = [
     "Action",
     "Decision",
+    "DecisionRefused",
     "Decoded",
     "Deidentifier",
     "DetectionFailed",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -29,9 +28,10 @@ from inference.detectors import (
     read_codes,
     skinmap,
 )
+from inference.errors import DecisionRefused
 from inference.film_regions import FilmCover, Sighting
-from inference.guard import Guard, WoundGuard, on_a_wound
-from inference.looking import answer_of, look, worker_count
+from inference.guard import Guard, WoundGuard, guarded_wounds, on_a_wound
+from inference.looking import Deadline, answer_of, look, worker_count
 from inference.manifest import load_manifest
 from inference.models import LoadedModel, load_models
 from inference.picture import (
@@ -48,6 +48,7 @@ from inference.picture import (
 )
 from inference.policy import Thresholds
 from inference.viewfinder import Viewfinder
+from inference.workers import Workers
 
 STILL_DEADLINE_SECONDS: Final = 45.0
 LIVE_DEADLINE_SECONDS: Final = 10.0
@@ -85,7 +86,7 @@ class Deidentifier:
         self._thresholds = thresholds or Thresholds()
         self._still_deadline = still_deadline_seconds
         self.threads = worker_count(threads)
-        self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="detector")
+        self._workers = Workers(self.threads)
         self._live_lock = threading.Lock()
         self._viewfinder = Viewfinder(self._live, self._workers, self._thresholds, live_deadline_seconds)
         looking = (*still, *live, *second_look, *((guard,) if guard else ()))
@@ -151,9 +152,10 @@ class Deidentifier:
             DetectionFailed: a detector failed; nothing of this frame may be kept.
         """
         begun = time.perf_counter()
+        deadline = Deadline(self._still_deadline)
         guarded = self._workers.submit(self._guard.wounds, frame.pixels) if self._guard else None
-        first = look(self._still, frame.pixels, self._workers, self._still_deadline)
-        wounds = answer_of(guarded, "wound", self._still_deadline, self._still_deadline) if guarded else []
+        first = look(self._still, frame.pixels, self._workers, deadline)
+        wounds = guarded_wounds(answer_of(guarded, "wound", self._workers, deadline)) if guarded else []
         regions = policy.covered(first.regions, self._thresholds)
         looked = frozenset(kind for detector in self._still for kind in detector.kinds)
         answers = dict(policy.outcomes(regions, looked, self._thresholds, self._never_clear))
@@ -166,7 +168,7 @@ class Deidentifier:
         took["cover"] = _since(mark)
 
         mark = time.perf_counter()
-        second = look(self._second_look, pixels, self._workers, self._still_deadline)
+        second = look(self._second_look, pixels, self._workers, deadline)
         mask = coverage(frame.width, frame.height, polygons)
         left = policy.still_visible(second.regions, mask, self._thresholds)
         if left:
@@ -194,7 +196,7 @@ class Deidentifier:
             DetectionFailed: a detector failed; keep nothing of this film.
         """
         detectors = (*self._live, *self._still) if thorough else self._live
-        answers = look(detectors, frame.pixels, self._workers, self._still_deadline)
+        answers = look(detectors, frame.pixels, self._workers, Deadline(self._still_deadline))
         return Sighting(frame.monotonic_ns, policy.covered(answers.regions, self._thresholds))
 
     def filmed(self, frame: Frame, covered: FilmCover) -> LiveView:
@@ -222,11 +224,12 @@ class Deidentifier:
         Every index in `decisions` counts in `redaction.regions` as it was passed.
 
         Raises:
-            ValueError: the redaction is of a picture of another size, or a decision names a region that is not there.
+            DecisionRefused: the redaction is of a picture of another size, or a decision names a region that is not
+                there.
         """
         begun = time.perf_counter()
         if (frame.width, frame.height) != (redaction.width, redaction.height):
-            raise ValueError("this redaction is of a picture of another size")
+            raise DecisionRefused("This record is of a picture of another size. Take the picture again.")
         regions = _decided(redaction.regions, decisions)
         pixels = cover(frame.pixels, [region.polygon for region in regions])
         revised = replace(redaction, regions=regions, decisions=(*redaction.decisions, *decisions))
@@ -238,7 +241,7 @@ class Deidentifier:
 
     def close(self) -> None:
         """Ends the workers; the de-identifier is not used after this."""
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
 
 
 def _make(table: Sequence[Factory], models: Mapping[str, LoadedModel], thresholds: Thresholds) -> list[ReadyDetector]:
@@ -252,7 +255,7 @@ def _decided(regions: tuple[Region, ...], decisions: Sequence[Decision]) -> tupl
         if decision.action is Action.REMOVE:
             place = decision.index
             if place is None or not 0 <= place < len(regions) or regions[place].kind is not decision.kind:
-                raise ValueError("that region is not in this picture's record; look at it again")
+                raise DecisionRefused("That region is not in this picture's record. Look at it again.")
             removed.add(place)
         elif decision.action is Action.ADD and decision.polygon is not None:
             added.append(Region(decision.kind, decision.polygon, 1.0, "person"))

@@ -11,6 +11,7 @@
     │   ├── PackageUnavailable
     │   └── PackageAltered
     ├── DetectionFailed          what happened to one picture
+    ├── DecisionRefused          what a person asked of one picture
     ├── DatasetWrong             what an evaluation was given
     └── FolderNotEmpty           what was asked for (in inference.scenes.sets)
 
@@ -52,6 +53,10 @@ class PackageAltered(FetchFailed):
 
 class DetectionFailed(InferenceError):  # noqa: N818 - named for what is known
     """A detector failed on this picture, so nothing was kept. Try again; if it repeats, call IT."""
+
+
+class DecisionRefused(InferenceError):  # noqa: N818 - named for what is known
+    """That decision cannot be followed, so the picture stays as it is. Look at it again."""
 
 
 class DatasetWrong(InferenceError):  # noqa: N818 - named for what is known

@@ -6,6 +6,7 @@ lies on a wound counts as settled. It never uncovers anything.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from inference.canvas import Canvas
 from inference.covering import coverage
 from inference.detectors.skinmap import survey
+from inference.errors import DetectionFailed
 from inference.models import LoadedModel
 from inference.picture import Kind, Pixels, Polygon, Region
 
@@ -73,6 +75,23 @@ class WoundGuard:
             for contour in contours
             if len(contour) > 2 and cv2.contourArea(contour) >= SMALLEST
         ]
+
+
+def guarded_wounds(answer: object) -> list[Polygon]:
+    """A guard's answer, which is a list of outlines.
+
+    Raises:
+        DetectionFailed: it is anything else.
+    """
+    if isinstance(answer, list) and all(_is_outline(one) for one in answer):
+        return answer
+    raise DetectionFailed("The detector wound answered with something that is no outline. Call IT.")
+
+
+def _is_outline(one: object) -> bool:
+    if not isinstance(one, tuple) or len(one) < 3 or any(not isinstance(corner, tuple) for corner in one):
+        return False
+    return all(len(corner) == 2 and all(math.isfinite(value) for value in corner) for corner in one)
 
 
 def on_a_wound(regions: Sequence[Region], wounds: Sequence[Polygon], width: int, height: int) -> frozenset[Kind]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from inference.detectors.detector import Detector
 from inference.errors import DetectionFailed
 from inference.picture import Pixels, Region, frozen_pixels
+from inference.workers import Workers
 
 T = TypeVar("T")
 
@@ -34,19 +35,36 @@ def worker_count(threads: int | None) -> int:
     return threads if threads is not None else min(cores, max(2, cores - 1))
 
 
-def answer_of(asked: Future[T], name: str, wait_seconds: float, deadline_seconds: float) -> T:
-    """What a worker was asked for, waited for as long as is left of its deadline.
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """Until when a picture's detectors have answered: `seconds` after it was made."""
+
+    seconds: float
+    _begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """Seconds until then, at least 0."""
+        return max(0.0, self._begun + self.seconds - time.monotonic())
+
+
+def answer_of(asked: Future[T], name: str, workers: Workers, deadline: Deadline) -> T:
+    """What a worker was asked for.
 
     Raises:
-        DetectionFailed: it raised, or was too slow.
+        DetectionFailed: it raised, or did not answer in time.
     """
-    if wait([asked], timeout=wait_seconds).not_done:
-        asked.cancel()
+    error: BaseException | None
+    try:
+        error = asked.exception(timeout=deadline.left)
+    except TimeoutError:
+        workers.leave_behind()
         raise DetectionFailed(
-            f"The detector {name} took longer than {deadline_seconds:g} s, so nothing was kept. Try again;"
+            f"The detector {name} took longer than {deadline.seconds:g} s, so nothing was kept. Try again;"
             " if it repeats, call IT."
-        )
-    error = asked.exception()
+        ) from None
+    except CancelledError as cancelled:
+        error = cancelled
     if error is not None:
         raise DetectionFailed(
             f"The detector {name} failed on this picture, so nothing was kept. Try again; if it repeats, call IT."
@@ -59,25 +77,24 @@ class Look:
     """Detectors at work on one picture."""
 
     _started: tuple[tuple[Detector, Future[tuple[list[Region], float]]], ...]
+    _workers: Workers
 
     @property
     def done(self) -> bool:
         """Whether every detector has answered or failed."""
         return all(future.done() for _, future in self._started)
 
-    def answers(self, deadline_seconds: float) -> Answers:
+    def answers(self, deadline: Deadline) -> Answers:
         """Every detector's regions, waited for.
 
         Raises:
             DetectionFailed: one raised, answered with something that is no list of its kinds' regions, or was too slow.
         """
-        until = time.monotonic() + deadline_seconds
         regions: list[Region] = []
         milliseconds: dict[str, float] = {}
         try:
             for detector, future in self._started:
-                left = max(0.0, until - time.monotonic())
-                found, milliseconds[detector.name] = answer_of(future, detector.name, left, deadline_seconds)
+                found, milliseconds[detector.name] = answer_of(future, detector.name, self._workers, deadline)
                 regions += _checked(detector, found)
         except DetectionFailed:
             for _, future in self._started:
@@ -86,19 +103,23 @@ class Look:
         return Answers(tuple(regions), milliseconds)
 
 
-def begin_look(detectors: Sequence[Detector], image: Pixels, workers: ThreadPoolExecutor) -> Look:
-    """The detectors, set to work on the picture beside each other."""
+def begin_look(detectors: Sequence[Detector], image: Pixels, workers: Workers) -> Look:
+    """The detectors, set to work on the picture beside each other.
+
+    Raises:
+        DetectionFailed: they cannot be.
+    """
     image = frozen_pixels(image)
-    return Look(tuple((detector, workers.submit(_timed, detector, image)) for detector in detectors))
+    return Look(tuple((detector, workers.submit(_timed, detector, image)) for detector in detectors), workers)
 
 
-def look(detectors: Sequence[Detector], image: Pixels, workers: ThreadPoolExecutor, deadline_seconds: float) -> Answers:
+def look(detectors: Sequence[Detector], image: Pixels, workers: Workers, deadline: Deadline) -> Answers:
     """Every detector's regions.
 
     Raises:
         DetectionFailed: one raised, answered with something that is no list of its kinds' regions, or was too slow.
     """
-    return begin_look(detectors, image, workers).answers(deadline_seconds)
+    return begin_look(detectors, image, workers).answers(deadline)
 
 
 def _timed(detector: Detector, image: Pixels) -> tuple[list[Region], float]:

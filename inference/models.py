@@ -42,6 +42,7 @@ class LoadedModel:
     model: Model
     _data: bytes = field(repr=False)
     _sessions: dict[Canvas, Any] = field(default_factory=dict, repr=False)
+    _shapes: dict[Canvas, list[tuple[int, ...]]] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def prepare(self, canvas: Canvas) -> None:
@@ -56,15 +57,20 @@ class LoadedModel:
         """The model's outputs for a 1×3×H×W float32 tensor.
 
         Raises:
-            ModelMisbehaves: the runtime failed, or an output holds a value that is no finite number.
+            ModelMisbehaves: the runtime failed, an output holds a value that is no finite number, or the outputs have
+                other shapes than the first time on that canvas.
         """
-        session = self._session(Canvas(tensor.shape[3], tensor.shape[2]))
+        canvas = Canvas(tensor.shape[3], tensor.shape[2])
+        session = self._session(canvas)
         try:
             outputs = session.run(None, {session.get_inputs()[0].name: tensor})
         except _RUNTIME_ERRORS as error:
             raise ModelMisbehaves(f"The model {self.model.name} failed while it ran. Call IT.") from error
         if not all(np.isfinite(output).all() for output in outputs):
             raise ModelMisbehaves(f"The model {self.model.name} answered with something that is no number. Call IT.")
+        shapes = [np.shape(output) for output in outputs]
+        if shapes != self._shapes.setdefault(canvas, shapes):
+            raise ModelMisbehaves(f"The model {self.model.name} answered with something of another shape. Call IT.")
         return [np.asarray(output, dtype=np.float32) for output in outputs]
 
     def _session(self, canvas: Canvas) -> Any:

@@ -9,16 +9,16 @@ covering less.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from inference import policy
 from inference.detectors import Detector
 from inference.hold import Hold
-from inference.looking import Answers, Look, begin_look, look
+from inference.looking import Answers, Deadline, Look, begin_look, look
 from inference.picture import Frame, Kind, Region
 from inference.policy import Thresholds
+from inference.workers import Workers
 
 STALE_NS: Final = 250_000_000
 """A kind whose last look is of a frame older than this is waited for before anything is shown."""
@@ -39,7 +39,7 @@ class Viewfinder:
     def __init__(
         self,
         detectors: Sequence[Detector],
-        workers: ThreadPoolExecutor,
+        workers: Workers,
         thresholds: Thresholds,
         deadline_seconds: float,
     ) -> None:
@@ -85,7 +85,7 @@ class Viewfinder:
         return ages
 
     def _see(self, detectors: Sequence[Detector], frame: Frame) -> dict[str, float]:
-        answers = look(detectors, frame.pixels, self._workers, self._deadline)
+        answers = look(detectors, frame.pixels, self._workers, Deadline(self._deadline))
         self._keep(detectors, answers, frame.monotonic_ns)
         return answers.milliseconds
 
@@ -95,7 +95,7 @@ class Viewfinder:
         if beside is None or not (wait or beside.look.done):
             return {}
         self._beside = None
-        answers = beside.look.answers(self._deadline)
+        answers = beside.look.answers(Deadline(self._deadline))
         self._keep([beside.detector], answers, beside.frame_ns)
         return answers.milliseconds
 

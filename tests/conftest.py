@@ -1,4 +1,4 @@
-"""What all rooms' tests share: where the real pictures, the models and the real servers are.
+"""What all rooms' tests share: where real pictures, models and servers are, and a portrait that anybody may use.
 
 A missing server is a skip on a newcomer's machine and a failure in CI: under `WARDLENS_REQUIRE_SERVERS=1` every skip
 fails, but for tests marked `data` while `WARDLENS_TEST_DATA` is unset, and skips whose reason begins with "hardware:".
@@ -12,8 +12,12 @@ import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+from inference import PackageFile, PackageUnavailable, Pixels, fetch_package_file
 
 # A shared two-core machine may pause any example; a slow example is not a broken promise.
 settings.register_profile("wardlens", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -22,6 +26,8 @@ settings.load_profile("wardlens")
 REQUIRE_SERVERS = os.environ.get("WARDLENS_REQUIRE_SERVERS") == "1"
 TEST_DATA = os.environ.get("WARDLENS_TEST_DATA", "")
 MODELS = Path(os.environ.get("WARDLENS_MODELS") or Path(sys.prefix) / "share" / "wardlens" / "models")
+ASTRONAUT = PackageFile("pypi", "scikit-image", "0.26.0", "skimage/data/astronaut.png")
+ASTRONAUT_SHA256 = "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5"
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +44,20 @@ def models_folder() -> Path:
     if not any(MODELS.glob("*.onnx")):
         pytest.skip(f"no models in {MODELS}; run `wardlens models fetch`")
     return MODELS
+
+
+@pytest.fixture(scope="session")
+def astronaut(models_folder: Path) -> Pixels:
+    """The public-domain portrait of Eileen Collins that scikit-image's wheel carries, 512×512."""
+    path = models_folder / "astronaut.png"
+    if not path.exists():
+        try:
+            fetch_package_file(ASTRONAUT, ASTRONAUT_SHA256, path)
+        except PackageUnavailable as error:
+            pytest.skip(str(error))
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import structlog
 from capture.camera.latest import Latest
 from capture.camera.port import Camera
 from capture.camera.states import CameraEvent, CameraState, CameraStatus, after
+from capture.crashes import where
 from capture.errors import CameraFailed, CameraStalled
 from capture.events import Event
 from inference.picture import Frame
@@ -91,8 +92,8 @@ class CameraSupervisor:
             except CameraFailed as failed:
                 silent = isinstance(failed, CameraStalled)
                 self._saw(CameraEvent.SILENT if silent else CameraEvent.GONE, failed.sentence)
-            except Exception:  # noqa: BLE001 - the one place where a camera's own bug must not end the device
-                self._log.exception(Event.WORKER_CRASHED, worker="camera")
+            except Exception as crashed:  # noqa: BLE001 - the one place where a camera's own bug must not end the device
+                self._log.error(Event.WORKER_CRASHED, worker="camera", error=where(crashed))
                 self._saw(CameraEvent.SILENT, _CRASHED)
             self.frames.clear()
             self._camera.close()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast
 
@@ -16,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from capture.crashes import foreseen
 from capture.encoding import encode_jpeg
 from capture.errors import (
     CameraFailed,
@@ -91,7 +93,7 @@ def create_app(service: CameraService) -> Starlette:
             Route("/stills/{id}/decisions", routes.decide, methods=["POST"]),
             Route("/stills/{id}/accept", routes.accept, methods=["POST"]),
         ],
-        exception_handlers={CaptureError: _refuse, Exception: _fail},
+        exception_handlers={CaptureError: _refuse},
     )
 
 
@@ -99,11 +101,6 @@ async def _refuse(_request: Request, error: Exception) -> Response:
     status, body = answer_to(cast("CaptureError", error))
     structlog.get_logger().info(Event.STILL_REFUSED, error=body["error"])
     return JSONResponse(body, status)
-
-
-async def _fail(_request: Request, error: Exception) -> Response:
-    structlog.get_logger().error(Event.WORKER_CRASHED, worker="request", exc_info=error)
-    return JSONResponse({"error": "failed", "sentence": CaptureError().sentence}, 500)
 
 
 class _Routes:
@@ -125,7 +122,8 @@ class _Routes:
         photo = self._service.shelf.get(request.path_params["id"]).photo
         width = _width(request.query_params.get("width"))
         quality = self._service.parts.still_quality
-        jpeg = await asyncio.to_thread(encode_jpeg, photo, quality=quality, width=width)
+        encode = partial(encode_jpeg, photo, quality=quality, width=width)
+        jpeg = await asyncio.to_thread(foreseen, encode, "request")
         return Response(jpeg.data, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     async def decide(self, request: Request) -> Response:

@@ -13,10 +13,11 @@ from enum import StrEnum
 
 import structlog
 
-from capture.errors import EngineNotReady
+from capture.crashes import where
+from capture.errors import CaptureError, EngineNotReady, RequestWrong
 from capture.events import Event
 from capture.service.parts import Deidentifies
-from inference.errors import InferenceError
+from inference.errors import DecisionRefused, InferenceError
 from inference.picture import Decision, Frame, LiveView, Photo, Redaction
 
 _LOADING = "The models are loading. This takes a few seconds."
@@ -110,10 +111,13 @@ class Engine:
 
         Raises:
             EngineNotReady: it is not loaded, or failed on this frame.
-            ValueError: a decision that the de-identifier cannot follow.
+            RequestWrong: a decision that the de-identifier cannot follow.
         """
         with self._turn(first=True) as deidentifier:
-            return deidentifier.revise(frame, redaction, decisions)
+            try:
+                return deidentifier.revise(frame, redaction, decisions)
+            except DecisionRefused as wrong:
+                raise RequestWrong(_sentence(wrong)) from wrong
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -121,8 +125,8 @@ class Engine:
                 deidentifier = self._load()
             except InferenceError as failed:
                 self._fail(_sentence(failed))
-            except Exception:  # noqa: BLE001 - whatever a model's library raises, the service stays up and says so
-                self._log.exception(Event.WORKER_CRASHED, worker="engine")
+            except BaseException as crashed:  # noqa: BLE001 - whatever a model's library raises, the service stays up
+                self._log.error(Event.WORKER_CRASHED, worker="engine", error=where(crashed))
                 self._fail(_CRASHED)
             else:
                 self._deidentifier = deidentifier
@@ -143,6 +147,12 @@ class Engine:
         except InferenceError as failed:
             self._fail(_sentence(failed))
             raise EngineNotReady(_sentence(failed)) from failed
+        except CaptureError:
+            raise
+        except BaseException as crashed:
+            self._log.error(Event.WORKER_CRASHED, worker="engine", error=where(crashed))
+            self._fail(_CRASHED)
+            raise EngineNotReady(_CRASHED) from crashed
         else:
             if self._status.state is not EngineState.READY:
                 self._status = EngineStatus(EngineState.READY, _READY, dict(deidentifier.facts))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from capture.camera import CameraState, CameraSupervisor
+from capture.crashes import where
 from capture.encoding import JpegPhoto, encode_jpeg
 from capture.errors import EngineNotReady
 from capture.events import Event
@@ -179,13 +180,14 @@ class LiveLoop:
             sequence, frame = newer
             try:
                 view = self._engine.live(frame)
+                jpeg = encode_jpeg(view, quality=self._quality)
             except EngineNotReady:
                 self.feed.clear()
                 self._stop.wait(_IDLE_S)
-            except Exception:  # noqa: BLE001 - the live view's supervisor: a bug shows nothing, and the next frame is tried
-                self._log.exception(Event.WORKER_CRASHED, worker="live")
+            except BaseException as crashed:  # noqa: BLE001 - the live view's supervisor: it shows nothing, and goes on
+                self._log.error(Event.WORKER_CRASHED, worker="live", error=where(crashed))
                 self.feed.clear()
                 self._stop.wait(_IDLE_S)
             else:
-                self.feed.put(encode_jpeg(view, quality=self._quality), view.regions, view.monotonic_ns)
+                self.feed.put(jpeg, view.regions, view.monotonic_ns)
                 self._rate.mark(self._clock())

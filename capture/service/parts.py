@@ -34,7 +34,7 @@ class Deidentifies(Protocol):
         ...
 
     def revise(self, frame: Frame, redaction: Redaction, decisions: Sequence[Decision]) -> Photo:
-        """The still once more, with a person's decisions. Raises DetectionFailed."""
+        """The still once more, with a person's decisions. Raises DecisionRefused."""
         ...
 
     def close(self) -> None:

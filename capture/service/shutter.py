@@ -9,7 +9,6 @@ from dataclasses import replace
 import structlog
 
 from capture.camera import CameraSupervisor
-from capture.errors import RequestWrong
 from capture.events import Event
 from capture.identifiers import CaptureId
 from capture.quality import assess
@@ -71,10 +70,7 @@ class Shutter:
             EngineNotReady: the decision could not be applied; the still stays as it was.
         """
         still = self._shelf.get(capture)
-        try:
-            photo = self._engine.revise(still.frame, still.photo.redaction, decisions)
-        except ValueError as wrong:
-            raise RequestWrong(f"That decision cannot be followed: {wrong}.") from wrong
+        photo = self._engine.revise(still.frame, still.photo.redaction, decisions)
         revised = replace(still, photo=photo)
         self._shelf.replace(revised)
         return revised

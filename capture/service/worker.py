@@ -8,7 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, TypeVar
 
-from capture.errors import EngineNotReady
+from capture.crashes import foreseen
+from capture.errors import CaptureError, EngineNotReady
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ class Worker:
             self._thread.join(timeout)
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """The future result of `work`.
+        """The future result of `work`, or a CaptureError.
 
         Raises:
             EngineNotReady: too much is waiting already.
@@ -50,8 +51,8 @@ class Worker:
             if not future.set_running_or_notify_cancel():
                 return
             try:
-                future.set_result(work())
-            except BaseException as failed:  # noqa: BLE001 - it belongs to whoever waits, and is raised there
+                future.set_result(foreseen(work, "stills"))
+            except CaptureError as failed:
                 future.set_exception(failed)
 
         try:

@@ -23,7 +23,8 @@ def decode(outputs: Sequence[NDArray[np.float32]], threshold: float) -> tuple[Bo
     """N×4 boxes (left, top, right, bottom) in canvas pixels and N scores, best first.
 
     Raises:
-        ValueError: not four outputs of the shapes that CenterFace has, or a score or size that is no number.
+        ValueError: not four outputs of the shapes that CenterFace has, a score that is no probability, or a size that
+            is no number.
     """
     if len(outputs) != 4:
         raise ValueError(f"CenterFace has four outputs, got {len(outputs)}")
@@ -35,6 +36,8 @@ def decode(outputs: Sequence[NDArray[np.float32]], threshold: float) -> tuple[Bo
         raise ValueError(f"CenterFace's sizes and offsets are {plane}, got {size.shape} and {offset.shape}")
     if not np.isfinite(heat).all():
         raise ValueError("CenterFace's heat map holds something that is no number")
+    if heat.min() < -0.01 or heat.max() > 1.01:
+        raise ValueError("CenterFace's heat map holds something that is no probability")
     rows, columns = np.nonzero(heat[0, 0] >= threshold)
     scores = np.clip(heat[0, 0, rows, columns], 0, 1).astype(np.float64)
     logs = size[0][:, rows, columns].astype(np.float64)

@@ -1,19 +1,15 @@
-"""What the room's tests share: detectors that do as they are told, and a portrait that anybody may use."""
+"""What the room's tests share: detectors that do as they are told, and the engine with its models."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from inference import Deidentifier, Frame, Kind, PackageFile, PackageUnavailable, Region, fetch_package_file
+from inference import Deidentifier, Frame, Kind, Region
 from inference.picture import Pixels
-
-ASTRONAUT = PackageFile("pypi", "scikit-image", "0.26.0", "skimage/data/astronaut.png")
-ASTRONAUT_SHA256 = "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5"
 
 
 class Scripted:
@@ -49,17 +45,3 @@ def engine(models_folder: Path) -> Iterator[Deidentifier]:
     loaded = Deidentifier.load(models_folder)
     yield loaded
     loaded.close()
-
-
-@pytest.fixture(scope="session")
-def astronaut(models_folder: Path) -> Pixels:
-    """The public-domain portrait of Eileen Collins that scikit-image's wheel carries, 512×512."""
-    path = models_folder / "astronaut.png"
-    if not path.exists():
-        try:
-            fetch_package_file(ASTRONAUT, ASTRONAUT_SHA256, path)
-        except PackageUnavailable as error:
-            pytest.skip(str(error))
-    picture = cv2.imread(str(path))
-    assert picture is not None
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)

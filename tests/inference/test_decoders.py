@@ -48,6 +48,12 @@ def test_a_face_map_with_no_number_is_an_error_and_never_no_face(which: int) -> 
         centerface.decode(tensors, 0.3)
 
 
+@pytest.mark.parametrize("score", [-1.0, 1.5])
+def test_a_face_map_beyond_probabilities_is_an_error_and_never_no_face(score: float) -> None:
+    with pytest.raises(ValueError, match="no probability"):
+        centerface.decode(_face_tensors(5, 5, 20, score), 0.3)
+
+
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_a_face_map_of_another_shape_is_an_error(which: int) -> None:
     tensors = _face_tensors(5, 5, 20, 0.9)

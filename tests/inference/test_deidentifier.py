@@ -8,6 +8,7 @@ import pytest
 from inference import (
     Action,
     Decision,
+    DecisionRefused,
     Deidentifier,
     DetectionFailed,
     FilmCover,
@@ -128,14 +129,14 @@ def test_a_confirmation_answers_the_question_and_changes_no_pixel(engine_that_se
 @pytest.mark.parametrize(("index", "kind"), [(1, Kind.FACE), (-1, Kind.FACE), (0, Kind.TEXT)])
 def test_a_decision_about_another_region_is_refused(engine_that_sees, frame: Frame, index: int, kind: Kind) -> None:
     engine = engine_that_sees(Region(Kind.FACE, HEAD, 0.9, "m"))
-    with pytest.raises(ValueError, match="not in this picture's record"):
+    with pytest.raises(DecisionRefused, match="not in this picture's record"):
         engine.revise(frame, engine.still(frame).redaction, [_decision(Action.REMOVE, kind, index=index, reason="no")])
 
 
 def test_a_record_of_another_picture_is_refused(engine_that_sees, frame: Frame) -> None:
     engine = engine_that_sees()
     other = Frame(frame.pixels[:60], 0)
-    with pytest.raises(ValueError, match="another size"):
+    with pytest.raises(DecisionRefused, match="another size"):
         engine.revise(other, engine.still(frame).redaction, [])
 
 

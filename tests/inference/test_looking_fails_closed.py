@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pytest
 
 from inference import Deidentifier, DetectionFailed, Frame, Kind, Outcome, Region
 from inference.geometry import box_polygon
+from inference.looking import Deadline, answer_of
 from inference.picture import Pixels
+from inference.workers import MOST_HANGING, Workers
 
 SQUARE = box_polygon((20, 20, 60, 60))
 
@@ -133,3 +135,80 @@ def test_a_kind_that_no_detector_looks_for_is_unsure_and_never_clear(
     assert redaction.outcomes[Kind.CODE] is Outcome.UNSURE
     assert redaction.outcomes[Kind.FACE] is Outcome.CLEAR
     assert Kind.TATTOO in redaction.unanswered
+
+
+def test_after_a_detector_that_never_answers_the_next_picture_is_looked_at(
+    make: Callable[..., Deidentifier], frame: Frame
+) -> None:
+    """Both of the engine's threads hang, and nobody waits behind them."""
+    release, hanging = threading.Event(), threading.Event()
+    hanging.set()
+
+    def hangs(_image: Pixels) -> object:
+        if hanging.is_set():
+            release.wait(30)
+        return []
+
+    engine = make(still=hangs, second=hangs, still_deadline_seconds=0.05)
+    try:
+        for _ in range(3):
+            with pytest.raises(DetectionFailed, match="took longer"):
+                engine.still(frame)
+        hanging.clear()
+        engine._still_deadline = 10
+        assert np.array_equal(engine.still(frame).pixels, frame.pixels)
+    finally:
+        release.set()
+
+
+def test_when_too_many_looks_hang_it_says_to_restart_and_looks_again_once_they_end() -> None:
+    release = threading.Event()
+    workers = Workers(1)
+    hanging = []
+    try:
+        for _ in range(MOST_HANGING):
+            hanging.append(workers.submit(release.wait, 30))
+            while not hanging[-1].running():
+                pass
+            workers.leave_behind()
+        with pytest.raises(DetectionFailed, match="Restart the device"):
+            workers.submit(list)
+    finally:
+        release.set()
+    assert all(one.result(10) for one in hanging)
+    assert workers.submit(list).result(10) == []
+    workers.close()
+    with pytest.raises(DetectionFailed, match="cannot be started"):
+        workers.submit(list)
+
+
+def test_a_look_that_was_cancelled_means_no_picture() -> None:
+    release = threading.Event()
+    workers = Workers(1)
+    begun, waiting = workers.submit(release.wait, 30), workers.submit(list)
+    while not begun.running():
+        pass
+    workers.leave_behind()
+    release.set()
+    with pytest.raises(DetectionFailed, match="failed on this picture"):
+        answer_of(waiting, "text", workers, Deadline(10))
+    workers.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, (), "[]", np.zeros((3, 2)), [7], [((1.0, 1.0), (2.0, 2.0))], [((0.0, 0.0), (math.nan, 1.0), (1.0, 1.0))]],
+)
+def test_a_guard_that_answers_with_no_outlines_means_no_photo(scripted, frame: Frame, answer: object) -> None:
+    class Guard:
+        models: Mapping[str, str] = {}
+
+        def prepare(self) -> None: ...
+
+        def wounds(self, _image: Pixels) -> object:
+            return answer
+
+    engine = Deidentifier(still=[], live=[], second_look=[], guard=Guard(), threads=1)
+    with pytest.raises(DetectionFailed, match="wound"):
+        engine.still(frame)
+    engine.close()

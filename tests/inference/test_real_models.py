@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import zxingcpp
 
-from inference import Deidentifier, Frame, Kind, Outcome
+from inference import Deidentifier, Frame, Kind, ModelMisbehaves, Outcome, load_manifest
+from inference.canvas import Canvas
 from inference.covering import FILL, coverage
+from inference.models import load_models
 from inference.picture import Pixels
 
 pytestmark = pytest.mark.models
@@ -89,3 +93,22 @@ def test_any_shape_of_picture_is_looked_at_without_an_error(engine: Deidentifier
 def test_the_facts_name_every_model_with_its_digest(engine: Deidentifier) -> None:
     assert {"centerface", "ppocr-v6-tiny-det"} <= set(engine.facts)
     assert all(len(digest) == 64 for digest in engine.facts.values())
+
+
+def test_a_model_that_answers_in_another_shape_than_before_is_not_believed(models_folder: Path) -> None:
+    model = load_models(load_manifest(), models_folder)["centerface"]
+    canvas = Canvas(64, 64)
+    picture = np.zeros((1, 3, canvas.height, canvas.width), dtype=np.float32)
+    model.run(picture)
+    real = model._sessions[canvas]
+
+    class Smaller:
+        def get_inputs(self) -> object:
+            return real.get_inputs()
+
+        def run(self, names: object, feed: object) -> object:
+            return [output[:, :, ::2, ::2] for output in real.run(names, feed)]
+
+    model._sessions[canvas] = Smaller()
+    with pytest.raises(ModelMisbehaves, match="another shape"):
+        model.run(picture)

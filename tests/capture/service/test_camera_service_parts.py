@@ -173,13 +173,20 @@ def test_work_that_piles_up_is_refused_in_sight():
     worker.stop()
 
 
-def test_work_that_fails_is_raised_where_it_is_waited_for_and_the_worker_goes_on():
+@pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, StopIteration, SystemExit, KeyboardInterrupt])
+def test_work_that_fails_is_a_sentence_where_it_is_waited_for_and_the_worker_goes_on(error, capsys):
+    def fails():
+        raise error("PAT-4711")
+
     worker = Worker()
     worker.start()
-    with pytest.raises(ZeroDivisionError):
-        worker.submit(lambda: 1 / 0).result(5)
+    with pytest.raises(CaptureError, match="Try again"):
+        worker.submit(fails).result(5)
     assert worker.submit(lambda: 7).result(5) == 7
     worker.stop()
+    logged = capsys.readouterr().out
+    assert error.__name__ in logged
+    assert "PAT-4711" not in logged, "the words of a foreign error are never logged"
 
 
 def test_a_rate_is_of_the_last_two_seconds():
