@@ -38,9 +38,9 @@ def _face(canvas: Canvas, degrees: int) -> Factory:
     )
 
 
-def _text(canvas: Canvas, *, most: int) -> Factory:
+def _text(canvas: Canvas, *, most: int, papers: bool = False) -> Factory:
     return lambda models, limits: TextDetector(
-        models[text.DETECTOR], models[text.READER], canvas, threshold=limits.text.ask, most=most
+        models[text.DETECTOR], models[text.READER], canvas, threshold=limits.text.ask, most=most, papers=papers
     )
 
 
@@ -48,19 +48,19 @@ def _skin(canvas: Canvas, *, faces: bool = False) -> Factory:
     return lambda models, limits: SkinDetector(models[skinmap.MODEL], canvas, limits, faces=faces)
 
 
-def _code(side: int, *, locate: bool, thorough: bool = True) -> Factory:
-    return lambda _models, _limits: CodeDetector(side=side, locate=locate, thorough=thorough)
+def _code(side: int, *, locate: bool, thorough: bool = True, papers: bool = False) -> Factory:
+    return lambda _models, _limits: CodeDetector(side=side, locate=locate, thorough=thorough, papers=papers)
 
 
 QUARTERS: Final = (0, 90, 180, 270)
 DIAGONALS: Final = (45, 135, 225, 315)
 
 STILL: Final[tuple[Factory, ...]] = (
-    _text(Canvas(1280, 960), most=24),
+    _text(Canvas(1280, 960), most=24, papers=True),
     *(_face(Canvas(512, 384), degrees) for degrees in QUARTERS),
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
     _skin(Canvas(320, 256)),
-    _code(1600, locate=True),
+    _code(1600, locate=True, papers=True),
 )
 LIVE: Final[tuple[Factory, ...]] = (
     _skin(Canvas(320, 256), faces=True),

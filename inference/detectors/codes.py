@@ -11,6 +11,7 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
+from inference.detectors.paper import papers_around
 from inference.detectors.quads import grow_quad, grow_sides
 from inference.picture import Kind, Pixels, Polygon, Region
 
@@ -50,17 +51,18 @@ class CodeDetector:
     name: Final = "code"
     kinds: Final = frozenset({Kind.CODE})
 
-    def __init__(self, *, side: int, locate: bool, thorough: bool = True) -> None:
+    def __init__(self, *, side: int, locate: bool, thorough: bool = True, papers: bool = False) -> None:
         self.models: Mapping[str, str] = {}
         self._side = side
         self._locate = locate
         self._thorough = thorough
+        self._papers = papers
 
     def prepare(self) -> None:
         """Nothing to warm."""
 
     def detect(self, image: Pixels) -> list[Region]:
-        """Each code with a margin; score DECODED, DAMAGED or LOCATED."""
+        """Each code with a margin, and the papers that they stand on if wanted; score DECODED, DAMAGED or LOCATED."""
         grey, scale = _grey(image, self._side)
         regions = [
             Region(Kind.CODE, _polygon(_cover_of(found, grey), scale), DECODED if found.valid else DAMAGED, MODEL)
@@ -72,7 +74,7 @@ class CodeDetector:
                 Region(Kind.CODE, _polygon(grow_quad(quad, _MARGIN), small_scale), LOCATED, LOCATOR)
                 for quad in _located(small)
             ]
-        return regions
+        return regions + papers_around(image, regions) if self._papers else regions
 
 
 def read_codes(image: Pixels, *, side: int) -> list[Decoded]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from inference.canvas import Canvas, fit
 from inference.detectors import textmap
+from inference.detectors.paper import papers_around
 from inference.detectors.reading import LINES, letters, straighten, upside_down
 from inference.models import LoadedModel, Tensor
 from inference.picture import Kind, Pixels, Region
@@ -36,7 +37,7 @@ class TextDetector:
     kinds: Final = frozenset({Kind.TEXT})
 
     def __init__(
-        self, finder: LoadedModel, reader: LoadedModel, canvas: Canvas, *, threshold: float, most: int
+        self, finder: LoadedModel, reader: LoadedModel, canvas: Canvas, *, threshold: float, most: int, papers: bool
     ) -> None:
         self.models: Mapping[str, str] = {m.model.name: m.model.sha256 for m in (finder, reader)}
         self._finder = finder
@@ -44,6 +45,7 @@ class TextDetector:
         self._canvas = canvas
         self._threshold = threshold
         self._most = most
+        self._papers = papers
 
     def prepare(self) -> None:
         """Warms the sessions that pictures lying and upright will use, and the reader's."""
@@ -53,7 +55,7 @@ class TextDetector:
             self._reader.prepare(line)
 
     def detect(self, image: Pixels) -> list[Region]:
-        """Each line of text, from `threshold` on.
+        """Each line of text, from `threshold` on, and the papers that they stand on if those are wanted.
 
         Raises:
             ModelMisbehaves: a model failed.
@@ -73,7 +75,7 @@ class TextDetector:
             if score >= self._threshold:
                 polygon = tuple((float(x), float(y)) for x, y in quad)
                 regions.append(Region(Kind.TEXT, polygon, score, DETECTOR))
-        return regions
+        return regions + papers_around(image, regions) if self._papers else regions
 
     def _read(self, image: Pixels, quad: textmap.Quad) -> float:
         """How sure the reader is of letters there, the right way up or upside down; 0 if there are too few."""
