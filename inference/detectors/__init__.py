@@ -54,10 +54,13 @@ def _code(side: int, *, locate: bool, thorough: bool = True, papers: bool = Fals
 
 QUARTERS: Final = (0, 90, 180, 270)
 DIAGONALS: Final = (45, 135, 225, 315)
+SHARP: Final = Canvas(512, 384)
+BLURRED: Final = Canvas(256, 192)
+"""Faces that moved are found on a small canvas, and small ones on a large one."""
 
 STILL: Final[tuple[Factory, ...]] = (
     _text(Canvas(1280, 960), most=24, papers=True),
-    *(_face(Canvas(512, 384), degrees) for degrees in QUARTERS),
+    *(_face(canvas, degrees) for canvas in (SHARP, BLURRED) for degrees in QUARTERS),
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
     _skin(Canvas(320, 256)),
     _code(1600, locate=True, papers=True),

@@ -21,7 +21,7 @@ MARGIN: Final = 1.7
 FIRST: Final = 0.35
 """From here on a first look is worth a closer one."""
 CLOSE: Final = Canvas(192, 192)
-SIZES: Final = (58, 96)
+SIZES: Final = (44, 72)
 """A face's length on the closer look's canvas: real faces are seen at one of them, knees and toes at neither."""
 MOST: Final = 12
 """Doubtful faces of one picture that are looked at closer, the likeliest first; the others keep their score."""
@@ -38,7 +38,7 @@ class FaceDetector:
     kinds: Final = frozenset({Kind.FACE})
 
     def __init__(self, model: LoadedModel, canvas: Canvas, *, degrees: int, threshold: float, sure: float) -> None:
-        self.name = f"face-{degrees}" if degrees else "face"
+        self.name = f"face-{canvas.width}-{degrees}"
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
         self._canvas = canvas
