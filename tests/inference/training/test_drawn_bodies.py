@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.training import ailments
-from inference.training.sources import FONTS, ICONS, PRINT_FONTS
+from inference.training.sources import FONTS, ICONS, MESH, PRINT_FONTS, SKINS
 from inference.training.surfaces import body, lit
 
 SIDE = 64
@@ -59,3 +59,6 @@ def test_every_source_of_the_drawings_has_a_licence_and_stands_in_the_model_card
     assert {source.licence for source in (*FONTS, *PRINT_FONTS)} == {"OFL-1.1"}
     assert len(FONTS) + len(PRINT_FONTS) == 10
     assert "OFL-1.1" in card
+    assert {source.licence for source in (MESH, *SKINS)} == {"CC0-1.0"}
+    assert f"{len(SKINS)} skins" in card
+    assert f"`{MESH.file.name}`" in card
