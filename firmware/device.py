@@ -18,6 +18,7 @@ from capture.ledger import LedgerEvent, open_ledger, read_heads, verify_chain
 from capture.vault import Vault
 from firmware.errors import WorkFailed
 from firmware.events import Event
+from firmware.looking import load_deidentifier
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
 from firmware.wiping import finish_wipe
@@ -95,7 +96,6 @@ def make_camera(settings: Settings) -> Camera:
 def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> CameraServiceParts:
     """What the camera service is given: a camera, the models, the vault, its ledger chain, and the signing key."""
     from capture.service import CameraServiceParts
-    from inference import Deidentifier
 
     vault = open_vault(settings)
     ledger = open_ledger(settings.state / "ledger", "camera", FileSigner(identity.signing_key))
@@ -105,7 +105,7 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
         _log.warning(Event.VAULT_MENDED, adopted=found.adopted, lost=found.lost, damaged=found.damaged)
     return CameraServiceParts(
         camera=make_camera(settings),
-        load_engine=lambda: Deidentifier.load(settings.models, threads=settings.camera.threads or None),
+        load_engine=lambda: load_deidentifier(settings),
         vault=vault,
         ledger=ledger,
         sealing_context=sealing_context(settings),

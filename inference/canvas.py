@@ -1,4 +1,4 @@
-"""A picture of any size on a canvas of one size, because sessions have fixed shapes (onnxruntime issue 11627)."""
+"""A picture of any size on a canvas of one size: memory stays bound where shapes are few (onnxruntime issue 11627)."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def coverage(width: int, height: int, polygons: Iterable[Polygon]) -> NDArray[np
     mask = np.zeros((height, width), dtype=np.uint8)
     for polygon in polygons:
         _draw(mask, polygon, (1,))
-    return mask.astype(np.bool_)
+    return mask.view(np.bool_)
 
 
 def _draw(target: NDArray[np.uint8], polygon: Polygon, colour: tuple[int, ...]) -> None:

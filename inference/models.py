@@ -1,13 +1,14 @@
-"""Models ready to run: verified bytes, fixed shapes, settings for a small machine, and a known answer at load.
+"""Models ready to run: verified bytes, settings for a small machine, and a known answer at load.
 
-Settings, and why: no memory arena (it grows without end, onnxruntime issue 11627), no spinning threads (they starve the
-camera), one thread for each run (several detectors beside each other scale better than several threads in one), one
-shape for each session.
+Settings, and why: one session for each model, whatever canvas it is used on, because a session holds the weights twice;
+one memory for all sessions (inference/runtime.py); no plan of memory for each shape (one block of 150 MiB for a large
+canvas, which must then be free in one piece); no spinning threads (they starve the camera); one thread for each run
+(several detectors beside each other scale better than several threads in one). Canvases are few, so the memory does
+not grow without end as it does with shapes that always differ (onnxruntime issue 11627).
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +20,13 @@ from numpy.typing import NDArray
 from inference.canvas import Canvas
 from inference.errors import ModelMisbehaves
 from inference.manifest import Answer, Manifest, Model, read_model
-from inference.onnx_graph import GraphUnreadable, grafted, with_fixed_input
-from inference.runtime import onnxruntime, onnxruntime_pybind11_state
+from inference.onnx_graph import GraphUnreadable, grafted, with_input
+from inference.runtime import new_session, onnxruntime_pybind11_state
 
 Tensor = NDArray[np.float32]
 
 _TOLERANCE: Final = 0.02
 """Of the output's largest figure: processors round differently, by about 1e-5; a broken kernel is far outside."""
-_QUIET: Final = 3
 _RUNTIME_ERRORS: Final[tuple[type[Exception], ...]] = (
     RuntimeError,
     ValueError,
@@ -35,21 +35,19 @@ _RUNTIME_ERRORS: Final[tuple[type[Exception], ...]] = (
 """onnxruntime's own exceptions share no base but Exception; an unreadable graph is a ValueError."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A verified model, with a session for each canvas it is used on. Safe to run from several threads."""
+    """A verified model and its session. Safe to run from several threads, on canvases of any size."""
 
     model: Model
-    _data: bytes = field(repr=False)
-    _sessions: dict[Canvas, Any] = field(default_factory=dict, repr=False)
+    _session: Any = field(repr=False)
     _shapes: dict[Canvas, list[tuple[int, ...]]] = field(default_factory=dict, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def prepare(self, canvas: Canvas) -> None:
-        """Makes the session for this canvas and runs it once, so that the first picture does not wait.
+        """Runs it once on this canvas, so that the first picture does not wait for memory.
 
         Raises:
-            ModelMisbehaves: the runtime refuses the model or fails on it.
+            ModelMisbehaves: the runtime fails on it.
         """
         self.run(np.zeros((1, 3, canvas.height, canvas.width), dtype=np.float32))
 
@@ -60,24 +58,16 @@ class LoadedModel:
             ModelMisbehaves: the runtime failed, an output holds a value that is no finite number, or the outputs have
                 other shapes than the first time on that canvas.
         """
-        canvas = Canvas(tensor.shape[3], tensor.shape[2])
-        session = self._session(canvas)
         try:
-            outputs = session.run(None, {session.get_inputs()[0].name: tensor})
+            outputs = self._session.run(None, {self._session.get_inputs()[0].name: tensor})
         except _RUNTIME_ERRORS as error:
             raise ModelMisbehaves(f"The model {self.model.name} failed while it ran. Call IT.") from error
         if not all(np.isfinite(output).all() for output in outputs):
             raise ModelMisbehaves(f"The model {self.model.name} answered with something that is no number. Call IT.")
         shapes = [np.shape(output) for output in outputs]
-        if shapes != self._shapes.setdefault(canvas, shapes):
+        if shapes != self._shapes.setdefault(Canvas(tensor.shape[3], tensor.shape[2]), shapes):
             raise ModelMisbehaves(f"The model {self.model.name} answered with something of another shape. Call IT.")
         return [np.asarray(output, dtype=np.float32) for output in outputs]
-
-    def _session(self, canvas: Canvas) -> Any:
-        with self._lock:
-            if canvas not in self._sessions:
-                self._sessions[canvas] = open_session(self._data, canvas, self.model.name)
-            return self._sessions[canvas]
 
 
 def load_models(manifest: Manifest, folder: Path) -> dict[str, LoadedModel]:
@@ -99,7 +89,7 @@ def _loaded(model: Model, data: Mapping[str, bytes]) -> LoadedModel:
         whole = grafted(data[model.on], data[model.name]) if model.on else data[model.name]
     except GraphUnreadable as error:
         raise ModelMisbehaves(f"The model {model.name} cannot be run on this machine. Call IT.") from error
-    loaded = LoadedModel(model, whole)
+    loaded = LoadedModel(model, open_session(whole, model.name))
     check_answer(model.name, model.golden.answers, answer_to_known_input(loaded))
     return loaded
 
@@ -146,20 +136,13 @@ def _figures(output: Tensor) -> Answer:
     return float(output.mean()), float(output.std()), float(output.max()), centroid
 
 
-def open_session(data: bytes, canvas: Canvas, name: str) -> Any:
-    """A session for a model on one canvas, with the settings above; `name` is for the sentence.
+def open_session(data: bytes, name: str) -> Any:
+    """A session for a model whose input is 1×3×H×W with any H and W; `name` is for the sentence.
 
     Raises:
         ModelMisbehaves: the runtime refuses the model.
     """
-    options = onnxruntime.SessionOptions()
-    options.enable_cpu_mem_arena = False
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _QUIET
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        fixed = with_fixed_input(data, (1, 3, canvas.height, canvas.width))
-        return onnxruntime.InferenceSession(fixed, options, providers=["CPUExecutionProvider"])
+        return new_session(with_input(data, (1, 3, "height", "width")))
     except _RUNTIME_ERRORS as error:
         raise ModelMisbehaves(f"The model {name} cannot be run on this machine. Call IT.") from error

@@ -1,4 +1,4 @@
-"""A model file with its graph made fit for one fixed input size.
+"""A model file with its graph made fit for the input that it is given.
 
 Published models are often exported carelessly: CenterFace lists its weights among the graph's inputs, so the runtime
 must believe that a caller could change them and cannot fold Conv and BatchNorm (2.2 to 2.9 times slower), and it names
@@ -22,19 +22,22 @@ _VALUE_NAME, _VALUE_TYPE = 1, 2
 _TYPE_TENSOR = 1
 _TENSOR_TYPE_ELEMENT, _TENSOR_TYPE_SHAPE = 1, 2
 _FLOAT = 1
-_SHAPE_DIM, _DIM_VALUE = 1, 1
+_SHAPE_DIM, _DIM_VALUE, _DIM_PARAM = 1, 1, 2
 _FIRST_IR_WITH_CONSTANT_WEIGHTS: Final = 4
 
 Field = tuple[int, int, int | bytes]
 """Field number, wire type, value: an int for varints, bytes for the rest."""
+
+Shape = Sequence[int | str]
+"""Sizes of a tensor; a name stands for one that each run decides anew."""
 
 
 class GraphUnreadable(ValueError):  # noqa: N818 - named for what is known
     """The model file is not an ONNX graph. Delete it and run `wardlens models fetch`."""
 
 
-def with_fixed_input(model: bytes, shape: Sequence[int]) -> bytes:
-    """The same model with one input of exactly `shape`, its weights constant, and no stale shapes.
+def with_input(model: bytes, shape: Shape) -> bytes:
+    """The same model with one input of `shape`, its weights constant, and no stale shapes.
 
     Raises:
         GraphUnreadable: not a protobuf message with a graph that has exactly one input beside its weights.
@@ -130,7 +133,7 @@ def _named(name: str) -> bytes:
     return write_fields([(_VALUE_NAME, _BYTES, name.encode()), (_VALUE_TYPE, _BYTES, tensor)])
 
 
-def _edit_graph(graph: bytes, shape: Sequence[int]) -> bytes:
+def _edit_graph(graph: bytes, shape: Shape) -> bytes:
     fields = list(read_fields(graph))
     weights = {_bytes_of(_bytes(field), _TENSOR_NAME) for field in fields if field[0] == _GRAPH_INITIALIZER}
     kept: list[Field] = []
@@ -151,16 +154,20 @@ def _edit_graph(graph: bytes, shape: Sequence[int]) -> bytes:
     return write_fields(kept)
 
 
-def _with_shape(value_info: bytes, shape: Sequence[int] | None) -> bytes:
+def _with_shape(value_info: bytes, shape: Shape | None) -> bytes:
     """The ValueInfoProto with this shape, or with none, so that the runtime infers it."""
     tensor = _bytes_of(_bytes_of(value_info, _VALUE_TYPE), _TYPE_TENSOR)
     fields = [field for field in read_fields(tensor) if field[0] != _TENSOR_TYPE_SHAPE]
     if shape is not None:
-        dims = write_fields([(_SHAPE_DIM, _BYTES, write_fields([(_DIM_VALUE, _VARINT, size)])) for size in shape])
+        dims = write_fields([(_SHAPE_DIM, _BYTES, write_fields([_dimension(size)])) for size in shape])
         fields.append((_TENSOR_TYPE_SHAPE, _BYTES, dims))
     kept = [field for field in read_fields(value_info) if field[0] != _VALUE_TYPE]
     kept.append((_VALUE_TYPE, _BYTES, write_fields([(_TYPE_TENSOR, _BYTES, write_fields(fields))])))
     return write_fields(kept)
+
+
+def _dimension(size: int | str) -> Field:
+    return (_DIM_PARAM, _BYTES, size.encode()) if isinstance(size, str) else (_DIM_VALUE, _VARINT, size)
 
 
 def read_fields(data: bytes) -> Iterator[Field]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from firmware.errors import RequestWrong
+from firmware.looking import load_deidentifier
 from firmware.settings import load_settings
 from firmware.terminal import Advance, ConfigOption, err, out, progress
 
@@ -51,7 +52,6 @@ def evaluate(
 
     Example: wardlens evaluate faces/ wounds/ --degrade as-is --degrade turn-90 --json figures.json --sheet worst.png
     """
-    from inference import Deidentifier
     from inference.evaluation import Folder, WorstCases, encoded_sheet, to_json
     from inference.evaluation import evaluate as measure
 
@@ -65,7 +65,7 @@ def evaluate(
         if file is not None:
             file.touch(mode=0o600)  # a file that cannot be written is found before the work, not after it
     settings = load_settings(config, models=models)
-    deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
+    deidentifier = load_deidentifier(settings)
     worst = WorstCases() if sheet_file is not None else None
     reports: list[Report] = []
     before = 0

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from firmware.looking import load_deidentifier
 from firmware.settings import load_settings
 from firmware.terminal import ConfigOption, out, print_facts, progress
 
@@ -33,12 +34,11 @@ def bench(
     from firmware.measuring import BenchPlan, measure
     from firmware.measuring.bench import STEPS
     from firmware.memory import keep_large_buffers
-    from inference import Deidentifier
     from sync.receiver import OpeningKey
 
     keep_large_buffers()
     settings = load_settings(config)
-    deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
+    deidentifier = load_deidentifier(settings)
     plan = BenchPlan(live_frames=live_frames, stills=stills, growing=growing, soak=soak, video=video)
     with progress("bench", STEPS) as advance:
         figures = measure(deidentifier, OpeningKey.generate().public, plan, advance)

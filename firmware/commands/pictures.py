@@ -11,6 +11,7 @@ import typer
 from capture.encounter import Consent, Encounter, Laterality
 from firmware.commands.room_errors import sentence_of
 from firmware.errors import RequestWrong, WorkFailed
+from firmware.looking import load_deidentifier
 from firmware.settings import load_settings
 from firmware.terminal import ConfigOption, JsonOption, StateOption, err, out, print_rows, progress
 
@@ -36,7 +37,6 @@ def redact(
     """
     from capture.redact import plan
     from capture.redact import redact as redact_files
-    from inference import Deidentifier
 
     settings = load_settings(config, models=models)
     for path in inputs:
@@ -44,7 +44,7 @@ def redact(
             raise RequestWrong(f"There is no {path}. Name pictures, videos or folders.")
     if json_file is not None:
         json_file.touch()  # a report that cannot be written is found before the work, not after it
-    deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
+    deidentifier = load_deidentifier(settings)
     todo = plan(inputs, to)
     with progress("redact", len(todo), lines_a_step=10 if any(one.is_video for one in todo) else 1) as advance:
         report = redact_files(
@@ -87,7 +87,7 @@ def capture(
     from firmware.device import VERSION, camera_service_parts
     from firmware.from_files import Answers, FileCapturer
     from firmware.wiping import finish_wipe
-    from inference import Deidentifier, Kind
+    from inference import Kind
     from provisioning.identity import DeviceIdentity
 
     if confirm and clinician == UNNAMED:
@@ -97,7 +97,7 @@ def capture(
     settings = load_settings(config, state=state)
     finish_wipe(settings.state)
     parts = camera_service_parts(settings, DeviceIdentity.load(settings.state))
-    deidentifier = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
+    deidentifier = load_deidentifier(settings)
     capturer = FileCapturer(parts, deidentifier, VERSION)
     rows: list[dict[str, object]] = []
     with progress("capture", len(files)) as advance:

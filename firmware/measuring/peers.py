@@ -23,13 +23,14 @@ import typer
 from firmware.command import run
 from firmware.demo.pictures import PORTRAIT, samples_folder
 from firmware.errors import WorkFailed
+from firmware.looking import load_deidentifier
 from firmware.measuring.contenders import Block, Contender, Deface, Wardlens
 from firmware.measuring.figures import per_second, percentiles
 from firmware.measuring.film import FRAMES, SEED, SIZE, Film, draw_film, share_covered
 from firmware.measuring.machine import machine_facts
 from firmware.settings import load_settings
 from firmware.terminal import Advance, ConfigOption, print_rows, progress
-from inference import Deidentifier, Kind, Pixels
+from inference import Kind, Pixels
 
 FACES_ONLY: Final = "wardlens, faces only"
 EVERY_KIND: Final = "wardlens, every kind"
@@ -118,7 +119,7 @@ def bench_peers(
     with ExitStack() as stack, progress("bench-peers", rounds * -(-frames // block)) as advance:
         kept = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wardlens-peers-"))) / "film.npy"
         np.save(kept, film.frames)
-        every_kind = Deidentifier.load(settings.models, threads=settings.camera.threads or None)
+        every_kind = load_deidentifier(settings)
         stack.callback(every_kind.close)
         faces_only = every_kind.live_only(Kind.FACE)
         stack.callback(faces_only.close)

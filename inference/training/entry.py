@@ -9,7 +9,7 @@ from typing import Final
 from inference.canvas import Canvas
 from inference.detectors.skinmap import MODEL
 from inference.manifest import Carried, Golden, Model
-from inference.models import LoadedModel, answer_to_known_input
+from inference.models import LoadedModel, answer_to_known_input, open_session
 from inference.picture import Kind
 
 BACKBONE: Final = "centerface"
@@ -26,7 +26,7 @@ def manifest_entry(path: Path, *, version: str) -> str:
     golden = Golden((SIZE.width, SIZE.height), RANGE, ())
     origin = Carried(f"weights/{MODEL}.onnx")
     model = Model(MODEL, Kind.TATTOO, version, "Apache-2.0", digest, INPUT, TRAINED_ON, origin, golden)
-    answers = answer_to_known_input(LoadedModel(model, data))
+    answers = answer_to_known_input(LoadedModel(model, open_session(data, model.name)))
     rows = "\n".join(f"  [{', '.join(f'{figure:.6f}' for figure in answer)}]," for answer in answers)
     return (
         f'[[model]]\nname = "{model.name}"\nkind = "{model.kind}"\nversion = "{version}"\nlicence = "{model.licence}"\n'

@@ -15,7 +15,7 @@ from inference.onnx_graph import (
     grafted,
     read_fields,
     tapped,
-    with_fixed_input,
+    with_input,
     with_inputs_named,
     write_fields,
 )
@@ -76,27 +76,36 @@ def test_garbage_gives_fields_or_one_error(data: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_garbage_is_never_taken_for_a_model(data: bytes) -> None:
     with pytest.raises(GraphUnreadable):
-        with_fixed_input(data, (1, 3, 32, 32))
+        with_input(data, (1, 3, 32, 32))
 
 
 @given(st.integers(0, len(careless_model()) - 1))
 def test_a_truncated_model_is_refused_or_a_whole_message(length: int) -> None:
     with pytest.raises(GraphUnreadable):
-        with_fixed_input(careless_model()[:length], (1, 3, 32, 32))
+        with_input(careless_model()[:length], (1, 3, 32, 32))
 
 
 def test_weights_stop_being_inputs_and_the_size_becomes_the_one_asked_for() -> None:
-    fixed = with_fixed_input(careless_model(), (1, 3, 4, 5))
+    fixed = with_input(careless_model(), (1, 3, 4, 5))
     session = onnxruntime.InferenceSession(fixed, providers=["CPUExecutionProvider"])
     assert [(i.name, i.shape) for i in session.get_inputs()] == [("x", [1, 3, 4, 5])]
     x = np.arange(60, dtype=np.float32).reshape(1, 3, 4, 5)
     assert np.array_equal(session.run(None, {"x": x})[0], x * 3)
 
 
+def test_a_size_that_has_a_name_is_decided_by_each_run() -> None:
+    opened = with_input(careless_model(), (1, 3, "height", "width"))
+    session = onnxruntime.InferenceSession(opened, providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == [1, 3, "height", "width"]
+    for size in ((4, 5), (5, 4), (1, 1)):
+        x = np.ones((1, 3, *size), np.float32)
+        assert np.array_equal(session.run(None, {"x": x})[0], x * 3)
+
+
 def test_a_graph_with_two_real_inputs_is_refused() -> None:
     graph = _message((11, _value(b"x", 1)), (11, _value(b"y", 1)))
     with pytest.raises(GraphUnreadable, match="2 inputs"):
-        with_fixed_input(_message((1, 8), (7, graph)), (1,))
+        with_input(_message((1, 8), (7, graph)), (1,))
 
 
 @pytest.mark.models
@@ -107,7 +116,7 @@ def test_centerface_answers_the_same_after_the_edit(models_folder: Path) -> None
     shape = (10, 3, 32, 32)
     x = np.random.default_rng(3).uniform(0, 255, shape).astype(np.float32)
     as_published = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    as_edited = onnxruntime.InferenceSession(with_fixed_input(data, shape), options, providers=["CPUExecutionProvider"])
+    as_edited = onnxruntime.InferenceSession(with_input(data, shape), options, providers=["CPUExecutionProvider"])
     for before, after in zip(as_published.run(None, {"input.1": x}), as_edited.run(None, {"input.1": x}), strict=True):
         assert np.allclose(before, after, atol=1e-4)
 
@@ -121,7 +130,7 @@ def head(asks: bytes = b"out", names: bytes = b"h", weight: bytes = b"v") -> byt
 
 
 def _answers(model: bytes, x: np.ndarray) -> list[np.ndarray]:
-    fixed = with_fixed_input(model, x.shape)
+    fixed = with_input(model, x.shape)
     session = onnxruntime.InferenceSession(fixed, providers=["CPUExecutionProvider"])
     return session.run(None, {"x": x})
 
