@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from inference import policy
-from inference.canvas import Canvas
 from inference.covering import cover, coverage
 from inference.detectors import (
+    GUARDED,
     LIVE,
     SECOND_LOOK,
     STILL,
@@ -26,12 +26,11 @@ from inference.detectors import (
     Factory,
     ReadyDetector,
     read_codes,
-    skinmap,
 )
 from inference.errors import DecisionRefused
 from inference.film_regions import FilmCover, Sighting
-from inference.guard import Guard, WoundGuard, guarded_wounds, on_a_wound
-from inference.looking import Deadline, answer_of, look, worker_count
+from inference.guard import Guard, Watch, WoundGuard, on_a_wound
+from inference.looking import Deadline, look, worker_count
 from inference.manifest import load_manifest
 from inference.models import LoadedModel, load_models
 from inference.picture import (
@@ -53,8 +52,6 @@ from inference.workers import Workers
 STILL_DEADLINE_SECONDS: Final = 45.0
 LIVE_DEADLINE_SECONDS: Final = 10.0
 SCAN_SIDE: Final = 2000
-WOUNDS: Final = Canvas(320, 256)
-"""On which the wound guard looks at a still."""
 
 
 class Deidentifier:
@@ -102,7 +99,7 @@ class Deidentifier:
         loaded = load_models(load_manifest(), models)
         thresholds = Thresholds()
         tables = [_make(table, loaded, thresholds) for table in (STILL, LIVE, SECOND_LOOK)]
-        guard = WoundGuard(loaded[skinmap.MODEL], WOUNDS)
+        guard = WoundGuard(GUARDED(loaded, thresholds))
         guard.prepare()
         for detector in (detector for table in tables for detector in table):
             detector.prepare()
@@ -152,14 +149,14 @@ class Deidentifier:
             DetectionFailed: a detector failed; nothing of this frame may be kept.
         """
         begun = time.perf_counter()
+        watches = self._watches()
+        detectors = (*self._still, *watches)
         deadline = Deadline(self._still_deadline)
-        guarded = self._workers.submit(self._guard.wounds, frame.pixels) if self._guard else None
-        first = look(self._still, frame.pixels, self._workers, deadline)
-        wounds = guarded_wounds(answer_of(guarded, "wound", self._workers, deadline)) if guarded else []
+        first = look(detectors, frame.pixels, self._workers, deadline)
         regions = policy.covered(first.regions, self._thresholds)
-        looked = frozenset(kind for detector in self._still for kind in detector.kinds)
+        looked = frozenset(kind for detector in detectors for kind in detector.kinds)
         answers = dict(policy.outcomes(regions, looked, self._thresholds, self._never_clear))
-        answers |= dict.fromkeys(on_a_wound(regions, wounds, frame.width, frame.height), Outcome.UNSURE)
+        answers |= dict.fromkeys(_on_wounds(regions, watches, frame), Outcome.UNSURE)
         took = {**first.milliseconds, "look": _since(begun)}
 
         mark = time.perf_counter()
@@ -190,14 +187,17 @@ class Deidentifier:
     def sight(self, frame: Frame, *, thorough: bool) -> Sighting:
         """What is seen in this frame of a film alone, every kind looked for: the first of a film's two passes.
 
-        `frame.monotonic_ns` counts from the film's start. A thorough look is one with a still's detectors as well.
+        `frame.monotonic_ns` counts from the film's start. A thorough look is one with a still's detectors as well, and
+        says on which of what it saw a wound lies.
 
         Raises:
             DetectionFailed: a detector failed; keep nothing of this film.
         """
-        detectors = (*self._live, *self._still) if thorough else self._live
+        watches = self._watches() if thorough else ()
+        detectors = (*self._live, *self._still, *watches) if thorough else self._live
         answers = look(detectors, frame.pixels, self._workers, Deadline(self._still_deadline))
-        return Sighting(frame.monotonic_ns, policy.covered(answers.regions, self._thresholds))
+        regions = policy.covered(answers.regions, self._thresholds)
+        return Sighting(frame.monotonic_ns, regions, _on_wounds(regions, watches, frame))
 
     def filmed(self, frame: Frame, covered: FilmCover) -> LiveView:
         """The frame of a film with this cover, which :func:`~inference.film_regions.steady` made of what was seen.
@@ -214,7 +214,7 @@ class Deidentifier:
     @property
     def film_look(self) -> Mapping[str, str | float]:
         """All that decides what :meth:`sight` sees: sightings of an engine that differs in any are none of this one."""
-        detectors = {"live": self._live, "still": self._still}
+        detectors = {"live": self._live, "still": (*self._still, *self._watches())}
         names = {table: " ".join(one.name for one in looking) for table, looking in detectors.items()}
         return {"policy": policy.POLICY, **names, **self.facts, **self._thresholds.facts(Kind)}
 
@@ -239,6 +239,10 @@ class Deidentifier:
         """The codes in the frame that can be read, for the encounter (a wristband, a badge). Never log them."""
         return read_codes(frame.pixels, side=SCAN_SIDE)
 
+    def _watches(self) -> tuple[Watch, ...]:
+        """The guard's look at one picture; none where there is no guard."""
+        return (Watch(self._guard),) if self._guard is not None else ()
+
     def close(self) -> None:
         """Ends the workers; the de-identifier is not used after this."""
         self._workers.close()
@@ -246,6 +250,12 @@ class Deidentifier:
 
 def _make(table: Sequence[Factory], models: Mapping[str, LoadedModel], thresholds: Thresholds) -> list[ReadyDetector]:
     return [factory(models, thresholds) for factory in table]
+
+
+def _on_wounds(regions: Sequence[Region], watches: Sequence[Watch], frame: Frame) -> frozenset[Kind]:
+    """The kinds whose regions cover too much of a wound that was seen."""
+    wounds = [wound for watch in watches for wound in watch.wounds]
+    return on_a_wound(regions, wounds, frame.width, frame.height)
 
 
 def _decided(regions: tuple[Region, ...], decisions: Sequence[Decision]) -> tuple[Region, ...]:

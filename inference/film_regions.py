@@ -20,7 +20,7 @@ from typing import Final
 
 from inference.geometry import bounds, box_polygon, overlap_of_smaller, spread_polygon
 from inference.hold import HOLD_NS
-from inference.picture import Region
+from inference.picture import Kind, Region
 
 BRIDGE_NS: Final = 1_000_000_000
 BESIDE_NS: Final = 100_000_000
@@ -38,10 +38,12 @@ class Sighting:
     Attributes:
         at_ns: when the frame is shown, from the film's start.
         regions: what the detectors found.
+        on_wounds: the kinds of which a region lies on a wound; a person decides about those.
     """
 
     at_ns: int
     regions: tuple[Region, ...]
+    on_wounds: frozenset[Kind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

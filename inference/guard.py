@@ -2,23 +2,25 @@
 
 The estimate need not be exact, and nobody is shown it: it only decides whether a person is asked before a region that
 lies on a wound counts as settled. It never uncovers anything.
+
+One pass of our own network says where wounds are and where tattoos and printed things are, so the guard answers both.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.canvas import Canvas
 from inference.covering import coverage
-from inference.detectors.skinmap import survey
+from inference.detectors.skin import SkinDetector
+from inference.detectors.skinmap import SkinMaps
 from inference.errors import DetectionFailed
-from inference.models import LoadedModel
 from inference.picture import Kind, Pixels, Polygon, Region
 
 SURE: Final = 0.7
@@ -28,12 +30,27 @@ SMALLEST: Final = 12
 TOLERATED: Final = 0.02
 """Share of one wound that may lie under a region without a question: the edge of a label that touches it."""
 
-
 _GRID: Final = 512
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What one pass over a picture saw: identifiers, with the margins that cover them whole, and wounds, about."""
+
+    regions: list[Region]
+    wounds: list[Polygon]
+
+
 class Guard(Protocol):
-    """Pixels in, wounds out."""
+    """Pixels in, regions and wounds out."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in timings and in an error's sentence."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """What it looks for beside wounds."""
 
     @property
     def models(self) -> Mapping[str, str]:
@@ -42,39 +59,63 @@ class Guard(Protocol):
     def prepare(self) -> None:
         """Does once what the first picture should not wait for."""
 
-    def wounds(self, image: Pixels) -> list[Polygon]:
-        """The outline of each wound in this upright H×W×3 uint8 RGB picture, about."""
+    def guarded(self, image: Pixels) -> Guarded:
+        """What is in this upright H×W×3 uint8 RGB picture. Whatever it raises means that nobody looked."""
 
 
 class WoundGuard:
-    """Estimates wounds by our own network, on one canvas."""
+    """Estimates wounds by our own network, in the pass in which it looks for tattoos and printed things."""
 
-    def __init__(self, model: LoadedModel, canvas: Canvas) -> None:
-        self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
-        self._model = model
-        self._canvas = canvas
+    def __init__(self, skin: SkinDetector) -> None:
+        self.name = skin.name
+        self.kinds = skin.kinds
+        self.models = skin.models
+        self._skin = skin
 
     def prepare(self) -> None:
-        """Warms the sessions that pictures lying and upright will use."""
-        for canvas in {self._canvas.lying, self._canvas.upright}:
-            self._model.prepare(canvas)
+        """Warms the network on pictures lying and upright."""
+        self._skin.prepare()
 
-    def wounds(self, image: Pixels) -> list[Polygon]:
-        """The outline of each wound.
+    def guarded(self, image: Pixels) -> Guarded:
+        """The tattoos, the printed things and the outline of each wound.
 
         Raises:
             ModelMisbehaves: the model failed.
             ValueError: the model answered with something that is no map of probabilities.
         """
-        maps = survey(self._model, image, self._canvas)
-        contours, _ = cv2.findContours(
-            (maps.wound >= SURE).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-        )
-        return [
-            tuple((float(x + 0.5) / maps.scale, float(y + 0.5) / maps.scale) for x, y in contour[:, 0, :])
-            for contour in contours
-            if len(contour) > 2 and cv2.contourArea(contour) >= SMALLEST
-        ]
+        regions, maps = self._skin.survey(image)
+        return Guarded(regions, outlines(maps))
+
+
+class Watch:
+    """The guard's look at one picture, as a detector whose answer also says where the wounds are.
+
+    Attributes:
+        wounds: none before it has looked.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self.name = guard.name
+        self.kinds = guard.kinds
+        self.models = guard.models
+        self.wounds: Sequence[Polygon] = ()
+        self._guard = guard
+
+    def detect(self, image: Pixels) -> list[Region]:
+        """What the guard sees beside wounds; raises what it raises."""
+        seen = self._guard.guarded(image)
+        self.wounds = guarded_wounds(seen.wounds)
+        return seen.regions
+
+
+def outlines(maps: SkinMaps) -> list[Polygon]:
+    """The outline of each wound on the maps, in pixels of the picture. Pure."""
+    contours, _ = cv2.findContours((maps.wound >= SURE).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [
+        tuple((float(x + 0.5) / maps.scale, float(y + 0.5) / maps.scale) for x, y in contour[:, 0, :])
+        for contour in contours
+        if len(contour) > 2 and cv2.contourArea(contour) >= SMALLEST
+    ]
 
 
 def guarded_wounds(answer: object) -> list[Polygon]:

@@ -145,13 +145,17 @@ def _check_readable(source: Path) -> None:
 
 
 def _of_film(planned: Planned, film: Film, milliseconds: float) -> FileReport:
-    """A film's entry: found or unsure, never clear, for nobody looked at it as thoroughly as at a still."""
+    """A film's entry: found or unsure, never clear, for nobody looked at it as thoroughly as at a still.
+
+    What was found and lies on a wound is unsure: a person decides about it.
+    """
+    settled = film.kinds - film.on_wounds
     return FileReport(
         file=planned.name,
         output=planned.output,
         width=film.width,
         height=film.height,
-        outcomes={kind: Outcome.FOUND if kind in film.kinds else Outcome.UNSURE for kind in Kind},
+        outcomes={kind: Outcome.FOUND if kind in settled else Outcome.UNSURE for kind in Kind},
         regions=[region_to_json(region) for region in film.busiest],
         milliseconds={"total": milliseconds, "frame": milliseconds / film.frames},
         film={

@@ -65,6 +65,7 @@ class Film:
         busiest: what was seen in the frame in which most was.
         busiest_at: which frame that is, from 0.
         kinds: every kind that was seen in any frame.
+        on_wounds: every kind that covered a wound in any frame.
     """
 
     width: int = 0
@@ -75,6 +76,7 @@ class Film:
     busiest: tuple[Region, ...] = ()
     busiest_at: int = 0
     kinds: frozenset[Kind] = frozenset()
+    on_wounds: frozenset[Kind] = frozenset()
 
     def and_then(self, sighting: Sighting, view: LiveView) -> Film:
         """The film with one more frame."""
@@ -85,6 +87,7 @@ class Film:
             frames=self.frames + 1,
             covered=self.covered + bool(view.regions),
             kinds=self.kinds | {region.kind for region in sighting.regions},
+            on_wounds=self.on_wounds | sighting.on_wounds,
         )
         more = len(sighting.regions) > len(self.busiest)
         return replace(film, busiest=sighting.regions, busiest_at=self.frames) if more else film

@@ -21,7 +21,7 @@ from capture.errors import CaptureError, FilmBusy
 from capture.redact.report import region_to_json
 from inference import InferenceError, Kind, Region, Sighting
 
-FORMAT: Final = "wardlens-sightings-1"
+FORMAT: Final = "wardlens-sightings-2"
 _MALFORMED: Final = (KeyError, TypeError, ValueError)
 
 
@@ -129,7 +129,11 @@ def _line(value: Mapping[str, Any]) -> bytes:
 
 
 def _to_json(sighting: Sighting) -> dict[str, Any]:
-    return {"at": sighting.at_ns, "regions": [_region_to_json(region) for region in sighting.regions]}
+    return {
+        "at": sighting.at_ns,
+        "regions": [_region_to_json(region) for region in sighting.regions],
+        "on_wounds": sorted(sighting.on_wounds),
+    }
 
 
 def _region_to_json(region: Region) -> dict[str, Any]:
@@ -148,4 +152,4 @@ def _from_json(value: Any) -> Sighting:
         )
         for entry in value["regions"]
     )
-    return Sighting(int(value["at"]), regions)
+    return Sighting(int(value["at"]), regions, frozenset(map(Kind, value["on_wounds"])))

@@ -1,12 +1,14 @@
 """The detectors of this release: a new one is one file beside this, and one line in a table below.
 
 Three tables, because three moments differ in what they can afford: the live view looks every frame, a still is looked
-at with everything, and the second look is another look (other sizes) at what the first one left.
+at with everything, and the second look is another look (other sizes) at what the first one left. Beside a still's
+table stands what is also asked where wounds are (inference/guard.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, Protocol
 
 from inference.canvas import Canvas
@@ -19,7 +21,7 @@ from inference.detectors.text import TextDetector
 from inference.models import LoadedModel
 from inference.policy import Thresholds
 
-__all__ = ["LIVE", "SECOND_LOOK", "STILL", "Decoded", "Detector", "Factory", "ReadyDetector", "read_codes"]
+__all__ = ["GUARDED", "LIVE", "SECOND_LOOK", "STILL", "Decoded", "Detector", "Factory", "ReadyDetector", "read_codes"]
 
 
 class ReadyDetector(Detector, Protocol):
@@ -44,8 +46,8 @@ def _text(canvas: Canvas, *, most: int, papers: bool = False) -> Factory:
     )
 
 
-def _skin(canvas: Canvas, *, faces: bool = False) -> Factory:
-    return lambda models, limits: SkinDetector(models[skinmap.MODEL], canvas, limits, faces=faces)
+def _skin(models: Mapping[str, LoadedModel], limits: Thresholds, *, faces: bool = False) -> SkinDetector:
+    return SkinDetector(models[skinmap.MODEL], Canvas(320, 256), limits, faces=faces)
 
 
 def _code(side: int, *, locate: bool, thorough: bool = True, papers: bool = False) -> Factory:
@@ -62,11 +64,12 @@ STILL: Final[tuple[Factory, ...]] = (
     _text(Canvas(1280, 960), most=24, papers=True),
     *(_face(canvas, degrees) for canvas in (SHARP, BLURRED) for degrees in QUARTERS),
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
-    _skin(Canvas(320, 256)),
     _code(1600, locate=True, papers=True),
 )
+GUARDED: Final = _skin
+"""A still's look at skin, which the wound guard shares."""
 LIVE: Final[tuple[Factory, ...]] = (
-    _skin(Canvas(320, 256), faces=True),
+    partial(_skin, faces=True),
     _text(Canvas(512, 384), most=2),
     _code(640, locate=False, thorough=False),
 )

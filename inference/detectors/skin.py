@@ -71,13 +71,18 @@ class SkinDetector:
             ModelMisbehaves: the model failed.
             ValueError: the model answered with something that is no map of probabilities.
         """
+        return self.survey(image)[0]
+
+    def survey(self, image: Pixels) -> tuple[list[Region], SkinMaps]:
+        """What :meth:`detect` answers, and the maps that it was seen on; raises the same."""
         height, width = image.shape[:2]
         outputs, scale = looked_at(self._model, image, self._canvas)
-        regions = self._on_skin(decode(outputs[-1], scale=scale, width=width, height=height))
+        maps = decode(outputs[-1], scale=scale, width=width, height=height)
+        regions = self._on_skin(maps)
         if self._faces:
             boxes, scores = centerface.decode(outputs[:4], self._thresholds.face.ask)
             regions += faces_of(box_corners(expand_boxes(boxes, MARGIN_OF_FACE)) / scale, scores, width, height)
-        return regions
+        return regions, maps
 
     def _on_skin(self, maps: SkinMaps) -> list[Region]:
         name, tattoo = self._model.model.name, self._thresholds.tattoo.ask

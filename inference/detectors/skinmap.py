@@ -37,17 +37,6 @@ class SkinMaps:
     scale: float
 
 
-def survey(model: LoadedModel, image: Pixels, canvas: Canvas) -> SkinMaps:
-    """The maps of an upright picture, seen on a canvas lying or upright as the picture is.
-
-    Raises:
-        ModelMisbehaves: the model failed.
-        ValueError: the model answered with something that is no four maps of probabilities.
-    """
-    outputs, scale = looked_at(model, image, canvas)
-    return decode(outputs[-1], scale=scale, width=image.shape[1], height=image.shape[0])
-
-
 def looked_at(model: LoadedModel, image: Pixels, canvas: Canvas) -> tuple[list[Tensor], float]:
     """What the model answers: its backbone's four face maps and our own, and the scale of the canvas.
 

@@ -11,6 +11,7 @@ import pytest
 
 from inference import Deidentifier, DetectionFailed, Frame, Kind, Outcome, Region
 from inference.geometry import box_polygon
+from inference.guard import Guarded
 from inference.looking import Deadline, answer_of
 from inference.picture import Pixels
 from inference.workers import MOST_HANGING, Workers
@@ -201,12 +202,14 @@ def test_a_look_that_was_cancelled_means_no_picture() -> None:
 )
 def test_a_guard_that_answers_with_no_outlines_means_no_photo(scripted, frame: Frame, answer: object) -> None:
     class Guard:
+        name = "wound"
+        kinds: frozenset[Kind] = frozenset()
         models: Mapping[str, str] = {}
 
         def prepare(self) -> None: ...
 
-        def wounds(self, _image: Pixels) -> object:
-            return answer
+        def guarded(self, _image: Pixels) -> Guarded:
+            return Guarded([], answer)
 
     engine = Deidentifier(still=[], live=[], second_look=[], guard=Guard(), threads=1)
     with pytest.raises(DetectionFailed, match="wound"):

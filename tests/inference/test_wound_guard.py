@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from inference import Deidentifier, DetectionFailed, Frame, Kind, Outcome, Region
+from inference.canvas import Canvas
 from inference.covering import FILL
-from inference.geometry import box_polygon
-from inference.guard import TOLERATED, on_a_wound
+from inference.detectors.skin import SkinDetector
+from inference.geometry import bounds, box_polygon
+from inference.guard import TOLERATED, Guarded, WoundGuard, on_a_wound
+from inference.policy import Thresholds
 
 WOUND = box_polygon((60, 40, 100, 80))
 LABEL = box_polygon((80, 50, 140, 70))
@@ -16,20 +22,25 @@ ASIDE = box_polygon((110, 90, 150, 110))
 
 
 class SeesWounds:
-    """A guard that sees what the test says."""
+    """A guard that sees what the test says, in one pass."""
 
-    def __init__(self, *wounds, fails: Exception | None = None) -> None:
+    name = "wound"
+
+    def __init__(self, *wounds, tattoos: Sequence[Region] = (), fails: Exception | None = None) -> None:
         self.models = {"guard-model": "0" * 64}
-        self._wounds, self._fails = list(wounds), fails
+        self.kinds = frozenset({Kind.TATTOO})
+        self.passes = 0
+        self._seen, self._fails = Guarded(list(tattoos), list(wounds)), fails
 
     def prepare(self) -> None:
         """Nothing to warm."""
 
-    def wounds(self, image):
+    def guarded(self, image):
         assert not image.flags.writeable
+        self.passes += 1
         if self._fails is not None:
             raise self._fails
-        return self._wounds
+        return self._seen
 
 
 def text(polygon) -> Region:
@@ -42,7 +53,7 @@ def guarded(scripted):
 
     def build(guard, *regions: Region) -> Deidentifier:
         seen = {kind: [region for region in regions if region.kind is kind] for kind in Kind}
-        still = [scripted(kind, seen[kind]) for kind in Kind]
+        still = [scripted(kind, seen[kind]) for kind in Kind if guard is None or kind not in guard.kinds]
         made.append(Deidentifier(still=still, live=[], second_look=[], guard=guard, threads=2))
         return made[-1]
 
@@ -77,6 +88,53 @@ def test_the_record_names_the_guards_model(guarded, frame: Frame) -> None:
 def test_a_guard_that_fails_means_no_photo(guarded, frame: Frame) -> None:
     with pytest.raises(DetectionFailed, match="wound"):
         guarded(SeesWounds(fails=RuntimeError("a kernel crashed"))).still(frame)
+
+
+def test_one_pass_of_the_guard_answers_for_tattoos_and_for_wounds(guarded, frame: Frame) -> None:
+    tattoo = Region(Kind.TATTOO, LABEL, 1.0, "guard-model")
+    guard = SeesWounds(WOUND, tattoos=[tattoo])
+    redaction = guarded(guard).still(frame).redaction
+    assert guard.passes == 1
+    assert redaction.regions == (tattoo,)
+    assert redaction.unanswered == (Kind.TATTOO,)
+
+
+def test_a_film_is_guarded_when_it_is_looked_at_thoroughly(guarded, frame: Frame) -> None:
+    engine = guarded(SeesWounds(WOUND), text(LABEL))
+    assert engine.sight(frame, thorough=True).on_wounds == {Kind.TEXT}
+    assert engine.sight(frame, thorough=False).on_wounds == frozenset()
+    assert guarded(SeesWounds(), text(LABEL)).sight(frame, thorough=True).on_wounds == frozenset()
+    with pytest.raises(DetectionFailed, match="wound"):
+        guarded(SeesWounds(fails=RuntimeError("a kernel crashed"))).sight(frame, thorough=True)
+
+
+def test_a_guard_that_is_there_changes_what_a_films_sightings_are_of(guarded) -> None:
+    assert guarded(SeesWounds()).film_look != guarded(None).film_look
+
+
+class OneWound:
+    """The network's session: sure of a wound in a corner of its maps, and of nothing else; counts its runs."""
+
+    model = SimpleNamespace(name="skin-model", sha256="0" * 64)
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def run(self, tensor):
+        self.runs += 1
+        maps = np.zeros((1, 4, tensor.shape[2] // 4, tensor.shape[3] // 4), np.float32)
+        maps[0, 1, 10:20, 30:50] = 0.9
+        return [maps]
+
+
+def test_our_own_guard_runs_the_network_once_and_says_where_the_wound_is() -> None:
+    network = OneWound()
+    guard = WoundGuard(SkinDetector(network, Canvas(320, 256), Thresholds()))
+    seen = guard.guarded(np.zeros((256, 320, 3), np.uint8))
+    assert network.runs == 1
+    assert seen.regions == []
+    (wound,) = seen.wounds
+    assert np.allclose(bounds(wound), (30 * 4, 10 * 4, 50 * 4, 20 * 4), atol=4)
 
 
 def test_only_the_kind_that_lies_on_the_wound_asks() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from capture.redact import redact
 from inference import Deidentifier, Kind, Region
-from inference.picture import Pixels
+from inference.guard import Guarded
+from inference.picture import Pixels, Polygon
 
 MAGENTA = (255, 0, 255)
 SKIN = (170, 130, 110)
@@ -49,6 +50,31 @@ def engine_of(detector: MagentaDetector) -> Deidentifier:
 def deidentifier() -> Deidentifier:
     detector = MagentaDetector()
     return Deidentifier(still=[detector], live=[detector], second_look=[detector], threads=1)
+
+
+class SeesOneWound:
+    """A guard that sees a wound where the test says."""
+
+    name = "wound"
+    kinds: frozenset[Kind] = frozenset()
+    models: Mapping[str, str] = {"wound": "0" * 64}
+
+    def __init__(self, wound: Polygon) -> None:
+        self._wound = wound
+
+    def prepare(self) -> None:
+        """Nothing to warm."""
+
+    def guarded(self, _image: Pixels) -> Guarded:
+        return Guarded([], [self._wound])
+
+
+@pytest.fixture
+def guarding() -> Callable[[Polygon], Deidentifier]:
+    """A de-identifier with a guard that sees this wound."""
+    return lambda wound: Deidentifier(
+        still=[], live=[MagentaDetector()], second_look=[], guard=SeesOneWound(wound), threads=1
+    )
 
 
 @pytest.fixture

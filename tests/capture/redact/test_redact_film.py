@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from capture.redact import redact
+from inference.geometry import box_polygon
 
 SKIN = (170, 130, 110)
 STILL = [np.full((120, 160, 3), SKIN, np.uint8)] * 5
@@ -38,6 +39,15 @@ def test_a_detector_that_blinks_leaves_no_frame_uncovered(blinking, films, tmp_p
     shown = films.shown(tmp_path / "out" / "a.mp4")
     assert len(shown) == 20
     assert not any(shown[place] for place in range(20) if any(abs(place - at) <= 10 for at in seen))
+
+
+def test_a_film_in_which_something_covers_a_wound_asks_a_person_and_stays_covered(guarding, films, tmp_path):
+    films.write(tmp_path / "a.mp4", films.walk())
+    for wound, answer in (((0, 0, 160, 90), "unsure"), ((0, 100, 160, 120), "found")):
+        out = tmp_path / answer
+        (entry,) = redact(guarding(box_polygon(wound)), [tmp_path / "a.mp4"], out).files
+        assert entry.to_json()["outcomes"]["face"] == answer
+        assert not any(films.shown(out / "a.mp4"))
 
 
 def test_what_is_found_late_is_covered_in_the_frames_before(blinking, films, tmp_path):

@@ -59,7 +59,7 @@ def test_what_was_kept_is_private_and_holds_coordinates_only(killed):
     assert log.stat().st_mode & 0o777 == 0o600
     lines = log.read_bytes().splitlines()
     assert len(lines) == 1 + 7
-    assert all(json.loads(line).keys() == {"at", "regions"} for line in lines[1:])
+    assert all(json.loads(line).keys() == {"at", "on_wounds", "regions"} for line in lines[1:])
     assert all(len(line) < 250 for line in lines[1:])
 
 

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import cv2
 import numpy as np
 import pytest
 
 from inference import Deidentifier, DetectionFailed, Frame, Kind, ModelMisbehaves, Region
+from inference.guard import Guarded
 from inference.picture import Pixels
 from inference.runtime import onnxruntime_pybind11_state
 
@@ -106,8 +107,8 @@ class Tampered:
     def detect(self, image: Pixels) -> Any:
         return self._real.detect(image) if self.instead is None else self.instead()
 
-    def wounds(self, image: Pixels) -> Any:
-        return self._real.wounds(image) if self.instead is None else self.instead()
+    def guarded(self, image: Pixels) -> Any:
+        return self._real.guarded(image) if self.instead is None else Guarded([], cast("Any", self.instead()))
 
 
 class TamperedSession:
@@ -135,11 +136,7 @@ class Tampering:
         looks = {"first": self._loaded._still, "second": self._loaded._second_look, "live": self._loaded._live}
         self.looks = {look: tuple(Tampered(one) for one in detectors) for look, detectors in looks.items()}
         self.guard = Tampered(self._loaded._guard)
-        self.sessions = {
-            f"{model.model.name}@{canvas.width}x{canvas.height}": self._held(model, canvas)
-            for model in self._models()
-            for canvas in model._sessions
-        }
+        self.sessions = {model.model.name: self._held(model) for model in self._models()}
         self._engines: list[Deidentifier] = []
 
     def engine(self) -> Deidentifier:
@@ -186,15 +183,16 @@ class Tampering:
         found: dict[int, Any] = {}
         for one in (*(d for looks in self.looks.values() for d in looks), self.guard):
             for name in ("_model", "_finder", "_reader"):
-                model = getattr(one._real, name, None)
+                model = getattr(getattr(one._real, "_skin", one._real), name, None)
                 if model is not None:
                     found[id(model)] = model
         return list(found.values())
 
     @staticmethod
-    def _held(model: Any, canvas: Any) -> TamperedSession:
-        model._sessions[canvas] = TamperedSession(model._sessions[canvas])
-        return model._sessions[canvas]  # type: ignore[no-any-return]
+    def _held(model: Any) -> TamperedSession:
+        session = TamperedSession(model._session)
+        object.__setattr__(model, "_session", session)
+        return session
 
 
 @dataclass(frozen=True, slots=True)
