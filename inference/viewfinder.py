@@ -1,21 +1,23 @@
 """The live view between a camera's frames: faces looked for in every frame, the other kinds in turn beside them.
 
 Nothing is shown before its own faces were looked for. The other kinds take longer, so one of them at a time is looked
-for beside the faces, in a frame that was shown meanwhile; what it found is held from that frame's moment on, grown by
-its age. A kind whose last look has become too old is waited for: the view degrades by showing fewer frames, never by
-covering less.
+for beside the faces, in a frame that was shown meanwhile; what it found is held from that frame's moment on, moved as
+the picture moved since (inference/motion.py) and grown by its age. A kind whose last look has become too old is waited
+for: the view degrades by showing fewer frames, never by covering less.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from inference import policy
 from inference.detectors import Detector
 from inference.hold import Hold
 from inference.looking import Answers, Deadline, Look, begin_look, look
+from inference.motion import Follower, Motion
 from inference.picture import Frame, Kind, Region
 from inference.policy import Thresholds
 from inference.workers import Workers
@@ -31,6 +33,8 @@ class _Beside:
     detector: Detector
     look: Look
     frame_ns: int
+    motions: list[Motion] = field(default_factory=list)
+    """Of the picture since that frame."""
 
 
 class Viewfinder:
@@ -49,6 +53,7 @@ class Viewfinder:
         self._thresholds = thresholds
         self._deadline = deadline_seconds
         self._hold = Hold()
+        self._follower = Follower()
         self._looked_ns: dict[Detector, int] = {}
         self._beside: _Beside | None = None
 
@@ -59,7 +64,7 @@ class Viewfinder:
             DetectionFailed: a detector failed; show nothing of this frame.
         """
         now = frame.monotonic_ns
-        took: dict[str, float] = {}
+        took = self._move(frame)
         took |= self._take(wait=False)
         late = [d for d in self._in_turn if self._is_late(d, now)]
         if self._beside is not None and self._beside.detector in late and self._is_late_at(self._beside.frame_ns, now):
@@ -84,6 +89,15 @@ class Viewfinder:
                 ages[kind] = max(age for age in looked if age is not None)
         return ages
 
+    def _move(self, frame: Frame) -> dict[str, float]:
+        """Moves what is held as the picture moved."""
+        begun = time.perf_counter()
+        motion = self._follower.step(frame.pixels)
+        self._hold = self._hold.moved(motion)
+        if self._beside is not None:
+            self._beside.motions.append(motion)
+        return {"motion": (time.perf_counter() - begun) * 1e3}
+
     def _see(self, detectors: Sequence[Detector], frame: Frame) -> dict[str, float]:
         answers = look(detectors, frame.pixels, self._workers, Deadline(self._deadline))
         self._keep(detectors, answers, frame.monotonic_ns)
@@ -96,13 +110,15 @@ class Viewfinder:
             return {}
         self._beside = None
         answers = beside.look.answers(Deadline(self._deadline))
-        self._keep([beside.detector], answers, beside.frame_ns)
+        self._keep([beside.detector], answers, beside.frame_ns, beside.motions)
         return answers.milliseconds
 
-    def _keep(self, detectors: Sequence[Detector], answers: Answers, seen_ns: int) -> None:
+    def _keep(
+        self, detectors: Sequence[Detector], answers: Answers, seen_ns: int, motions: Sequence[Motion] = ()
+    ) -> None:
         found = policy.covered(answers.regions, self._thresholds)
         kinds = frozenset(kind for detector in detectors for kind in detector.kinds)
-        self._hold = self._hold.after(kinds, found, seen_ns)
+        self._hold = self._hold.after(kinds, found, seen_ns, motions)
         self._looked_ns |= dict.fromkeys(detectors, seen_ns)
 
     def _oldest(self, now_ns: int, late: Sequence[Detector]) -> Detector | None:

@@ -1,0 +1,140 @@
+"""How the picture moved between two frames of the live view, so that what is held goes with what it covers.
+
+Pure, but for the frame that a :class:`Follower` remembers.
+Corners of a small grey copy are followed by pyramidal Lucas-Kanade (Bouguet, "Pyramidal implementation of the Lucas
+Kanade feature tracker", 2001), and one turn, scale and shift is fitted to them by RANSAC: the camera's. Where the
+corners inside a region agree on another way, the region goes theirs. How far they disagree is its doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.geometry import bounds
+from inference.picture import Pixels, Polygon
+
+SIDE: Final = 160
+"""Pixels of the small copy's longer side."""
+LOST: Final = 1 / 64
+"""Doubt a frame, of the picture's longer side, when nothing says how it moved: as fast as a hand moves a camera."""
+_CORNERS: Final = 80
+_QUALITY: Final = 0.01
+_APART: Final = 4
+_WINDOW: Final = (15, 15)
+_LEVELS: Final = 3
+_AGREE: Final = 1.0
+"""Pixels of the small copy within which a corner goes the camera's way."""
+_FEWEST: Final = 8
+_FEWEST_INSIDE: Final = 5
+_MOST_OF: Final = 0.9
+
+Points = NDArray[np.float64]
+"""N×2 float64: x, y."""
+Affine = NDArray[np.float64]
+"""2×3 float64: a point (x, y, 1) of the earlier frame times this is the point in the later one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """The way from one frame to the next.
+
+    Attributes:
+        camera: of the picture as a whole.
+        before: where the corners that were followed were in the earlier frame, pixels.
+        strays: for each of them, how far it went beside the camera's way, pixels.
+        doubt: how far what is anywhere in the picture may have gone beside the camera's way, pixels.
+    """
+
+    camera: Affine
+    before: Points
+    strays: Points
+    doubt: float
+
+    def moved(self, polygon: Polygon) -> tuple[Polygon, float]:
+        """The polygon where it is now, and how far that may be wrong on every side, pixels."""
+        left, top, right, bottom = bounds(polygon)
+        inside = ((self.before >= (left, top)) & (self.before <= (right, bottom))).all(axis=1)
+        own, doubt = np.zeros(2), self.doubt
+        if inside.sum() >= _FEWEST_INSIDE:
+            own = np.median(self.strays[inside], axis=0)
+            doubt = _usual(self.strays[inside] - own)
+        after = np.asarray(polygon, dtype=np.float64) @ self.camera[:, :2].T + self.camera[:, 2] + own
+        return tuple((float(x), float(y)) for x, y in after), doubt
+
+
+class Follower:
+    """Follows one stream of frames. For one caller at a time."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.uint8] | None = None
+
+    def step(self, pixels: Pixels) -> Motion:
+        """The way from the frame before to this H×W×3 uint8 RGB frame; the first comes from nowhere and is lost."""
+        longer = max(pixels.shape[:2])
+        scale = min(1.0, SIDE / longer)
+        grey, last = _small(pixels, scale), self._last
+        self._last = grey
+        if last is None or last.shape != grey.shape:
+            return _lost(longer)
+        before, after = _followed(last, grey)
+        fitted = _camera(before, after)
+        if fitted is None:
+            return _lost(longer)
+        strays = (after - before @ fitted[:, :2].T - fitted[:, 2]) / scale
+        camera = fitted.copy()
+        camera[:, 2] /= scale
+        return Motion(camera, before / scale, strays, _usual(strays))
+
+
+def _small(pixels: Pixels, scale: float) -> NDArray[np.uint8]:
+    size = tuple(max(1, round(side * scale)) for side in (pixels.shape[1], pixels.shape[0]))
+    return np.asarray(
+        cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY), dtype=np.uint8
+    )
+
+
+def _followed(last: NDArray[np.uint8], grey: NDArray[np.uint8]) -> tuple[Points, Points]:
+    """The corners of the earlier picture that were found again, and where, in pixels of the small copies."""
+    corners = cv2.goodFeaturesToTrack(last, _CORNERS, _QUALITY, _APART)
+    if corners is None or len(corners) < _FEWEST:
+        return np.empty((0, 2)), np.empty((0, 2))
+    found, status, _ = cv2.calcOpticalFlowPyrLK(
+        last, grey, corners, np.empty_like(corners), winSize=_WINDOW, maxLevel=_LEVELS
+    )
+    kept = status.ravel() == 1
+    return corners[kept].reshape(-1, 2).astype(np.float64), found[kept].reshape(-1, 2).astype(np.float64)
+
+
+def _camera(before: Points, after: Points) -> Affine | None:
+    """One turn, scale and shift that most corners agree on; None where there is none."""
+    if len(before) < _FEWEST:
+        return None
+    fitted, agree = cv2.estimateAffinePartial2D(before, after, method=cv2.RANSAC, ransacReprojThreshold=_AGREE)
+    if fitted is None or not np.isfinite(fitted).all() or 2 * int(agree.sum()) < len(before):
+        return None
+    return np.asarray(fitted, dtype=np.float64)
+
+
+def _usual(strays: Points) -> float:
+    """How far most of them went."""
+    return float(np.quantile(np.hypot(strays[:, 0], strays[:, 1]), _MOST_OF))
+
+
+def _lost(longer: int) -> Motion:
+    nothing = np.empty((0, 2))
+    return Motion(np.eye(2, 3), nothing, nothing, longer * LOST)
+
+
+def after_all(motions: Sequence[Motion], polygon: Polygon) -> tuple[Polygon, float]:
+    """The polygon after these motions, oldest first, and how far that may be wrong on every side, pixels."""
+    doubt = 0.0
+    for motion in motions:
+        polygon, more = motion.moved(polygon)
+        doubt += more
+    return polygon, doubt
