@@ -22,16 +22,19 @@ from inference.scenes.sets import (
     draw_set,
     write_set,
 )
+from inference.scenes.sets.recipes import TONES
 from inference.scenes.sets.symbols import SYMBOLOGIES, symbol
 
-COUNTS = {"paper": 5, "codes": 15, "wounds": 10, "clean": 5, "ward": 4}
+PLACES = {"paper": (0, 1), "codes": (0, 5, 6, 9, 12), "wounds": (0, 3, 6, 9), "clean": (1, 4), "ward": (0, 2)}
+"""Few, because a picture takes most of a second: a hand and a limb with bands, a sheet, a trunk, a bed, a tattoo."""
+SEED = 4
 ANGLES = tuple(float(turn) for turn in range(0, 180, 15))
 
 
 @pytest.fixture(scope="module")
 def sets() -> dict[str, list[Drawn]]:
-    """The first pictures of every set."""
-    return {name: list(draw_set(name, count=count, seed=4)) for name, count in COUNTS.items()}
+    """Some pictures of every set."""
+    return {name: [draw_picture(name, SEED, place) for place in places] for name, places in PLACES.items()}
 
 
 def marks(pictures: list[Drawn]) -> list[tuple[Drawn, Mark]]:
@@ -39,21 +42,26 @@ def marks(pictures: list[Drawn]) -> list[tuple[Drawn, Mark]]:
 
 
 def test_every_set_is_tested() -> None:
-    assert set(COUNTS) == set(SETS)
+    assert set(PLACES) == set(SETS)
 
 
 @pytest.mark.parametrize("name", list(SETS))
 def test_the_same_set_seed_and_place_are_the_same_picture_whatever_was_drawn_before(
     sets: dict[str, list[Drawn]], name: str
 ) -> None:
-    again, other = draw_picture(name, 4, 3), draw_picture(name, 5, 3)
-    first = sets[name][3]
+    first, again = sets[name][0], draw_picture(name, SEED, PLACES[name][0])
     assert again.jpeg == first.jpeg
     assert np.array_equal(again.wound_mask, first.wound_mask)
     assert [(m.polygon, m.legible, m.text) for m in again.marks] == [
         (m.polygon, m.legible, m.text) for m in first.marks
     ]
-    assert other.jpeg != first.jpeg
+
+
+def test_another_seed_or_another_place_is_another_picture(sets: dict[str, list[Drawn]]) -> None:
+    (other,) = draw_set("clean", count=1, seed=SEED + 1)
+    everything = [other.jpeg, *(picture.jpeg for pictures in sets.values() for picture in pictures)]
+    assert len(set(everything)) == len(everything)
+    assert other.name == "clean-0001"
 
 
 @pytest.mark.parametrize("name", list(SETS))
@@ -87,7 +95,7 @@ def test_legible_letters_stand_out_from_what_they_are_on(sets: dict[str, list[Dr
         low, high = np.percentile(grey[mark.mask(*grey.shape)], (6, 94))
         assert high - low >= 24, (picture.name, mark)
         seen += 1
-    assert seen > 60
+    assert seen > 40
 
 
 def test_legible_words_are_at_least_ten_pixels_high(sets: dict[str, list[Drawn]]) -> None:
@@ -129,8 +137,15 @@ def test_a_code_that_lies_askew_reads_once_it_is_turned_level() -> None:
     assert code_texts(askew, around, (40.0,)) == {"00418273"}
 
 
-def test_fifteen_pictures_of_codes_have_every_symbology(sets: dict[str, list[Drawn]]) -> None:
-    assert set(SYMBOLOGIES) == {mark.format for _, mark in marks(sets["codes"]) if mark.kind is Kind.CODE}
+def test_the_place_decides_the_symbologies_so_that_fifteen_pictures_have_every_one(
+    sets: dict[str, list[Drawn]],
+) -> None:
+    assert len(SYMBOLOGIES) == 15
+    for place, picture in zip(PLACES["codes"], sets["codes"], strict=True):
+        wanted = [SYMBOLOGIES[(place + 5 * turn) % 15] for turn in range(3)]
+        found = [mark.format for mark in picture.marks if mark.kind is Kind.CODE]
+        assert found == wanted[: len(found)]
+        assert found
 
 
 def test_a_wristband_has_a_mask_of_the_whole_of_it_around_all_its_words(sets: dict[str, list[Drawn]]) -> None:
@@ -151,12 +166,15 @@ def test_a_wristband_has_a_mask_of_the_whole_of_it_around_all_its_words(sets: di
 
 @pytest.mark.parametrize("name", ["wounds", "clean"])
 def test_nothing_in_a_set_without_identifiers_is_marked(sets: dict[str, list[Drawn]], name: str) -> None:
-    assert [picture.marks for picture in sets[name]] == [()] * COUNTS[name]
+    assert [picture.marks for picture in sets[name]] == [()] * len(PLACES[name])
 
 
-def test_ten_pictures_of_wounds_show_every_skin_tone_and_a_wound_each(sets: dict[str, list[Drawn]]) -> None:
-    assert sorted(picture.skin_tone or 0 for picture in sets["wounds"]) == list(range(1, 11))
-    for picture in sets["wounds"]:
+def test_ten_pictures_in_a_row_have_every_skin_tone_and_every_picture_of_wounds_has_one(
+    sets: dict[str, list[Drawn]],
+) -> None:
+    assert sorted(TONES) == list(range(1, 11))
+    for place, picture in zip(PLACES["wounds"], sets["wounds"], strict=True):
+        assert picture.skin_tone == TONES[(place + SEED) % 10]
         assert picture.wound_mask.sum() > 300, picture.name
 
 
