@@ -31,11 +31,13 @@ class Consent:
         record: the patient's own record. Without it there is no picture.
         second_opinion: colleagues outside the ward.
         teaching: lessons, with no name on it.
+        recognisable: the patient's eyes or mouth may be seen in it. Without it they stay covered.
     """
 
     record: bool
     second_opinion: bool = False
     teaching: bool = False
+    recognisable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

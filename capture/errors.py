@@ -14,6 +14,7 @@
     │   ├── StillUnknown
     │   ├── StillsFull
     │   ├── StillDropped
+    │   ├── FeaturesForbidden
     │   └── RequestWrong
     ├── CameraServiceError       what the camera service answered its client
     │   ├── CameraServiceAway
@@ -95,6 +96,10 @@ class StillsFull(StillRefused):
 
 class StillDropped(StillRefused):
     """The screen was locked while the picture was taken, so it was not kept. Sign in and take it again."""
+
+
+class FeaturesForbidden(StillRefused):
+    """Eyes and mouth stay covered: the patient's consent and your role must both allow that they are seen."""
 
 
 class RequestWrong(StillRefused):

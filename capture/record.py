@@ -7,16 +7,18 @@ two.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from capture.canonical import to_canonical
 from capture.encounter import BODY_SITES, Consent, Encounter, Laterality
 from capture.identifiers import CaptureId, DeviceId, SiteId
-from inference.picture import Action, Decision, Kind, Outcome, Polygon, Redaction, Region
+from inference.picture import Action, Decision, Kind, Outcome, Polygon, Redaction, Region, Shown
 
 FORMAT: Final = "wardlens-capture-manifest/1"
+CONSENTS: Final = frozenset({"second_opinion", "teaching", "recognisable"})
+"""What a patient may agree to besides the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def encounter_to_json(encounter: Encounter) -> dict[str, Any]:
             "record": encounter.consent.record,
             "second_opinion": encounter.consent.second_opinion,
             "teaching": encounter.consent.teaching,
+            "recognisable": encounter.consent.recognisable,
         },
         "note": encounter.note,
         "series": encounter.series,
@@ -97,7 +100,7 @@ def encounter_from_json(value: object) -> Encounter:
         required={"patient", "clinician", "body_site", "consent"},
         optional={"laterality", "note", "series", "urgent"},
     )
-    consent = _fields(fields["consent"], "consent", required={"record"}, optional={"second_opinion", "teaching"})
+    consent = _fields(fields["consent"], "consent", required={"record"}, optional=CONSENTS)
     site = fields["body_site"]
     if isinstance(site, dict):
         site = _fields(site, "a body site", required={"code"}, optional={"system", "term"})["code"]
@@ -109,8 +112,7 @@ def encounter_from_json(value: object) -> Encounter:
         laterality=None if side is None else Laterality(_text(side, "the side")),
         consent=Consent(
             record=_flag(consent["record"]),
-            second_opinion=_flag(consent.get("second_opinion", False)),
-            teaching=_flag(consent.get("teaching", False)),
+            **{name: _flag(consent.get(name, False)) for name in CONSENTS},
         ),
         note=_text(fields.get("note", ""), "the note"),
         series=_text(fields.get("series", ""), "the wound series"),
@@ -138,11 +140,16 @@ def redaction_to_json(redaction: Redaction) -> dict[str, Any]:
         "policy": redaction.policy,
         "second_look": redaction.second_look.value,
         "decisions": [_decision_to_json(decision) for decision in redaction.decisions],
+        "shown": [
+            {"polygon": _polygon_to_json(one.polygon), "kept": [_polygon_to_json(kept) for kept in one.kept]}
+            for one in redaction.shown
+        ],
+        "recognisable": redaction.recognisable,
     }
 
 
 def redaction_from_json(value: object) -> Redaction:
-    """The redaction that JSON says.
+    """The redaction that JSON says; one of before `shown` and `recognisable` were written has neither.
 
     Raises:
         ValueError: not a redaction.
@@ -158,8 +165,8 @@ def redaction_from_json(value: object) -> Redaction:
         "second_look",
         "decisions",
     }
-    fields = _fields(value, "a redaction", required=names)
-    return Redaction(
+    fields = _fields(value, "a redaction", required=names, optional={"shown", "recognisable"})
+    redaction = Redaction(
         width=_whole(fields["width"]),
         height=_whole(fields["height"]),
         regions=tuple(_region(entry) for entry in _list(fields["regions"])),
@@ -169,7 +176,11 @@ def redaction_from_json(value: object) -> Redaction:
         policy=_text(fields["policy"], "the policy"),
         second_look=Outcome(fields["second_look"]),
         decisions=tuple(_decision(entry) for entry in _list(fields["decisions"])),
+        shown=tuple(_shown(entry) for entry in _list(fields.get("shown", []))),
     )
+    if _flag(fields.get("recognisable", redaction.recognisable)) is not redaction.recognisable:
+        raise ValueError("a picture shows recognisable features exactly where a person uncovered of a face")
+    return redaction
 
 
 def _term(encounter: Encounter) -> str:
@@ -192,6 +203,8 @@ def _decision_to_json(decision: Decision) -> dict[str, Any]:
         fields["polygon"] = _polygon_to_json(decision.polygon)
     if decision.index is not None:
         fields["index"] = decision.index
+    if decision.features:
+        fields["features"] = True
     return fields
 
 
@@ -200,7 +213,7 @@ def _decision(value: object) -> Decision:
         value,
         "a decision",
         required={"action", "kind", "by", "at_ms"},
-        optional={"reason", "polygon", "index"},
+        optional={"reason", "polygon", "index", "features"},
     )
     return Decision(
         action=Action(fields["action"]),
@@ -210,7 +223,13 @@ def _decision(value: object) -> Decision:
         polygon=_polygon(fields["polygon"]) if "polygon" in fields else None,
         index=_whole(fields["index"]) if "index" in fields else None,
         reason=_text(fields.get("reason", ""), "the reason"),
+        features=_flag(fields.get("features", False)),
     )
+
+
+def _shown(value: object) -> Shown:
+    fields = _fields(value, "a shown part", required={"polygon", "kept"})
+    return Shown(_polygon(fields["polygon"]), tuple(_polygon(entry) for entry in _list(fields["kept"])))
 
 
 def _region(value: object) -> Region:
@@ -230,11 +249,13 @@ def _polygon(value: object) -> Polygon:
     return tuple((_number(corner[0]), _number(corner[1])) for corner in corners)
 
 
-def _fields(value: object, what: str, *, required: set[str], optional: set[str] | None = None) -> Mapping[str, Any]:
+def _fields(
+    value: object, what: str, *, required: Collection[str], optional: Collection[str] = ()
+) -> Mapping[str, Any]:
     fields = _mapping(value)
-    known = required | (optional or set())
-    if not required <= fields.keys() <= known:
-        missing, strange = sorted(required - fields.keys()), len(fields.keys() - known)
+    known = {*required, *optional}
+    if not fields.keys() <= known or not set(required) <= fields.keys():
+        missing, strange = sorted(set(required) - fields.keys()), len(fields.keys() - known)
         raise ValueError(f"{what} has other fields than documented (missing: {missing}, unknown: {strange})")
     return fields
 

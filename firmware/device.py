@@ -83,6 +83,18 @@ def sealing_context(settings: Settings) -> Callable[[CaptureId, int], SealingCon
     return context
 
 
+def may_show_features(settings: Settings) -> Callable[[str], bool]:
+    """Whether the role of this badge lets its bearer show eyes or mouth, by the roster as it is now."""
+
+    def may(badge: str) -> bool:
+        if not settings.camera.show_features:
+            return False
+        roster = DeviceIdentity.load(settings.state).roster
+        return any(one.badge == badge and one.role.value in settings.camera.show_features for one in roster)
+
+    return may
+
+
 def make_camera(settings: Settings) -> Camera:
     """The camera that the settings name, not yet opened."""
     from capture.camera import CameraSettings, open_camera
@@ -110,6 +122,7 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
         ledger=ledger,
         sealing_context=sealing_context(settings),
         still_quality=settings.camera.jpeg_quality,
+        may_show_features=may_show_features(settings),
     )
 
 

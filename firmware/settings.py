@@ -53,6 +53,8 @@ class Camera(_Section):
     """What it opens: a device for v4l2, a camera number for picamera, a picture, folder or video for replay."""
     threads: Annotated[int, Field(ge=0, le=64)] = 0
     """Threads that inference may use; 0 leaves one core free for the rest."""
+    show_features: tuple[Literal["clinician", "ward-lead"], ...] = ()
+    """Roles that may show a patient's eyes or mouth, where the patient agreed to it; nobody's may, if it is empty."""
     jpeg_quality: Annotated[int, Field(ge=60, le=100)] = 92
     """JPEG quality of sealed pictures."""
 

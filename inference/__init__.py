@@ -44,6 +44,7 @@ from inference.picture import (
     Polygon,
     Redaction,
     Region,
+    Shown,
 )
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "Polygon",
     "Redaction",
     "Region",
+    "Shown",
     "Sighting",
     "fetch",
     "fetch_package_file",

@@ -79,10 +79,16 @@ def fit_turned(image: Pixels, canvas: Canvas, degrees: int) -> tuple[Pixels, Aff
     return _warped(image, there, canvas, scale), back
 
 
-def cut_out(image: Pixels, canvas: Canvas, middle: tuple[float, float], degrees: int, scale: float) -> Pixels:
-    """The canvas filled with what lies around `middle`, turned counter-clockwise; black beyond the picture."""
+def way_to(canvas: Canvas, middle: tuple[float, float], degrees: int, scale: float) -> Affine:
+    """The way from the picture to a canvas with `middle` in its middle, turned counter-clockwise."""
     there = np.asarray(cv2.getRotationMatrix2D(middle, degrees, scale), dtype=np.float64)
     there[:, 2] = there[:, 2] + np.array([canvas.width / 2 - middle[0], canvas.height / 2 - middle[1]])
+    return there
+
+
+def cut_out(image: Pixels, canvas: Canvas, middle: tuple[float, float], degrees: int, scale: float) -> Pixels:
+    """The canvas filled with what lies around `middle`, turned counter-clockwise; black beyond the picture."""
+    there = way_to(canvas, middle, degrees, scale)
     reach = float(np.hypot(canvas.width, canvas.height)) / 2 / scale + 1
     height, width = image.shape[:2]
     left, top = (int(np.clip(m - reach, 0, most - 1)) for m, most in zip(middle, (width, height), strict=True))

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from inference import policy
+from inference import facial, policy
 from inference.covering import cover, coverage
 from inference.detectors import (
     GUARDED,
@@ -25,16 +25,19 @@ from inference.detectors import (
     Detector,
     Factory,
     ReadyDetector,
+    features,
     read_codes,
 )
+from inference.detectors.features import FeatureFinder
 from inference.errors import DecisionRefused
 from inference.film_regions import FilmCover, Sighting
 from inference.guard import Guard, Watch, WoundGuard, on_a_wound
-from inference.looking import Deadline, look, worker_count
+from inference.looking import Deadline, answer_of, look, worker_count
 from inference.manifest import load_manifest
 from inference.models import LoadedModel, load_models
 from inference.picture import (
     _MINT,
+    BY_PERSON,
     Action,
     Decision,
     Frame,
@@ -42,8 +45,10 @@ from inference.picture import (
     LiveView,
     Outcome,
     Photo,
+    Pixels,
     Redaction,
     Region,
+    Shown,
 )
 from inference.policy import Thresholds
 from inference.viewfinder import Viewfinder
@@ -52,6 +57,13 @@ from inference.workers import Workers
 STILL_DEADLINE_SECONDS: Final = 45.0
 LIVE_DEADLINE_SECONDS: Final = 10.0
 SCAN_SIDE: Final = 2000
+
+
+class FindsFeatures(Protocol):
+    """Pixels and a face in, looks at it with its landmarks out."""
+
+    def looks(self, image: Pixels, region: Region) -> list[facial.FaceLook]:
+        """The face in the region as often as it was seen; fewer than two leave it in doubt."""
 
 
 class Deidentifier:
@@ -69,6 +81,7 @@ class Deidentifier:
         live: Sequence[Detector],
         second_look: Sequence[Detector],
         guard: Guard | None = None,
+        features: FindsFeatures | None = None,
         never_clear: Iterable[Kind] = (),
         thresholds: Thresholds | None = None,
         threads: int | None = None,
@@ -79,6 +92,7 @@ class Deidentifier:
         self._live = tuple(live)
         self._second_look = tuple(second_look)
         self._guard = guard
+        self._features = features
         self._never_clear = frozenset(never_clear)
         self._thresholds = thresholds or Thresholds()
         self._still_deadline = still_deadline_seconds
@@ -109,6 +123,7 @@ class Deidentifier:
             live=live,
             second_look=second_look,
             guard=guard,
+            features=FeatureFinder(loaded[features.MODEL]),
             never_clear=policy.NEVER_CLEAR,
             thresholds=thresholds,
             threads=threads,
@@ -165,7 +180,7 @@ class Deidentifier:
         took["cover"] = _since(mark)
 
         mark = time.perf_counter()
-        second = look(self._second_look, pixels, self._workers, deadline)
+        second = look(self._second_look, pixels, self._workers, Deadline(self._still_deadline))
         mask = coverage(frame.width, frame.height, polygons)
         left = policy.still_visible(second.regions, mask, self._thresholds)
         if left:
@@ -221,19 +236,44 @@ class Deidentifier:
     def revise(self, frame: Frame, redaction: Redaction, decisions: Sequence[Decision]) -> Photo:
         """The frame covered as `redaction` says after these decisions, which are added to the record.
 
-        Every index in `decisions` counts in `redaction.regions` as it was passed.
+        Every index in `decisions` counts in `redaction.regions` as it was passed. A face of which it can be told where
+        eyes and mouth are is never uncovered whole; a wound on it is shown, but for them. A decision with `features`
+        shows them too: who passes one has made sure that consent and role allow it.
 
         Raises:
-            DecisionRefused: the redaction is of a picture of another size, or a decision names a region that is not
-                there.
+            DecisionRefused: the redaction is of a picture of another size, a decision names a region that is not there,
+                or it would show more of a face than may be seen.
+            DetectionFailed: the faces could not be looked at again; the picture stays as it was.
         """
         begun = time.perf_counter()
         if (frame.width, frame.height) != (redaction.width, redaction.height):
             raise DecisionRefused("This record is of a picture of another size. Take the picture again.")
-        regions = _decided(redaction.regions, decisions)
-        pixels = cover(frame.pixels, [region.polygon for region in regions])
-        revised = replace(redaction, regions=regions, decisions=(*redaction.decisions, *decisions))
+        of_faces = any(one.uncovers and one.kind is Kind.FACE for one in decisions)
+        faces = self._told_faces(frame, redaction) if of_faces else []
+        regions = _decided(redaction.regions, decisions, {region for face in faces for region in face.regions})
+        shown = list(redaction.shown)
+        for decision in decisions:
+            if decision.action is Action.SHOW and decision.polygon is not None:
+                size = frame.width, frame.height
+                mark, features = decision.polygon, decision.features
+                shown.append(facial.show_wound(mark, faces, regions, shown, size=size, features=features))
+        pixels = _covered(frame.pixels, regions, shown)
+        revised = replace(redaction, regions=regions, decisions=(*redaction.decisions, *decisions), shown=tuple(shown))
         return Photo(pixels, revised, {"total": _since(begun)}, mint=_MINT)
+
+    def _told_faces(self, frame: Frame, redaction: Redaction) -> list[facial.Face]:
+        """The faces of which it can be told where eyes and mouth are."""
+        if self._features is None:
+            return []
+        finder, deadline = self._features, Deadline(self._still_deadline)
+
+        def look_at(region: Region) -> list[facial.FaceLook]:
+            asked = self._workers.submit(finder.looks, frame.pixels, region)
+            return answer_of(asked, "features", self._workers, deadline)
+
+        sure = self._thresholds.face.cover
+        faces = facial.faces_of(redaction.regions, look_at)
+        return [face for face in faces if not facial.doubt(face, sure, frame.width, frame.height)]
 
     def scan(self, frame: Frame) -> list[Decoded]:
         """The codes in the frame that can be read, for the encounter (a wristband, a badge). Never log them."""
@@ -258,7 +298,10 @@ def _on_wounds(regions: Sequence[Region], watches: Sequence[Watch], frame: Frame
     return on_a_wound(regions, wounds, frame.width, frame.height)
 
 
-def _decided(regions: tuple[Region, ...], decisions: Sequence[Decision]) -> tuple[Region, ...]:
+def _decided(
+    regions: tuple[Region, ...], decisions: Sequence[Decision], told: Collection[Region]
+) -> tuple[Region, ...]:
+    """The regions after the decisions; those in `told` are of faces that are never uncovered whole."""
     removed: set[int] = set()
     added: list[Region] = []
     for decision in decisions:
@@ -266,10 +309,21 @@ def _decided(regions: tuple[Region, ...], decisions: Sequence[Decision]) -> tupl
             place = decision.index
             if place is None or not 0 <= place < len(regions) or regions[place].kind is not decision.kind:
                 raise DecisionRefused("That region is not in this picture's record. Look at it again.")
+            if regions[place] in told and not decision.features:
+                raise DecisionRefused("That is a face, so it is not uncovered whole. Mark the wound on it instead.")
             removed.add(place)
         elif decision.action is Action.ADD and decision.polygon is not None:
-            added.append(Region(decision.kind, decision.polygon, 1.0, "person"))
+            added.append(Region(decision.kind, decision.polygon, 1.0, BY_PERSON))
     return (*(region for place, region in enumerate(regions) if place not in removed), *added)
+
+
+def _covered(pixels: Pixels, regions: Sequence[Region], shown: Sequence[Shown]) -> Pixels:
+    """A copy of H×W×3 `pixels` with the regions filled, but for what is shown."""
+    covered = cover(pixels, [region.polygon for region in regions])
+    if shown:
+        seen = facial.uncovered(pixels.shape[1], pixels.shape[0], regions, shown)
+        covered[seen] = pixels[seen]
+    return covered
 
 
 def _since(begun: float) -> float:

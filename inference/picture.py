@@ -41,11 +41,16 @@ class Outcome(StrEnum):
     UNSURE = "unsure"
 
 
+BY_PERSON: Final = "person"
+"""What stands in place of a model in a region that a person drew."""
+
+
 class Action(StrEnum):
     """What a person may decide in review."""
 
     ADD = "add"
     REMOVE = "remove"
+    SHOW = "show"
     CONFIRM = "confirm"
 
 
@@ -133,13 +138,16 @@ class Decision:
     """What a person decided about a picture in review.
 
     Attributes:
-        action: ADD covers `polygon`; REMOVE uncovers the one at `index`; CONFIRM answers an UNSURE kind.
+        action: ADD covers `polygon`; REMOVE uncovers the one at `index`; SHOW uncovers the wound inside `polygon` on a
+            face; CONFIRM answers an UNSURE kind.
         kind: which kind it is about.
         by: who decided, as the roster names them.
         at_ms: when, in Unix milliseconds.
-        polygon: for ADD.
+        polygon: for ADD and SHOW.
         index: for REMOVE, the region's place in the Redaction that was reviewed.
-        reason: why, in the person's words; required for REMOVE.
+        reason: why, in the person's words; required for REMOVE and SHOW.
+        features: for REMOVE and SHOW of a face, whether eyes and mouth are to be seen too. Whoever follows it has made
+            sure that consent and role allow that.
     """
 
     action: Action
@@ -149,12 +157,39 @@ class Decision:
     polygon: Polygon | None = None
     index: int | None = None
     reason: str = ""
+    features: bool = False
 
     def __post_init__(self) -> None:
         if self.action is Action.ADD and self.polygon is None:
             raise ValueError("to add a region, say where it is")
         if self.action is Action.REMOVE and (self.index is None or not self.reason.strip()):
             raise ValueError("to uncover a region, say which one and why")
+        if self.action is Action.SHOW and (self.kind is not Kind.FACE or not self.polygon or not self.reason.strip()):
+            raise ValueError("to show a wound on a face, say where it is and why")
+        if self.features and (self.kind is not Kind.FACE or self.action not in {Action.SHOW, Action.REMOVE}):
+            raise ValueError("only a face has features to show")
+
+    @property
+    def uncovers(self) -> bool:
+        """Whether more is seen after it than before."""
+        return self.action in {Action.REMOVE, Action.SHOW}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A part of a face that a person uncovered, because there is a wound.
+
+    What is seen lies inside `polygon`, in no polygon of `kept`, and in no region but those of faces that a detector
+    found.
+
+    Attributes:
+        polygon: where the wound was marked.
+        kept: what stays covered there all the same, the eyes and the mouth; nothing where they too may be seen.
+    """
+
+    polygon: Polygon
+    kept: tuple[Polygon, ...]
 
 
 @final
@@ -164,13 +199,14 @@ class Redaction:
 
     Attributes:
         width, height: of the picture, pixels; regions are in its coordinates.
-        regions: everything that is covered.
+        regions: everything that is covered, but for what is `shown`.
         outcomes: the answer for each kind; every kind is there.
         models: manifest name → SHA-256 (hex) of each model that looked.
         thresholds: name → score from which a region counts, as used.
         policy: version of the redaction policy.
         second_look: what a second look at the redacted pixels answered.
         decisions: what people decided, oldest first.
+        shown: the parts of faces that people uncovered.
     """
 
     width: int
@@ -182,6 +218,7 @@ class Redaction:
     policy: str
     second_look: Outcome
     decisions: tuple[Decision, ...] = ()
+    shown: tuple[Shown, ...] = ()
 
     def __post_init__(self) -> None:
         if set(self.outcomes) != set(Kind):
@@ -194,6 +231,16 @@ class Redaction:
         """The kinds that are unsure and that no person has confirmed. While any is left, nothing may be sealed."""
         confirmed = {decision.kind for decision in self.decisions if decision.action is Action.CONFIRM}
         return tuple(k for k in Kind if self.outcomes[k] is Outcome.UNSURE and k not in confirmed)
+
+    @property
+    def recognisable(self) -> bool:
+        """Whether the picture shows features by which somebody may know the patient: a person uncovered of a face."""
+        return bool(self.shown) or any(one.action is Action.REMOVE and one.kind is Kind.FACE for one in self.decisions)
+
+    @property
+    def shows_features(self) -> bool:
+        """Whether eyes or mouth were uncovered on purpose, which needs a consent and a role of its own."""
+        return any(decision.features for decision in self.decisions)
 
 
 _MINT: Final = object()

@@ -18,7 +18,7 @@ from inference.covering import coverage
 from inference.geometry import bounds, lies_in, overlap_of_smaller
 from inference.picture import Kind, Outcome, Region
 
-POLICY: Final = "wardlens-redaction-2"
+POLICY: Final = "wardlens-redaction-3"
 
 NEVER_CLEAR: Final = frozenset({Kind.TATTOO})
 """Kinds whose detector misses too many to be believed when it sees nothing (docs/models/wardlens-skin.md)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from capture.errors import LedgerBusy, LedgerDamaged, LedgerError, LedgerUnwritable
 from capture.ledger.chain import LedgerHead, Line, parse_line
-from capture.ledger.events import FIELDS, Fact, LedgerEvent
+from capture.ledger.events import FIELDS, Fact, LedgerEvent, fits
 from capture.ledger.ledger import Ledger, open_ledger, read_heads
 from capture.ledger.verify import FaultKind, LedgerFault, LedgerReport, verify_chain, verify_lines
 
@@ -27,6 +27,7 @@ __all__ = [
     "LedgerReport",
     "LedgerUnwritable",
     "Line",
+    "fits",
     "open_ledger",
     "parse_line",
     "read_heads",

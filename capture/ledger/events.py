@@ -26,6 +26,7 @@ class LedgerEvent(StrEnum):
     VAULT_MENDED = "vault-mended"
     CAPTURE_SEALED = "capture-sealed"
     STILL_DISCARDED = "still-discarded"
+    OVERRIDE = "override"
     ENVELOPE_OFFERED = "envelope-offered"
     ENVELOPE_RECEIPTED = "envelope-receipted"
     ENVELOPE_ERASED = "envelope-erased"
@@ -101,6 +102,9 @@ FIELDS: Final[Mapping[LedgerEvent, Fields]] = MappingProxyType(
             length=Fact.COUNT,
             counter=Fact.COUNT,
         ),
+        LedgerEvent.OVERRIDE: _fields(
+            {"clinician": Fact.STAFF}, capture=Fact.CAPTURE, action=Fact.SLUG, kind=Fact.SLUG
+        ),
         LedgerEvent.STILL_DISCARDED: _fields({"clinician": Fact.STAFF, "reason": Fact.SLUG}),
         LedgerEvent.ENVELOPE_OFFERED: _fields(capture=Fact.CAPTURE, digest=Fact.HASH),
         LedgerEvent.ENVELOPE_RECEIPTED: _fields({"receipt_key": Fact.HEX}, capture=Fact.CAPTURE, digest=Fact.HASH),
@@ -117,6 +121,11 @@ FIELDS: Final[Mapping[LedgerEvent, Fields]] = MappingProxyType(
         LedgerEvent.WIPE_STARTED: _fields({"clinician": Fact.STAFF}),
     }
 )
+
+
+def fits(value: object, fact: Fact) -> bool:
+    """Whether `value` has that form."""
+    return _FORMS[fact](value)
 
 
 def checked(event: LedgerEvent, facts: Mapping[str, object]) -> dict[str, str | int]:

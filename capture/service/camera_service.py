@@ -32,9 +32,6 @@ class CameraService:
         self.live = LiveLoop(self.camera, self.engine, quality=parts.live_quality)
         self.shelf = Shelf()
         self.worker = Worker()
-        self.shutter = Shutter(
-            self.camera, self.engine, self.shelf, wall_ms=parts.wall_ms, new_capture=parts.new_capture
-        )
         self.keeper = Keeper(
             parts.vault,
             parts.ledger,
@@ -42,6 +39,15 @@ class CameraService:
             quality=parts.still_quality,
             software=VERSION,
             camera=parts.camera.name,
+        )
+        self.shutter = Shutter(
+            self.camera,
+            self.engine,
+            self.shelf,
+            wall_ms=parts.wall_ms,
+            new_capture=parts.new_capture,
+            may_show_features=parts.may_show_features,
+            overridden=self.keeper.overridden,
         )
 
     def start(self) -> None:

@@ -14,13 +14,14 @@ import structlog
 from capture.encoding import encode_jpeg
 from capture.encounter import Encounter
 from capture.envelope import Envelope, SealingContext
+from capture.errors import FeaturesForbidden
 from capture.events import Event
 from capture.identifiers import CaptureId
-from capture.ledger import Ledger, LedgerEvent
+from capture.ledger import Fact, Ledger, LedgerEvent, fits
 from capture.sealing import Capture, DeviceFacts, seal_capture
 from capture.service.stills import HeldStill
 from capture.vault import Vault
-from inference.picture import Photo
+from inference.picture import Decision, Photo
 
 _REMEMBERED: Final = 16
 
@@ -81,9 +82,12 @@ class Keeper:
 
         Raises:
             StillUnanswered: a question about it is open.
+            FeaturesForbidden: it shows eyes or mouth, and the patient did not agree to that.
             VaultError: it could not be stored; nothing of it is in the vault.
             LedgerError: it is stored, and the ledger could not say so; keep it again.
         """
+        if still.photo.redaction.shows_features and not encounter.consent.recognisable:
+            raise FeaturesForbidden
         with self._lock:
             stored = self._stored.get(still.capture)
             if stored is None:
@@ -99,6 +103,16 @@ class Keeper:
                 )
                 self._unrecorded.discard(still.capture)
             return stored
+
+    def overridden(self, capture: CaptureId, decision: Decision) -> None:
+        """Puts it on the ledger that a person uncovers something.
+
+        Raises:
+            LedgerError: the ledger could not say so.
+        """
+        by = {"clinician": decision.by} if fits(decision.by, Fact.STAFF) else {}
+        what = f"{decision.action}-features" if decision.features else decision.action.value
+        self._ledger.append(LedgerEvent.OVERRIDE, capture=capture, action=what, kind=decision.kind.value, **by)
 
     def discarded(self, count: int) -> None:
         """Puts it on the ledger that `count` stills were discarded.

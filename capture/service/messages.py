@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from capture.camera import CameraStatus
 from capture.encounter import Encounter
-from capture.errors import RequestWrong
+from capture.errors import FeaturesForbidden, RequestWrong
 from capture.quality import Quality
 from capture.record import encounter_from_json, redaction_to_json
 from capture.service.engine import EngineStatus
@@ -82,9 +82,12 @@ def decisions_of(value: object, at_ms: int) -> tuple[Decision, ...]:
 
     Raises:
         RequestWrong: not a list of 1 to 64 decisions.
+        FeaturesForbidden: one would show eyes or mouth, and says of no consent that covers it.
     """
     try:
         said = _DECISIONS.validate_python(value)
+        if any(one.features and not (one.consent and one.consent.recognisable) for one in said):
+            raise FeaturesForbidden
         return tuple(
             Decision(
                 action=one.action,
@@ -94,6 +97,7 @@ def decisions_of(value: object, at_ms: int) -> tuple[Decision, ...]:
                 polygon=None if one.polygon is None else tuple(one.polygon),
                 index=one.index,
                 reason=one.reason,
+                features=one.features,
             )
             for one in said
         )
@@ -108,6 +112,14 @@ _Coordinate = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 _Corner = tuple[_Coordinate, _Coordinate]
 
 
+class _ConsentSaid(BaseModel):
+    """What the patient agreed to, as far as a decision needs it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    recognisable: bool
+
+
 class _DecisionSaid(BaseModel):
     """A decision as it comes in."""
 
@@ -119,6 +131,8 @@ class _DecisionSaid(BaseModel):
     polygon: Annotated[list[_Corner], Field(min_length=3, max_length=64)] | None = None
     index: Annotated[int, Field(ge=0, le=10_000)] | None = None
     reason: Annotated[str, Field(max_length=200)] = ""
+    features: Annotated[bool, Field(strict=True)] = False
+    consent: _ConsentSaid | None = None
 
 
 _DECISIONS: Final[TypeAdapter[Sequence[_DecisionSaid]]] = TypeAdapter(

@@ -53,6 +53,8 @@ class CameraServiceParts:
         ledger: the camera's chain.
         sealing_context: who seals for whom, asked anew for each capture, so that keys can rotate meanwhile.
         live_quality, still_quality: of the JPEGs.
+        may_show_features: whether this clinician's role lets them show a patient's eyes or mouth; nobody's does, if not
+            said otherwise.
         wall_ms: Unix milliseconds; said to the hospital, decides nothing.
         new_capture: 128 fresh random bits as a capture id.
     """
@@ -64,5 +66,6 @@ class CameraServiceParts:
     sealing_context: Callable[[CaptureId, int], SealingContext] = field(repr=False)
     live_quality: int = LIVE_QUALITY
     still_quality: int = STILL_QUALITY
+    may_show_features: Callable[[str], bool] = lambda _clinician: False
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     new_capture: Callable[[], CaptureId] = lambda: CaptureId(secrets.token_hex(16))

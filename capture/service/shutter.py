@@ -9,6 +9,7 @@ from dataclasses import replace
 import structlog
 
 from capture.camera import CameraSupervisor
+from capture.errors import FeaturesForbidden
 from capture.events import Event
 from capture.identifiers import CaptureId
 from capture.quality import assess
@@ -28,6 +29,8 @@ class Shutter:
         *,
         wall_ms: Callable[[], int],
         new_capture: Callable[[], CaptureId],
+        may_show_features: Callable[[str], bool],
+        overridden: Callable[[CaptureId, Decision], None],
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._camera = camera
@@ -35,6 +38,8 @@ class Shutter:
         self._shelf = shelf
         self._wall_ms = wall_ms
         self._new_capture = new_capture
+        self._may_show_features = may_show_features
+        self._overridden = overridden
         self._clock = clock
         self._log = structlog.get_logger()
 
@@ -62,15 +67,22 @@ class Shutter:
         return still
 
     def decide(self, capture: str, decisions: Sequence[Decision]) -> HeldStill:
-        """The still after these decisions; all of them or none.
+        """The still after these decisions; all of them or none. What uncovers is on the ledger before it is seen.
 
         Raises:
             StillUnknown: it is not in review.
+            FeaturesForbidden: eyes or mouth would be seen, and the role of who decides does not allow it.
+            LedgerError: the ledger could not say what is uncovered; the still stays as it was.
             RequestWrong: a decision about a region that is not there.
             EngineNotReady: the decision could not be applied; the still stays as it was.
         """
         still = self._shelf.get(capture)
+        if any(decision.features and not self._may_show_features(decision.by) for decision in decisions):
+            raise FeaturesForbidden
         photo = self._engine.revise(still.frame, still.photo.redaction, decisions)
+        for decision in decisions:
+            if decision.uncovers:
+                self._overridden(still.capture, decision)
         revised = replace(still, photo=photo)
         self._shelf.replace(revised)
         return revised

@@ -1,7 +1,8 @@
 """CenterFace's four outputs, as face boxes. NumPy only, no runtime: runs on recorded tensors.
 
 Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point" (2019): a heat map of face centres at a
-quarter of the input's size, the logarithm of each face's size, the centre's offset, and landmarks, which are not used.
+quarter of the input's size, the logarithm of each face's size, the centre's offset, and five landmarks of each face as
+shares of its box: both eyes, the nose, both corners of the mouth.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from inference.geometry import Boxes, strongest
 
 _STRIDE: Final = 4
+_LANDMARKS: Final = 5
 _SAME_FACE: Final = 0.3
 _LARGEST_LOG: Final = 8.0
 
@@ -26,6 +28,35 @@ def decode(outputs: Sequence[NDArray[np.float32]], threshold: float) -> tuple[Bo
         ValueError: not four outputs of the shapes that CenterFace has, a score that is no probability, or a size that
             is no number.
     """
+    boxes, scores, _ = _located(outputs, threshold)
+    return boxes, scores
+
+
+def decode_landmarks(
+    outputs: Sequence[NDArray[np.float32]], threshold: float
+) -> tuple[Boxes, NDArray[np.float64], NDArray[np.float64]]:
+    """As `decode`, with N×5×2 landmarks (x, y) in canvas pixels: eye, eye, nose, mouth's corner, mouth's corner.
+
+    The eye and the corner on the picture's left come first.
+
+    Raises:
+        ValueError: as `decode`, or landmarks of another shape or that are no numbers.
+    """
+    boxes, scores, (rows, columns) = _located(outputs, threshold)
+    marks = outputs[3]
+    if marks.shape != (1, 2 * _LANDMARKS, *outputs[0].shape[2:]):
+        raise ValueError(f"CenterFace's landmarks are 1×10×H×W, got {marks.shape}")
+    shares = marks[0][:, rows, columns].astype(np.float64).T.reshape(-1, _LANDMARKS, 2)
+    if not np.isfinite(shares).all():
+        raise ValueError("CenterFace gave a landmark a place that is no number")
+    corner, size = boxes[:, None, :2], (boxes[:, 2:] - boxes[:, :2])[:, None]
+    return boxes, scores, corner + shares[:, :, ::-1] * size  # the model says y before x
+
+
+def _located(
+    outputs: Sequence[NDArray[np.float32]], threshold: float
+) -> tuple[Boxes, NDArray[np.float64], tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Boxes, scores, and the cells (rows, columns) of the maps that say them."""
     if len(outputs) != 4:
         raise ValueError(f"CenterFace has four outputs, got {len(outputs)}")
     heat, size, offset = outputs[0], outputs[1], outputs[2]
@@ -49,4 +80,4 @@ def decode(outputs: Sequence[NDArray[np.float32]], threshold: float) -> tuple[Bo
     y = (rows + shifts[0] + 0.5) * _STRIDE
     boxes = np.stack([x - wide / 2, y - high / 2, x + wide / 2, y + high / 2], axis=1)
     kept = strongest(boxes, scores, _SAME_FACE)
-    return boxes[kept], scores[kept]
+    return boxes[kept], scores[kept], (rows[kept], columns[kept])

@@ -76,15 +76,19 @@ class SimulatedCamera:
         """The still with these decisions applied."""
         held = self._held(still)
         regions, unanswered = list(held["redaction"]["regions"]), list(held["unanswered"])
+        shown = list(held["redaction"].get("shown", ()))
         for decision in decisions:
             if decision["action"] == "add":
                 regions.append({**decision, "score": 1.0, "model": "person"})
             elif decision["action"] == "remove":
                 del regions[decision["index"]]
+            elif decision["action"] == "show":
+                shown.append({"polygon": decision["polygon"], "kept": []})
             elif decision["kind"] in unanswered:
                 unanswered.remove(decision["kind"])
         made = [*held["redaction"]["decisions"], *decisions]
-        redaction = {**held["redaction"], "regions": regions, "decisions": made}
+        redaction = {**held["redaction"], "regions": regions, "decisions": made, "shown": shown}
+        redaction["recognisable"] = bool(shown)
         self.stills[still] = {**held, "redaction": redaction, "unanswered": unanswered}
         return self.stills[still]
 

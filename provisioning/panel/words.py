@@ -36,6 +36,8 @@ UNSURE = {
 
 UNCOVER_REASONS = ("It is the wound", "Nothing in it identifies anyone", "Needed to judge the wound")
 
+RECOGNISABLE = "Something of a face is seen: the picture is marked as showing recognisable features."
+
 COMMON_SITES = (
     "54735007",
     "22180002",

@@ -10,9 +10,21 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from inference import Deidentifier, Frame, Kind, ModelMisbehaves, Outcome, load_manifest
+from inference import (
+    Action,
+    Decision,
+    DecisionRefused,
+    Deidentifier,
+    Frame,
+    Kind,
+    ModelMisbehaves,
+    Outcome,
+    Polygon,
+    load_manifest,
+)
 from inference.canvas import Canvas
 from inference.covering import FILL, coverage
+from inference.geometry import box_polygon
 from inference.models import load_models
 from inference.picture import Pixels
 
@@ -94,6 +106,57 @@ def test_any_shape_of_picture_is_looked_at_without_an_error(engine: Deidentifier
 def test_the_facts_name_every_model_with_its_digest(engine: Deidentifier) -> None:
     assert {"centerface", "ppocr-v6-tiny-det"} <= set(engine.facts)
     assert all(len(digest) == 64 for digest in engine.facts.values())
+
+
+FOREHEAD: Polygon = ((190, 62), (245, 62), (245, 82), (190, 82))
+CHEEK: Polygon = ((184, 120), (202, 120), (202, 140), (184, 140))
+EYES, LIPS = ((204, 102), (248, 104)), ((204, 142), (241, 145))
+"""Of Eileen Collins, looked at by eye."""
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_wound_on_a_real_face_is_seen_and_no_face_is_found_any_more(
+    engine: Deidentifier, astronaut: Pixels, turns: int
+) -> None:
+    def there(point: tuple[float, float]) -> tuple[float, float]:
+        for _ in range(turns):
+            point = (point[1], 512 - point[0])
+        return point
+
+    frame = Frame(np.rot90(astronaut, turns), 0)
+    photo = engine.still(frame)
+    marks = [tuple(map(there, mark)) for mark in (FOREHEAD, CHEEK)]
+    shown = engine.revise(frame, photo.redaction, [
+        Decision(Action.SHOW, Kind.FACE, "n-1", 1, polygon=mark, reason="Needed to judge the wound") for mark in marks
+    ])  # fmt: skip
+    upright = np.rot90(shown.pixels, -turns)
+    assert np.array_equal(upright[64:78, 195:240], astronaut[64:78, 195:240]), "the wound is seen"
+    for x, y in (*EYES, *LIPS):
+        assert np.all(upright[y - 5 : y + 5, x - 5 : x + 5] == FILL), "eyes and mouth are not"
+    assert shown.redaction.recognisable
+    assert not shown.redaction.shows_features
+    faces = [region for region in engine.still(Frame(shown.pixels, 0)).redaction.regions if region.kind is Kind.FACE]
+    assert faces == [], "what is seen is no face to any detector"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_real_face_is_not_uncovered_whole(engine: Deidentifier, astronaut: Pixels, whole: bool) -> None:  # noqa: FBT001
+    frame = Frame(astronaut, 0)
+    redaction = engine.still(frame).redaction
+    left, top, right, bottom = FACE
+    mark = Decision(Action.SHOW, Kind.FACE, "n-1", 1, polygon=box_polygon((left, top, right, bottom)), reason="wound")
+    remove = Decision(Action.REMOVE, Kind.FACE, "n-1", 1, index=0, reason="It is the wound")
+    with pytest.raises(DecisionRefused, match="Mark the wound"):
+        engine.revise(frame, redaction, [remove if whole else mark])
+
+
+def test_a_face_cut_by_the_edge_of_the_picture_stays_whole(engine: Deidentifier, astronaut: Pixels) -> None:
+    frame = Frame(np.ascontiguousarray(astronaut[:, 215:]), 0)
+    redaction = engine.still(frame).redaction
+    assert redaction.outcomes[Kind.FACE] is not Outcome.CLEAR
+    mark = Decision(Action.SHOW, Kind.FACE, "n-1", 1, polygon=box_polygon((5, 62, 30, 80)), reason="wound")
+    with pytest.raises(DecisionRefused, match="certain"):
+        engine.revise(frame, redaction, [mark])
 
 
 def test_a_model_that_answers_in_another_shape_than_before_is_not_believed(models_folder: Path) -> None:

@@ -5,7 +5,8 @@ import { busy, call } from "./call.js";
 import { complete } from "./encounter.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const TITLES = { face: "Face", tattoo: "Tattoo", text: "Text", code: "Code" };
+const TITLES = { face: "Face", tattoo: "Tattoo", text: "Text", code: "Code", wound: "Wound on the face" };
+const SEEN_FOR = "Needed to judge the wound";
 const LABEL = 17;
 const DRAG = 24;
 const REACH = 40;
@@ -95,7 +96,13 @@ async function marked(box) {
   if (box.width < size.width / 200 || box.height < size.height / 200) return;
   const right = box.x + box.width;
   const bottom = box.y + box.height;
-  await decide({ action: "add", kind, polygon: [[box.x, box.y], [right, box.y], [right, bottom], [box.x, bottom]] });
+  const polygon = [[box.x, box.y], [right, box.y], [right, bottom], [box.x, bottom]];
+  if (kind === "wound") {
+    await decide({ action: "show", kind: "face", polygon, reason: SEEN_FOR });
+    show("home");
+    return;
+  }
+  await decide({ action: "add", kind, polygon });
   startMarking(kind);
   at("mark-ask").textContent = "Covered. Is there another one?";
   at("mark-more").hidden = at("mark-done").hidden = false;
@@ -141,6 +148,7 @@ function pick(index) {
   area = index;
   show("reason");
   at("reason-of").textContent = `${index + 1} · ${TITLES[regions()[index].kind]}`;
+  at("mark-wound").hidden = regions()[index].kind !== "face";
 }
 
 photo.addEventListener("click", (event) => {
@@ -170,6 +178,7 @@ const ACTS = {
 };
 
 const BY_ID = {
+  "mark-wound": async () => startMarking("wound"),
   "mark-more": async () => startMarking(kind),
   "mark-done": async () => {
     if (unanswered().includes(kind)) await decide({ action: "confirm", kind });

@@ -48,11 +48,20 @@ class Remove(Body):
     reason: Annotated[str, Field(min_length=3, max_length=200)]
 
 
+class Show(Body):
+    """Uncovers a wound on a face; the camera service keeps eyes and mouth covered."""
+
+    action: Literal["show"]
+    kind: Literal["face"]
+    polygon: Annotated[list[Corner], Field(min_length=3, max_length=64)]
+    reason: Annotated[str, Field(min_length=3, max_length=200)]
+
+
 class Decide(Body):
     """One decision about the picture in review."""
 
     still: Annotated[str, Field(max_length=64)]
-    decision: Annotated[Confirm | Add | Remove, Field(discriminator="action")]
+    decision: Annotated[Confirm | Add | Remove | Show, Field(discriminator="action")]
 
 
 class Named(Body):
@@ -146,5 +155,6 @@ def _shown(still: dict[str, Any]) -> dict[str, Any]:
         "areas": words.covered_areas(redaction["regions"]),
         "findings": words.findings(redaction, unanswered),
         "reasons": words.UNCOVER_REASONS,
+        "recognisable": words.RECOGNISABLE if redaction.get("recognisable") else "",
         "warning": quality.get("sentence", "") if quality.get("verdict", "good") != "good" else "",
     }

@@ -19,7 +19,12 @@ from sync.receiver.record import mapping, text, whole
 KINDS: Final = {"face": "Face", "tattoo": "Tattoo", "text": "Text", "code": "Code"}
 """The kinds in the order of the page, in words."""
 SIDES: Final = {"left": "left", "right": "right", "bilateral": "both sides"}
-USES: Final = {"record": "record", "second_opinion": "second opinion", "teaching": "teaching"}
+USES: Final = {
+    "record": "record",
+    "second_opinion": "second opinion",
+    "teaching": "teaching",
+    "recognisable": "eyes or mouth seen",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ class Shown:
     kinds: tuple[KindShown, ...]
     why: tuple[str, ...]
     second_look: str
+    recognisable: bool
     decisions: tuple[DecisionShown, ...]
     models: tuple[tuple[str, str], ...]
     policy: str
@@ -129,6 +135,7 @@ def shown(filed: FiledCapture, keys: Mapping[str, Ed25519PublicKey]) -> Shown:
         kinds=kinds,
         why=(*(kind.brief for kind in kinds if kind.brief), *_asked(redaction, decisions)),
         second_look=_OUTCOMES.get(text(redaction.get("second_look")), "not done"),
+        recognisable=redaction.get("recognisable") is True,
         decisions=tuple(_decision(decision) for decision in decisions),
         models=tuple(sorted((name, text(digest)) for name, digest in mapping(redaction.get("models")).items())),
         policy=text(redaction.get("policy")),
@@ -292,8 +299,11 @@ def _decision(decision: Mapping[str, Any]) -> DecisionShown:
     what = {
         "add": f"covered one more {kind}",
         "remove": f"uncovered a {kind}",
+        "show": "uncovered a wound on a face",
         "confirm": f"confirmed the answer for {kind}",
     }.get(text(decision.get("action")), "decided")
+    if decision.get("features") is True:
+        what += ", with eyes or mouth"
     at = whole(decision.get("at_ms"))
     return DecisionShown(
         who=text(decision.get("by")) or "somebody",

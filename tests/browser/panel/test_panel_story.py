@@ -146,6 +146,35 @@ def test_region_is_marked_by_finger_and_uncovered_with_a_reason(ward, visiting):
 
 
 @pytest.mark.models
+def test_wound_on_a_face_is_marked_on_the_covered_face(ward, visiting):
+    """The picture has no face: what a person drew stays covered, and the screen says so."""
+    visit = visiting(ward.url)
+    page = visit.page
+    visit.sign_in()
+    page.wait_for_selector("#shutter:enabled", timeout=30_000)
+    page.click("#shutter")
+    page.wait_for_url("**/review", timeout=30_000)
+    answer_all(visit)
+    photo = page.locator("#photo").bounding_box()
+    at = lambda x, y: (photo["x"] + photo["width"] * x, photo["y"] + photo["height"] * y)  # noqa: E731 - two taps
+    page.click("[data-show=cover]")
+    page.click("[data-mode=cover] [data-mark=face]")
+    page.mouse.click(*at(0.4, 0.4))
+    page.mouse.click(*at(0.6, 0.6))
+    page.wait_for_selector("#mark-done:visible")
+    page.click("#mark-done")
+    page.click("[data-show=uncover]")
+    page.click("[data-area][data-kind=face]")
+    page.click("#mark-wound")
+    assert page.inner_text("#mark-kind") == "wound on the face"
+    page.mouse.click(*at(0.45, 0.45))
+    page.mouse.click(*at(0.5, 0.5))
+    page.wait_for_selector("#trouble:visible")
+    assert "no covered face where you marked" in page.inner_text("#trouble")
+    visit.shot("9-wound-refused")
+
+
+@pytest.mark.models
 def test_locked_screen_keeps_no_still_and_shows_no_patient(ward, visiting):
     visit = visiting(ward.url)
     page = visit.page

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from capture.encounter import BODY_SITES, MAX_NAME, Consent, Encounter, Laterality
 from capture.record import encounter_from_json, encounter_to_json, redaction_from_json, redaction_to_json
-from inference.picture import Action, Decision, Kind, Outcome, Redaction, Region
+from inference.picture import Action, Decision, Kind, Outcome, Redaction, Region, Shown
 
 names = st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_size=1, max_size=MAX_NAME)
 encounters = st.builds(
@@ -20,7 +20,9 @@ encounters = st.builds(
     clinician=names,
     body_site=st.sampled_from(sorted(BODY_SITES)),
     laterality=st.sampled_from([None, *Laterality]),
-    consent=st.builds(Consent, record=st.just(True), second_opinion=st.booleans(), teaching=st.booleans()),
+    consent=st.builds(
+        Consent, record=st.just(True), second_opinion=st.booleans(), teaching=st.booleans(), recognisable=st.booleans()
+    ),
     note=st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), max_size=40),
     series=names | st.just(""),
     urgent=st.booleans(),
@@ -50,6 +52,16 @@ decisions = st.one_of(
         index=st.integers(0, 9),
         reason=names,
     ),
+    st.builds(
+        Decision,
+        action=st.just(Action.SHOW),
+        kind=st.just(Kind.FACE),
+        by=names,
+        at_ms=times,
+        polygon=polygons,
+        reason=names,
+        features=st.booleans(),
+    ),
     st.builds(Decision, action=st.just(Action.CONFIRM), kind=st.sampled_from(Kind), by=names, at_ms=times),
 )
 redactions = st.builds(
@@ -63,6 +75,7 @@ redactions = st.builds(
     policy=names,
     second_look=st.sampled_from(Outcome),
     decisions=st.lists(decisions, max_size=3).map(tuple),
+    shown=st.lists(st.builds(Shown, polygons, st.lists(polygons, max_size=2).map(tuple)), max_size=2).map(tuple),
 )
 
 
@@ -100,6 +113,21 @@ json_values = st.recursive(
 def test_a_panel_may_send_the_code_alone_and_leave_out_what_is_plain():
     short = {"patient": "MRN-1", "clinician": "b-1", "body_site": "84607009", "consent": {"record": True}}
     assert encounter_from_json(short) == encounter_from_json(GOOD)
+
+
+def test_a_record_of_before_faces_could_be_shown_is_read():
+    older = {name: value for name, value in REDACTION.items() if name not in ("shown", "recognisable")}
+    assert redaction_from_json(older) == redaction_from_json(REDACTION)
+    consent = {name: value for name, value in GOOD["consent"].items() if name != "recognisable"}
+    assert encounter_from_json(GOOD | {"consent": consent}) == encounter_from_json(GOOD)
+
+
+def test_a_record_that_hides_that_a_face_was_shown_is_refused():
+    shown = [{"polygon": [[0, 0], [1, 0], [1, 1]], "kept": []}]
+    assert redaction_from_json(REDACTION | {"shown": shown, "recognisable": True}).recognisable
+    for wrong in ({"shown": shown, "recognisable": False}, {"recognisable": True}, {"shown": [{"kept": []}]}):
+        with pytest.raises(ValueError, match=r"."):
+            redaction_from_json(REDACTION | wrong)
 
 
 @given(json_values)

@@ -122,11 +122,11 @@ class Device:
             assert not thread.is_alive(), "the service did not stop"
             assert not failures, failures
 
-    def story(self, act: Callable[[CameraClient], Coroutine[Any, Any, T]]) -> T:
+    def story(self, act: Callable[[CameraClient], Coroutine[Any, Any, T]], *, timeout_s: float = 60.0) -> T:
         """What `act` gives, played with a client against the running service once camera and engine are ready."""
 
         async def play() -> T:
-            async with CameraClient(self.socket) as client:
+            async with CameraClient(self.socket, timeout_s=timeout_s) as client:
                 await self.healthy(client, lambda h: h["camera"]["state"] == h["engine"]["state"] == "ready")
                 return await act(client)
 

@@ -25,6 +25,9 @@ from inference.runtime import onnxruntime_pybind11_state
 
 WORDS: Final = "ANNA-MILLER-1957"
 HANGING_S: Final = 0.4
+"""The deadline while somebody hangs."""
+PATIENCE_S: Final = 600.0
+"""The deadline of good pictures: a busy machine is no fault."""
 
 EXCEPTIONS: Final[tuple[type[BaseException], ...]] = (
     RuntimeError, ValueError, TypeError, MemoryError, OSError, RecursionError, FloatingPointError, IndexError,
@@ -150,6 +153,7 @@ class Tampering:
             never_clear=loaded._never_clear,
             thresholds=loaded._thresholds,
             threads=2,
+            still_deadline_seconds=PATIENCE_S,
         )
         self._engines.append(made)
         return made
@@ -172,7 +176,7 @@ class Tampering:
         try:
             yield
         finally:
-            self._engines[-1]._still_deadline = self._loaded._still_deadline
+            self._engines[-1]._still_deadline = PATIENCE_S
             for one in (*everybody, self.guard):
                 one.instead = None
 

@@ -54,7 +54,6 @@ ENCOUNTER = {
     "consent": {"record": True},
 }
 SAYS_WHAT_TO_DO = re.compile(r"Try again|[Cc]all IT|Run `|Restart the device|Wait a moment")
-LONGEST_S = 120
 
 
 def _module():
@@ -192,7 +191,7 @@ async def all_faults(client, chosen, device, logged):
     """Each fault once, the first of them with nothing taken yet, the others after pictures that were."""
     watch = Watch(device, logged)
     for number, fault in enumerate(chosen):
-        async with asyncio.timeout(LONGEST_S):
+        async with asyncio.timeout(faults.PATIENCE_S):
             good = await one_fault(client, fault, watch)
             if number % 10 == 0 or fault.step == "accept":
                 await client.accept(good["id"], ENCOUNTER)
@@ -214,7 +213,7 @@ def test_after_a_fault_in_the_engine_nothing_is_sealed_and_the_next_picture_is_t
     async def act(client):
         return await all_faults(client, chosen, ward, logged)
 
-    assert ward.story(act) == sum(PART[name] for name in groups)
+    assert ward.story(act, timeout_s=faults.PATIENCE_S) == sum(PART[name] for name in groups)
     accepted = sum(number % 10 == 0 or fault.step == "accept" for number, fault in enumerate(chosen))
     assert len(ward.vault.entries()) == accepted, "what was accepted between the faults, and nothing else"
 
@@ -230,7 +229,7 @@ def test_after_a_fault_in_the_live_view_nothing_is_shown_and_it_comes_back(ward,
         watch = Watch(ward, logged)
         async with client.live() as stream:
             for fault in chosen:
-                async with asyncio.timeout(LONGEST_S):
+                async with asyncio.timeout(faults.PATIENCE_S):
                     await until(stream, True)
                     with fault.armed():
                         await until(stream, False)
@@ -238,7 +237,7 @@ def test_after_a_fault_in_the_live_view_nothing_is_shown_and_it_comes_back(ward,
                 watch.nothing_left(fault.name)
         return len(chosen)
 
-    assert ward.story(act) == len(chosen)
+    assert ward.story(act, timeout_s=faults.PATIENCE_S) == len(chosen)
     assert ward.vault.entries() == ()
 
 
@@ -277,7 +276,7 @@ def test_with_a_model_that_is_missing_or_altered_the_service_takes_no_picture(wa
 
 
 async def _played(socket, act):
-    async with CameraClient(socket) as client:
+    async with CameraClient(socket, timeout_s=faults.PATIENCE_S) as client:
         return await act(client)
 
 
@@ -317,7 +316,7 @@ def test_a_service_killed_while_it_works_on_a_picture_leaves_nothing_of_it(place
     with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")}) as service:
         try:
             asyncio.run(_played(tmp_path / "run" / "camera.sock", until_killed))
-            assert service.wait(30) == -signal.SIGKILL
+            assert service.wait(faults.PATIENCE_S) == -signal.SIGKILL
         finally:
             service.kill()
     left = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -330,7 +329,7 @@ def test_a_service_killed_while_it_works_on_a_picture_leaves_nothing_of_it(place
 
 
 async def _ready(client):
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(faults.PATIENCE_S):
         while True:
             with contextlib.suppress(CameraServiceAway):
                 health = await client.health()

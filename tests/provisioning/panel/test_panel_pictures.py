@@ -58,6 +58,22 @@ def test_decisions_carry_the_badge_of_who_is_signed_in(signed_in, bench):
     assert [(one["action"], one["by"]) for one in made] == [("add", "4711"), ("remove", "4711")]
 
 
+SHOW = {
+    "action": "show",
+    "kind": "face",
+    "polygon": [[1, 1], [5, 1], [5, 5]],
+    "reason": "Needed to judge the wound",
+}
+
+
+def test_a_wound_on_a_face_is_shown_in_the_name_of_who_is_signed_in_and_the_page_says_what_that_means(signed_in, bench):
+    still = shoot(signed_in)
+    assert "recognisable" not in signed_in.get("/review").text
+    assert decide(signed_in, still, **SHOW).status_code == 200
+    assert bench.camera.stills[still]["redaction"]["decisions"] == [{**SHOW, "by": "4711"}]
+    assert "marked as showing recognisable features" in signed_in.get("/review/panel").text
+
+
 def test_page_cannot_decide_in_another_name(signed_in):
     still = shoot(signed_in)
     assert decide(signed_in, still, action="confirm", kind="tattoo", by="9999").status_code == 422
@@ -72,6 +88,11 @@ def test_page_cannot_decide_in_another_name(signed_in):
         {"action": "add", "kind": "tattoo", "polygon": [[1, 1], [2, 2]]},
         {"action": "add", "kind": "tattoo", "polygon": [[-1, 1], [2, 2], [3, 3]]},
         {"action": "confirm", "kind": "nose"},
+        SHOW | {"kind": "tattoo"},
+        SHOW | {"reason": ""},
+        SHOW | {"polygon": [[1, 1], [2, 2]]},
+        SHOW | {"features": True},
+        SHOW | {"consent": {"recognisable": True}},
         {"action": "erase", "kind": "face"},
         {},
     ],

@@ -223,6 +223,24 @@ def test_a_receipt_by_a_key_that_is_not_published_is_shown_as_wrong(make_view, t
         assert "Receipt verified" not in page
 
 
+def test_a_picture_that_shows_something_of_a_face_says_so_and_who_showed_it(browser, small_archive, ward, hospital):
+    decision = {
+        "action": "show",
+        "kind": "face",
+        "by": "nurse-7",
+        "at_ms": 10**12,
+        "reason": "Needed to judge the wound",
+    }
+    redaction = {"recognisable": True, "decisions": [decision, decision | {"features": True}]}
+    envelopes = [ward.envelope(manifest={"redaction": said}) for said in (redaction, {})]
+    for envelope in envelopes:
+        hospital.drive(ward.ingest(small_archive), envelope)
+    page, other = (browser.get(f"/captures/{envelope.capture}").text for envelope in envelopes)
+    assert "Shows recognisable features" in page
+    assert "uncovered a wound on a face, with eyes or mouth" in page
+    assert "recognisable" not in other
+
+
 def test_what_a_manifest_says_is_text_and_never_markup(browser, small_archive, ward, hospital):
     nasty = '<script>alert("x")</script>'
     encounter = {"patient": nasty, "clinician": nasty, "note": nasty, "series": nasty, "body_site": {"term": nasty}}
