@@ -20,13 +20,14 @@ from inference.errors import DecisionRefused
 from inference.geometry import area, lies_in
 from inference.picture import BY_PERSON, Kind, Polygon, Region, Shown
 
-MOST_SHOWN: Final = 0.2
-"""Of a face's own area, forehead to chin: what its marks may uncover together."""
+MOST_SHOWN: Final = 0.25
+"""Of a face's own area, forehead to chin: what its marks may take together, eyes and mouth counted. Otherwise a mark around
+all of it would show all that is neither."""
 
 EYES: Final = (0.6, 0.5, 0.42)
 """How far the band over the eyes reaches beyond them, up (brows) and down (lids), in distances between the eyes."""
-MOUTH: Final = (0.35, 0.35, 0.45)
-"""The same for the mouth, beyond its corners."""
+MOUTH: Final = (0.4, 0.35, 0.6)
+"""The same for the mouth, beyond its corners; below, an open mouth reaches farther than its corners tell."""
 
 SMALLEST: Final = 14.0
 """Pixels between the eyes: in a smaller face a landmark is as uncertain as an eye is large."""
@@ -153,8 +154,8 @@ def show_wound(
         new = Shown(mark, always_covered(face))
     if not uncovered(*size, regions, [new]).any():
         raise DecisionRefused("Nothing would be seen: eyes, mouth and whatever else was found there stay covered.")
-    seen = uncovered(*size, regions, [*shown, new]) & coverage(*size, [region.polygon for region in face.regions])
-    if seen.sum() > MOST_SHOWN * area(face.looks[0].box):
+    marked = [Shown(one.polygon, ()) for one in (*shown, new)]
+    if uncovered(*size, face.regions, marked).sum() > MOST_SHOWN * area(face.looks[0].box):
         raise DecisionRefused("That is more of the face than a wound may show. Mark the wound alone.")
     return new
 

@@ -169,8 +169,8 @@ def test_wound_on_a_face_is_marked_on_the_covered_face(ward, visiting):
     assert page.inner_text("#mark-kind") == "wound on the face"
     page.mouse.click(*at(0.45, 0.45))
     page.mouse.click(*at(0.5, 0.5))
-    page.wait_for_selector("#trouble:visible")
-    assert "no covered face where you marked" in page.inner_text("#trouble")
+    page.wait_for_selector("#toast:visible")
+    assert "no covered face where you marked" in page.inner_text("#toast")
     visit.shot("9-wound-refused")
 
 
