@@ -21,8 +21,8 @@ from inference.geometry import area, lies_in
 from inference.picture import BY_PERSON, Kind, Polygon, Region, Shown
 
 MOST_SHOWN: Final = 0.25
-"""Of a face's own area, forehead to chin: what its marks may take together, eyes and mouth counted. Otherwise a mark around
-all of it would show all that is neither."""
+"""Of a face's own area, forehead to chin: what its marks may take together, eyes and mouth counted. Otherwise a mark
+around all of it would show all that is neither."""
 
 EYES: Final = (0.6, 0.5, 0.42)
 """How far the band over the eyes reaches beyond them, up (brows) and down (lids), in distances between the eyes."""
