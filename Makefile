@@ -46,7 +46,7 @@ lint: $(VENV)/.test  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fault: setup $(VENV)/.test  ## more than 200 faults in the engine of a running camera service: nothing is sealed (20 minutes)
+fault: setup $(VENV)/.test  ## more than 200 faults in the engine of a running camera service: nothing is sealed (up to half an hour)
 	WARDLENS_FAULTS=long $(BIN)/python -m pytest tests/capture/service/test_camera_service_faults.py $(ARGS)
 
 bench: setup  ## the figures of docs/benchmarks.md, on this machine

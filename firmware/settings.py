@@ -23,7 +23,9 @@ SYSTEM_FILE = Path("/etc/wardlens/wardlens.toml")
 PREFIX = "WARDLENS_"
 NESTED = "__"
 
-NOT_SETTINGS = frozenset({"WARDLENS_CONFIG", "WARDLENS_TEST_DATA", "WARDLENS_REQUIRE_SERVERS"})
+NOT_SETTINGS = frozenset(
+    {"WARDLENS_CONFIG", "WARDLENS_TEST_DATA", "WARDLENS_REQUIRE_SERVERS", "WARDLENS_FAULTS", "WARDLENS_FAULTS_SEED"}
+)
 """Variables of ours that are not settings: where the file is, and what the tests are given."""
 
 
