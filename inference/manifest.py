@@ -79,7 +79,6 @@ class Model:
         trained_on: what its makers trained it on, in words.
         origin: where it comes from.
         golden: its answer to the known input.
-        on: the model that it is a head of, and that it runs as one graph with; empty if it runs alone.
     """
 
     name: str
@@ -91,7 +90,6 @@ class Model:
     trained_on: str
     origin: PackageFile | Carried
     golden: Golden
-    on: str = ""
 
     def __post_init__(self) -> None:
         if len(self.sha256) != 64 or not _HEX_DIGITS.issuperset(self.sha256):
@@ -115,8 +113,6 @@ class Manifest:
         names = [model.name for model in self.models]
         if len(names) != len(set(names)):
             raise ValueError("two models have one name")
-        if not {model.on for model in self.models if model.on} <= set(names):
-            raise ValueError("a head is grown onto a model of the same manifest")
 
     def model(self, name: str) -> Model:
         """The model of that name.

@@ -9,7 +9,6 @@ not grow without end as it does with shapes that always differ (onnxruntime issu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from inference.canvas import Canvas
 from inference.errors import ModelMisbehaves
 from inference.manifest import Answer, Manifest, Model, read_model
-from inference.onnx_graph import GraphUnreadable, grafted, with_input
+from inference.onnx_graph import with_input
 from inference.runtime import new_session, onnxruntime_pybind11_state
 
 Tensor = NDArray[np.float32]
@@ -73,23 +72,17 @@ class LoadedModel:
 def load_models(manifest: Manifest, folder: Path) -> dict[str, LoadedModel]:
     """Every model of the manifest by its name, verified, and seen to give its known answer on this machine.
 
-    A head is loaded as one graph with the model that it is grown onto, whose answers come first.
-
     Raises:
         ModelMissing: a file is not there.
         ModelAltered: a file is another one.
         ModelMisbehaves: a model cannot be run here, or answers otherwise than it should.
     """
     data = {model.name: read_model(model, folder) for model in manifest.models}
-    return {model.name: _loaded(model, data) for model in manifest.models}
+    return {model.name: _loaded(model, data[model.name]) for model in manifest.models}
 
 
-def _loaded(model: Model, data: Mapping[str, bytes]) -> LoadedModel:
-    try:
-        whole = grafted(data[model.on], data[model.name]) if model.on else data[model.name]
-    except GraphUnreadable as error:
-        raise ModelMisbehaves(f"The model {model.name} cannot be run on this machine. Call IT.") from error
-    loaded = LoadedModel(model, open_session(whole, model.name))
+def _loaded(model: Model, data: bytes) -> LoadedModel:
+    loaded = LoadedModel(model, open_session(data, model.name))
     check_answer(model.name, model.golden.answers, answer_to_known_input(loaded))
     return loaded
 

@@ -4,24 +4,22 @@ Published models are often exported carelessly: CenterFace lists its weights amo
 must believe that a caller could change them and cannot fold Conv and BatchNorm (2.2 to 2.9 times slower), and it names
 an input size that nobody uses. This module edits those few fields on the wire format itself, with no ONNX package on
 the device: https://protobuf.dev/programming-guides/encoding and the field numbers of onnx.proto (ModelProto.graph = 7,
-GraphProto.node = 1, .initializer = 5, .input = 11, .output = 12, .value_info = 13). All else passes through byte for
-byte. With the same few fields it grows our own head onto a published backbone, so that one pass serves both.
+GraphProto.initializer = 5, .input = 11, .output = 12, .value_info = 13). All else passes through byte for
+byte.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MODEL_IR_VERSION, _MODEL_GRAPH = 1, 7
-_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_VALUE_INFO = 1, 5, 11, 12, 13
-_NODE_INPUT, _NODE_OUTPUT = 1, 2
+_GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_VALUE_INFO = 5, 11, 12, 13
 _TENSOR_NAME = 8
 _VALUE_NAME, _VALUE_TYPE = 1, 2
 _TYPE_TENSOR = 1
-_TENSOR_TYPE_ELEMENT, _TENSOR_TYPE_SHAPE = 1, 2
-_FLOAT = 1
+_TENSOR_TYPE_SHAPE = 2
 _SHAPE_DIM, _DIM_VALUE, _DIM_PARAM = 1, 1, 2
 _FIRST_IR_WITH_CONSTANT_WEIGHTS: Final = 4
 
@@ -48,89 +46,11 @@ def with_input(model: bytes, shape: Shape) -> bytes:
         else (number, wire, value)
         for number, wire, value in read_fields(model)
     ]
-    return _with_graph(newer, lambda graph: _edit_graph(graph, shape))
-
-
-def grafted(model: bytes, head: bytes) -> bytes:
-    """The model with a head grown onto it: the head's inputs are values that the model computes on its way.
-
-    What the model answers comes first and is the same as before; the head's answers follow. Both are of one opset.
-
-    Raises:
-        GraphUnreadable: not two graphs; the head asks for a value that the model does not compute, or names one anew.
-    """
-    ours, theirs = read_graph(model), read_graph(head)
-    made = {_bytes(output) for node in ours if node[0] == _GRAPH_NODE for output in _outputs(node)}
-    weights = {_bytes_of(_bytes(field), _TENSOR_NAME) for field in theirs if field[0] == _GRAPH_INITIALIZER}
-    asked = {_bytes_of(_bytes(field), _VALUE_NAME) for field in theirs if field[0] == _GRAPH_INPUT} - weights
-    named = {_bytes(output) for node in theirs if node[0] == _GRAPH_NODE for output in _outputs(node)} | weights
-    taken = made | {_bytes_of(_bytes(field), _TENSOR_NAME) for field in ours if field[0] == _GRAPH_INITIALIZER}
-    if not asked or not asked <= made:
-        raise GraphUnreadable("the head asks for a value that the model does not compute")
-    if named & taken:
-        raise GraphUnreadable("the head and the model name two values alike")
-    grown = [field for field in theirs if field[0] in {_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_OUTPUT}]
-    return _with_graph(list(read_fields(model)), lambda _: write_fields([*ours, *grown]))
-
-
-def tapped(model: bytes, names: Sequence[str]) -> bytes:
-    """The model with values that it computes on its way, and nothing else, as its answers.
-
-    Raises:
-        GraphUnreadable: not a graph.
-    """
-    outputs = [(_GRAPH_OUTPUT, _BYTES, _named(name)) for name in names]
-    kept = [field for field in read_graph(model) if field[0] != _GRAPH_OUTPUT]
-    return _with_graph(list(read_fields(model)), lambda _: write_fields([*kept, *outputs]))
-
-
-def with_inputs_named(model: bytes, names: Mapping[str, str]) -> bytes:
-    """The model with inputs of other names (old → new), because exporters refuse some that graphs have.
-
-    Raises:
-        GraphUnreadable: not a graph.
-    """
-    new = {old.encode(): name.encode() for old, name in names.items()}
-    kept: list[Field] = []
-    for number, wire, value in read_graph(model):
-        place = {_GRAPH_NODE: _NODE_INPUT, _GRAPH_INPUT: _VALUE_NAME}.get(number)
-        if place is not None:
-            parts = read_fields(_bytes((number, wire, value)))
-            named = [(n, w, new.get(v, v) if n == place and isinstance(v, bytes) else v) for n, w, v in parts]
-            kept.append((number, wire, write_fields(named)))
-        else:
-            kept.append((number, wire, value))
-    return _with_graph(list(read_fields(model)), lambda _: write_fields(kept))
-
-
-def read_graph(model: bytes) -> list[Field]:
-    """The fields of the model's graph.
-
-    Raises:
-        GraphUnreadable: the file holds no graph, or several.
-    """
-    graphs = [_bytes(field) for field in read_fields(model) if field[0] == _MODEL_GRAPH]
+    graphs = [place for place, (number, _, _) in enumerate(newer) if number == _MODEL_GRAPH]
     if len(graphs) != 1:
         raise GraphUnreadable("the file holds no graph, or several")
-    return list(read_fields(graphs[0]))
-
-
-def _with_graph(fields: list[Field], edit: Callable[[bytes], bytes]) -> bytes:
-    graphs = [place for place, (number, _, _) in enumerate(fields) if number == _MODEL_GRAPH]
-    if len(graphs) != 1:
-        raise GraphUnreadable("the file holds no graph, or several")
-    fields[graphs[0]] = (_MODEL_GRAPH, _BYTES, edit(_bytes(fields[graphs[0]])))
-    return write_fields(fields)
-
-
-def _outputs(node: Field) -> list[Field]:
-    return [field for field in read_fields(_bytes(node)) if field[0] == _NODE_OUTPUT]
-
-
-def _named(name: str) -> bytes:
-    """A ValueInfoProto of 32-bit floats whose shape the runtime infers."""
-    tensor = write_fields([(_TYPE_TENSOR, _BYTES, write_fields([(_TENSOR_TYPE_ELEMENT, _VARINT, _FLOAT)]))])
-    return write_fields([(_VALUE_NAME, _BYTES, name.encode()), (_VALUE_TYPE, _BYTES, tensor)])
+    newer[graphs[0]] = (_MODEL_GRAPH, _BYTES, _edit_graph(_bytes(newer[graphs[0]]), shape))
+    return write_fields(newer)
 
 
 def _edit_graph(graph: bytes, shape: Shape) -> bytes:

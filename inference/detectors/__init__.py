@@ -8,7 +8,6 @@ table stands what is also asked where wounds are (inference/guard.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final, Protocol
 
 from inference.canvas import Canvas
@@ -34,9 +33,13 @@ class ReadyDetector(Detector, Protocol):
 Factory = Callable[[Mapping[str, LoadedModel], Thresholds], ReadyDetector]
 
 
-def _face(canvas: Canvas, degrees: int) -> Factory:
+def _face(canvas: Canvas, degrees: int, *, closer: bool = True) -> Factory:
     return lambda models, limits: FaceDetector(
-        models[faces.MODEL], canvas, degrees=degrees, threshold=limits.face.ask, sure=limits.face.cover
+        models[faces.MODEL],
+        canvas,
+        degrees=degrees,
+        threshold=limits.face.ask,
+        sure=limits.face.cover if closer else limits.face.ask,
     )
 
 
@@ -46,8 +49,8 @@ def _text(canvas: Canvas, *, most: int, papers: bool = False) -> Factory:
     )
 
 
-def _skin(models: Mapping[str, LoadedModel], limits: Thresholds, *, faces: bool = False) -> SkinDetector:
-    return SkinDetector(models[skinmap.MODEL], Canvas(320, 256), limits, faces=faces)
+def _skin(*canvases: Canvas) -> Callable[[Mapping[str, LoadedModel], Thresholds], SkinDetector]:
+    return lambda models, limits: SkinDetector(models[skinmap.MODEL], canvases, limits)
 
 
 def _code(side: int, *, locate: bool, thorough: bool = True, papers: bool = False) -> Factory:
@@ -66,10 +69,11 @@ STILL: Final[tuple[Factory, ...]] = (
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
     _code(1600, locate=True, papers=True),
 )
-GUARDED: Final = _skin
+GUARDED: Final = _skin(Canvas(320, 256), Canvas(512, 384))
 """A still's look at skin, which the wound guard shares."""
 LIVE: Final[tuple[Factory, ...]] = (
-    partial(_skin, faces=True),
+    _face(Canvas(320, 256), 0, closer=False),
+    _skin(Canvas(320, 256)),
     _text(Canvas(512, 384), most=2),
     _code(640, locate=False, thorough=False),
 )

@@ -32,7 +32,8 @@ _ALIKE: Final = (0.4, 2.2)
 class FaceDetector:
     """Finds faces in the picture turned counter-clockwise by so many degrees, on one canvas.
 
-    A face that scores less than `sure` is looked at again, closer: its score becomes the mean of both looks.
+    A face that scores less than `sure` is looked at again, closer: its score becomes the mean of both looks. Where
+    `sure` is no more than `threshold`, none is.
     """
 
     kinds: Final = frozenset({Kind.FACE})
@@ -62,7 +63,7 @@ class FaceDetector:
         height, width = image.shape[:2]
         placed, back = fit_turned(image, self._canvas, self._degrees)
         outputs = self._model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32))
-        boxes, scores = centerface.decode(outputs, FIRST)
+        boxes, scores = centerface.decode(outputs, FIRST if self._sure > self._threshold else self._threshold)
         corners = box_corners(expand_boxes(boxes, MARGIN)) @ back[:, :2].T + back[:, 2]
         scores = self._reconsidered(image, corners, scores)
         kept = scores >= self._threshold

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -27,6 +28,7 @@ class SkinMaps:
 
     Attributes:
         tattoo, wound, skin, printed: h×w float32, 0..1, of the part of the canvas that the picture took.
+        seen: that part of the canvas at the maps' size, h×w×3 uint8 RGB.
         scale: pixels of a map for each of the picture.
     """
 
@@ -34,32 +36,59 @@ class SkinMaps:
     wound: Map
     skin: Map
     printed: Map
+    seen: Pixels
     scale: float
 
 
-def looked_at(model: LoadedModel, image: Pixels, canvas: Canvas) -> tuple[list[Tensor], float]:
-    """What the model answers: its backbone's four face maps and our own, and the scale of the canvas.
+def surveyed(model: LoadedModel, image: Pixels, canvas: Canvas) -> SkinMaps:
+    """The maps of an upright picture, seen on a canvas lying or upright as the picture is.
 
     Raises:
         ModelMisbehaves: the model failed.
+        ValueError: the model answered with something that is no four maps of probabilities.
     """
     height, width = image.shape[:2]
     placed, scale = fit(image, canvas.for_picture(width, height))
-    return model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32)), scale
+    (output,) = model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32))
+    return decode(output, placed, scale=scale, width=width, height=height)
 
 
-def decode(output: Tensor, *, scale: float, width: int, height: int) -> SkinMaps:
-    """The maps of a picture of width×height that was placed on the canvas's top left corner at that scale.
+def joined(views: Sequence[SkinMaps]) -> SkinMaps:
+    """Maps of one picture as one, at the first one's size: the mean of each, and of wounds the most. Pure."""
+    first, *others = views
+    if not others:
+        return first
+    high, wide = first.tattoo.shape
+
+    def all_of(of: Callable[[SkinMaps], Map]) -> NDArray[np.float32]:
+        same = [cv2.resize(of(one), (wide, high), interpolation=cv2.INTER_AREA) for one in others]
+        return np.asarray([of(first), *same], np.float32)
+
+    return replace(
+        first,
+        tattoo=all_of(lambda one: one.tattoo).mean(axis=0),
+        wound=all_of(lambda one: one.wound).max(axis=0),
+        skin=all_of(lambda one: one.skin).mean(axis=0),
+        printed=all_of(lambda one: one.printed).mean(axis=0),
+    )
+
+
+def decode(output: Tensor, placed: Pixels, *, scale: float, width: int, height: int) -> SkinMaps:
+    """The maps of a picture of width×height that was placed on the canvas's top left corner at that scale. Pure.
 
     Raises:
-        ValueError: not a 1×4×h×w tensor of probabilities.
+        ValueError: not a 1×4×h×w tensor of probabilities at a quarter of the canvas.
     """
     if output.ndim != 4 or output.shape[:2] != (1, 4):
         raise ValueError(f"the skin model answers 1×4×h×w, got {output.shape}")
     maps = output[0]
     if not np.isfinite(maps).all() or maps.min() < -0.01 or maps.max() > 1.01:
         raise ValueError("the skin model answers with probabilities")
+    if tuple(side * STRIDE for side in maps.shape[1:]) != placed.shape[:2]:
+        raise ValueError(f"the skin model answers a quarter of {placed.shape[:2]}, got {maps.shape[1:]}")
     rows = min(maps.shape[1], max(1, round(height * scale / STRIDE)))
     columns = min(maps.shape[2], max(1, round(width * scale / STRIDE)))
     tattoo, wound, skin, printed = maps[:, :rows, :columns]
-    return SkinMaps(tattoo, wound, skin, printed, scale / STRIDE)
+    part = placed[: rows * STRIDE, : columns * STRIDE]
+    seen = np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+    return SkinMaps(tattoo, wound, skin, printed, seen, scale / STRIDE)

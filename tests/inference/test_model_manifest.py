@@ -279,8 +279,3 @@ def test_a_model_that_the_release_carries_is_small_has_its_card_and_its_digest()
         assert hashlib.sha256(weights).hexdigest() == model.sha256
         assert len(weights) <= 3_000_000
         assert (Path(__file__).parents[2] / "docs" / "models" / f"{model.name}.md").is_file()
-
-
-def test_a_head_needs_the_model_that_it_is_grown_onto() -> None:
-    with pytest.raises(ValueError, match="same manifest"):
-        Manifest((replace(_manifest().models[0], on="nobody"),))

@@ -10,15 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.onnx_graph import (
-    GraphUnreadable,
-    grafted,
-    read_fields,
-    tapped,
-    with_input,
-    with_inputs_named,
-    write_fields,
-)
+from inference.onnx_graph import GraphUnreadable, read_fields, with_input, write_fields
 
 _VARINT, _BYTES = 0, 2
 _FLOAT = 1
@@ -119,59 +111,3 @@ def test_centerface_answers_the_same_after_the_edit(models_folder: Path) -> None
     as_edited = onnxruntime.InferenceSession(with_input(data, shape), options, providers=["CPUExecutionProvider"])
     for before, after in zip(as_published.run(None, {"input.1": x}), as_edited.run(None, {"input.1": x}), strict=True):
         assert np.allclose(before, after, atol=1e-4)
-
-
-def head(asks: bytes = b"out", names: bytes = b"h", weight: bytes = b"v") -> bytes:
-    """h = out × v: a head that needs what the careless model computes."""
-    grown = _message((1, 1), (2, _FLOAT), (8, weight), (9, np.float32(5).tobytes()))
-    node = _message((1, asks), (1, weight), (2, names), (4, b"Mul"))
-    graph = _message((1, node), (2, b"g"), (5, grown), (11, _value(asks, 1, 3, 2, 2)), (12, _value(names, 1)))
-    return _message((1, 8), (8, _message((1, b""), (2, 11))), (7, graph))
-
-
-def _answers(model: bytes, x: np.ndarray) -> list[np.ndarray]:
-    fixed = with_input(model, x.shape)
-    session = onnxruntime.InferenceSession(fixed, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": x})
-
-
-X = np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2)
-
-
-def test_a_grafted_model_answers_as_before_and_then_its_heads_answer() -> None:
-    before, after = _answers(grafted(careless_model(), head()), X)
-    assert np.array_equal(before, X * 3)
-    assert np.array_equal(after, X * 15)
-
-
-@pytest.mark.parametrize(
-    "grown",
-    [
-        head(asks=b"nothing"),
-        head(asks=b"x"),
-        head(names=b"out"),
-        head(weight=b"w"),
-        _message((1, 8), (7, _message((2, b"g")))),
-    ],
-)
-def test_a_head_that_does_not_fit_its_model_is_refused(grown: bytes) -> None:
-    with pytest.raises(GraphUnreadable, match=r"does not compute|alike"):
-        grafted(careless_model(), grown)
-
-
-@given(st.binary(max_size=200))
-def test_garbage_is_never_grafted(data: bytes) -> None:
-    with pytest.raises(GraphUnreadable):
-        grafted(careless_model(), data)
-    with pytest.raises(GraphUnreadable):
-        grafted(data, head())
-
-
-def test_a_tapped_model_answers_what_is_asked_and_nothing_else() -> None:
-    (after,) = _answers(tapped(grafted(careless_model(), head()), ["h"]), X)
-    assert np.array_equal(after, X * 15)
-
-
-def test_an_input_takes_another_name_wherever_it_is_used() -> None:
-    renamed = with_inputs_named(head(asks=b"tap_out"), {"tap_out": "out"})
-    assert np.array_equal(_answers(grafted(careless_model(), renamed), X)[1], X * 15)

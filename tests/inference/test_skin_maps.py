@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.covering import coverage
-from inference.detectors.skin import TATTOO, pieces
-from inference.detectors.skinmap import STRIDE, decode
+from inference.detectors.pieces import pieces
+from inference.detectors.skin import TATTOO
+from inference.detectors.skinmap import STRIDE, SkinMaps, decode, joined
 from inference.geometry import bounds
 
 SCALE = 1 / 8
@@ -26,9 +27,10 @@ def test_bare_skin_has_no_tattoo() -> None:
 
 
 def test_a_tattoo_is_covered_whole_with_a_margin_in_pixels_of_the_picture() -> None:
-    ((outline, score),) = pieces(block(slice(10, 20), slice(20, 40), 0.9), SCALE, TATTOO)
-    left, top, right, bottom = bounds(outline)
-    assert score == pytest.approx(0.9)
+    (piece,) = pieces(block(slice(10, 20), slice(20, 40), 0.9), SCALE, TATTOO)
+    left, top, right, bottom = bounds(piece.outline)
+    assert piece.score == pytest.approx(0.9)
+    assert np.array_equal(np.argwhere(piece.inside)[[0, -1]], [(10, 20), (19, 39)])
     assert left < 20 / SCALE
     assert top < 10 / SCALE
     assert right > 40 / SCALE
@@ -40,7 +42,7 @@ def test_the_pieces_of_one_drawing_are_one_region_and_two_drawings_are_two() -> 
     near = block(slice(10, 20), slice(20, 30), 0.9) + block(slice(10, 20), slice(32, 40), 0.8)
     assert len(pieces(near, SCALE, TATTOO)) == 1
     far = block(slice(10, 20), slice(5, 12), 0.9) + block(slice(10, 20), slice(45, 55), 0.8)
-    assert sorted(round(score, 1) for _, score in pieces(far, SCALE, TATTOO)) == [0.8, 0.9]
+    assert sorted(round(piece.score, 1) for piece in pieces(far, SCALE, TATTOO)) == [0.8, 0.9]
 
 
 def test_a_speck_is_no_tattoo() -> None:
@@ -54,15 +56,19 @@ def test_every_sure_pixel_lies_in_a_region(top: int, left: int, high: int, wide:
     """Wherever ink is on the map, also at its edge, its own pixels are covered."""
     field = block(slice(top, top + high), slice(left, left + wide), sure)
     found = pieces(field, SCALE, TATTOO)
-    mask = coverage(64 * 8, 48 * 8, [outline for outline, _ in found])
+    mask = coverage(64 * 8, 48 * 8, [piece.outline for piece in found])
     small = mask.reshape(48, 8, 64, 8).all(axis=(1, 3))
     assert small[field > 0].all()
 
 
 def test_the_maps_are_cut_to_the_part_of_the_canvas_that_the_picture_took() -> None:
     answer = np.random.default_rng(1).random((1, 4, 48, 64), dtype=np.float32)
-    seen = decode(answer, scale=0.25, width=800, height=400)
+    placed = np.zeros((48 * STRIDE, 64 * STRIDE, 3), np.uint8)
+    placed[:100, :200] = 90
+    seen = decode(answer, placed, scale=0.25, width=800, height=400)
     assert seen.tattoo.shape == (25, 50)
+    assert seen.seen.shape == (25, 50, 3)
+    assert (seen.seen == 90).all()
     assert seen.scale == 0.25 / STRIDE
     assert np.array_equal(seen.wound, answer[0, 1, :25, :50])
 
@@ -75,8 +81,24 @@ def test_the_maps_are_cut_to_the_part_of_the_canvas_that_the_picture_took() -> N
         np.full((1, 4, 8, 8), np.nan, np.float32),
         np.full((1, 4, 8, 8), 2.0, np.float32),
         np.full((1, 4, 8, 8), -1.0, np.float32),
+        np.zeros((1, 4, 8, 9), np.float32),
     ],
 )
 def test_an_answer_that_is_no_four_maps_of_probabilities_is_refused(answer: np.ndarray) -> None:
     with pytest.raises(ValueError, match="skin model"):
-        decode(answer, scale=1.0, width=8, height=8)
+        decode(answer, np.zeros((32, 32, 3), np.uint8), scale=1.0, width=32, height=32)
+
+
+def test_maps_of_two_sizes_are_one_of_the_first_size_their_mean_and_of_wounds_the_most() -> None:
+    def maps(shape: tuple[int, int], sure: float) -> SkinMaps:
+        each = np.full(shape, sure, np.float32)
+        return SkinMaps(each, each, each, each, np.zeros((*shape, 3), np.uint8), 0.1)
+
+    both = joined([maps((8, 10), 0.2), maps((16, 20), 0.8)])
+    assert both.tattoo.shape == (8, 10)
+    assert np.allclose(both.tattoo, 0.5)
+    assert np.allclose(both.skin, 0.5)
+    assert np.allclose(both.printed, 0.5)
+    assert np.allclose(both.wound, 0.8)
+    alone = maps((8, 10), 0.2)
+    assert joined([alone]) is alone

@@ -129,7 +129,7 @@ class OneWound:
 
 def test_our_own_guard_runs_the_network_once_and_says_where_the_wound_is() -> None:
     network = OneWound()
-    guard = WoundGuard(SkinDetector(network, Canvas(320, 256), Thresholds()))
+    guard = WoundGuard(SkinDetector(network, [Canvas(320, 256)], Thresholds()))
     seen = guard.guarded(np.zeros((256, 320, 3), np.uint8))
     assert network.runs == 1
     assert seen.regions == []
