@@ -1,36 +1,37 @@
-"""The live view between a camera's frames: faces looked for in every frame, the other kinds in turn beside them.
+"""The live view between a camera's frames: faces looked for in every frame, the other kinds beside them.
 
-Nothing is shown before its own faces were looked for. The other kinds take longer, so one of them at a time is looked
-for beside the faces, in a frame that was shown meanwhile; what it found is held from that frame's moment on, moved as
-the picture moved since (inference/motion.py) and grown by its age. A kind whose last look has become too old is waited
-for: the view degrades by showing fewer frames, never by covering less.
+Nothing is shown before its own faces were looked for. The other kinds take longer, so they are looked for beside the
+frames, in one that is shown meanwhile; what was found is held from that frame's moment on, moved as the picture moved
+since (inference/motion.py) and grown by its age. A kind whose last look has become too old is waited for: the view
+degrades by showing fewer frames, never by covering less.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from inference import policy
 from inference.detectors import Detector
 from inference.hold import Hold
-from inference.looking import Answers, Deadline, Look, begin_look, look
+from inference.looking import Answers, Deadline, Look, begin_look
 from inference.motion import Follower, Motion
 from inference.picture import Frame, Kind, Region
 from inference.policy import Thresholds
 from inference.workers import Workers
 
-STALE_NS: Final = 250_000_000
+STALE_NS: Final = 100_000_000
 """A kind whose last look is of a frame older than this is waited for before anything is shown."""
+AGAIN_NS: Final = STALE_NS // 2
+"""From this age of its last look on a detector looks again: oftener, it would take the processor from the slowest."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
     """A look that goes on while frames are shown."""
 
-    detector: Detector
     look: Look
     frame_ns: int
     motions: list[Motion] = field(default_factory=list)
@@ -48,14 +49,14 @@ class Viewfinder:
         deadline_seconds: float,
     ) -> None:
         self._always = tuple(d for d in detectors if Kind.FACE in d.kinds)
-        self._in_turn = tuple(d for d in detectors if Kind.FACE not in d.kinds)
+        self._beside_frames = tuple(d for d in detectors if Kind.FACE not in d.kinds)
         self._workers = workers
         self._thresholds = thresholds
         self._deadline = deadline_seconds
         self._hold = Hold()
         self._follower = Follower()
         self._looked_ns: dict[Detector, int] = {}
-        self._beside: _Beside | None = None
+        self._looking: dict[Detector, _Beside] = {}
 
     def regions(self, frame: Frame) -> tuple[tuple[Region, ...], dict[str, float]]:
         """What to cover in the frame, and how long each look took in milliseconds.
@@ -65,16 +66,16 @@ class Viewfinder:
         """
         now = frame.monotonic_ns
         took = self._move(frame)
-        took |= self._take(wait=False)
-        late = [d for d in self._in_turn if self._is_late(d, now)]
-        if self._beside is not None and self._beside.detector in late and self._is_late_at(self._beside.frame_ns, now):
-            took |= self._take(wait=True)  # of a frame too old to count; its worker is needed
-        if self._beside is None and (oldest := self._oldest(now, late)) is not None:
-            self._beside = _Beside(oldest, begin_look([oldest], frame.pixels, self._workers), now)
-        beside = self._beside.detector if self._beside is not None else None
-        took |= self._see([*self._always, *(d for d in late if d is not beside)], frame)
-        if beside in late:
-            took |= self._take(wait=True)
+        took |= self._take(self._done())
+        late = [d for d in self._beside_frames if not self._is_within(self._looked_ns.get(d), now, STALE_NS)]
+        took |= self._take(d for d in late if d in self._looking and not self._counts(d, now))
+        faces = begin_look(self._always, frame.pixels, self._workers)
+        for detector in self._beside_frames:
+            if detector not in self._looking and not self._is_within(self._looked_ns.get(detector), now, AGAIN_NS):
+                self._looking[detector] = _Beside(begin_look([detector], frame.pixels, self._workers), now)
+        answers = faces.answers(Deadline(self._deadline))
+        self._keep(self._always, answers, now)
+        took |= answers.milliseconds | self._take([*late, *self._done()])
         return self._hold.regions(now), took
 
     def ages(self, now_ns: int) -> Mapping[Kind, int]:
@@ -84,7 +85,7 @@ class Viewfinder:
         """
         ages: dict[Kind, int] = {}
         for kind in Kind:
-            looked = [self._age_ns(d, now_ns) for d in (*self._always, *self._in_turn) if kind in d.kinds]
+            looked = [self._age_ns(d, now_ns) for d in (*self._always, *self._beside_frames) if kind in d.kinds]
             if looked and None not in looked:
                 ages[kind] = max(age for age in looked if age is not None)
         return ages
@@ -94,24 +95,28 @@ class Viewfinder:
         begun = time.perf_counter()
         motion = self._follower.step(frame.pixels)
         self._hold = self._hold.moved(motion)
-        if self._beside is not None:
-            self._beside.motions.append(motion)
+        for beside in self._looking.values():
+            beside.motions.append(motion)
         return {"motion": (time.perf_counter() - begun) * 1e3}
 
-    def _see(self, detectors: Sequence[Detector], frame: Frame) -> dict[str, float]:
-        answers = look(detectors, frame.pixels, self._workers, Deadline(self._deadline))
-        self._keep(detectors, answers, frame.monotonic_ns)
-        return answers.milliseconds
+    def _done(self) -> list[Detector]:
+        """Those whose look beside the frames has ended."""
+        return [detector for detector, beside in self._looking.items() if beside.look.done]
 
-    def _take(self, *, wait: bool) -> dict[str, float]:
-        """The answer of the look beside the frames, if it is there or to be waited for."""
-        beside = self._beside
-        if beside is None or not (wait or beside.look.done):
-            return {}
-        self._beside = None
-        answers = beside.look.answers(Deadline(self._deadline))
-        self._keep([beside.detector], answers, beside.frame_ns, beside.motions)
-        return answers.milliseconds
+    def _take(self, detectors: Iterable[Detector]) -> dict[str, float]:
+        """The answers of these detectors' looks beside the frames, waited for; of those that are looking."""
+        took: dict[str, float] = {}
+        for detector in list(detectors):
+            beside = self._looking.pop(detector, None)
+            if beside is not None:
+                answers = beside.look.answers(Deadline(self._deadline))
+                self._keep([detector], answers, beside.frame_ns, beside.motions)
+                took |= answers.milliseconds
+        return took
+
+    def _counts(self, detector: Detector, now_ns: int) -> bool:
+        """Whether what this detector is looking at is new enough to be waited for."""
+        return self._is_within(self._looking[detector].frame_ns, now_ns, STALE_NS)
 
     def _keep(
         self, detectors: Sequence[Detector], answers: Answers, seen_ns: int, motions: Sequence[Motion] = ()
@@ -121,19 +126,9 @@ class Viewfinder:
         self._hold = self._hold.after(kinds, found, seen_ns, motions)
         self._looked_ns |= dict.fromkeys(detectors, seen_ns)
 
-    def _oldest(self, now_ns: int, late: Sequence[Detector]) -> Detector | None:
-        """Whose turn it is: a late one first, and of those the one that was looked for longest ago."""
-        waiting = late or self._in_turn
-        ages = {detector: self._age_ns(detector, now_ns) for detector in waiting}
-        never = [detector for detector, age in ages.items() if age is None]
-        return never[0] if never else max(waiting, key=lambda d: ages[d] or 0, default=None)
-
-    def _is_late(self, detector: Detector, now_ns: int) -> bool:
-        age = self._age_ns(detector, now_ns)
-        return age is None or not 0 <= age <= STALE_NS
-
-    def _is_late_at(self, seen_ns: int, now_ns: int) -> bool:
-        return not 0 <= now_ns - seen_ns <= STALE_NS
+    @staticmethod
+    def _is_within(seen_ns: int | None, now_ns: int, most_ns: int) -> bool:
+        return seen_ns is not None and 0 <= now_ns - seen_ns <= most_ns
 
     def _age_ns(self, detector: Detector, now_ns: int) -> int | None:
         """How long ago this detector last looked; None if never. Another one of its kind does not look for it."""

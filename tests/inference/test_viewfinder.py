@@ -10,7 +10,7 @@ import pytest
 from inference import Deidentifier, DetectionFailed, Frame, Kind, Outcome, Region
 from inference.covering import FILL
 from inference.geometry import box_polygon
-from inference.viewfinder import STALE_NS
+from inference.viewfinder import AGAIN_NS, STALE_NS
 
 MS = 1_000_000
 SQUARE = box_polygon((20, 20, 60, 60))
@@ -39,9 +39,9 @@ def at(frame: Frame, milliseconds: float) -> Frame:
     return Frame(frame.pixels, round(milliseconds * MS))
 
 
-def _shown(engine: Deidentifier, frame: Frame, count: int) -> None:
-    for step in range(count):
-        engine.live(at(frame, step / 100))
+def _shown(engine: Deidentifier, frame: Frame, *milliseconds: float) -> None:
+    for shown in milliseconds:
+        engine.live(at(frame, shown))
 
 
 @pytest.fixture
@@ -85,15 +85,22 @@ def test_nothing_is_shown_before_every_kind_was_looked_for(engine, face, text, c
 def test_frames_are_shown_while_a_slow_kind_is_looked_for_and_then_covered(engine, text, frame: Frame) -> None:
     engine.live(at(frame, 0))
     text.wait()
-    shown = 0.0
-    while not text.entered.is_set():
-        shown += 0.01
-        engine.live(at(frame, shown))
+    again = AGAIN_NS / MS + 1
+    engine.live(at(frame, again))
+    assert text.entered.wait(30)
     text.finds = [Region(Kind.TEXT, SQUARE, 0.9, "m")]
-    assert np.array_equal(engine.live(at(frame, shown)).pixels, frame.pixels)
+    assert np.array_equal(engine.live(at(frame, again + 1)).pixels, frame.pixels)
     text.released.set()
-    later = shown + STALE_NS / MS + 1
-    assert (engine.live(at(frame, later)).pixels[21:59, 21:59] == FILL).all()
+    assert (engine.live(at(frame, STALE_NS / MS + 1)).pixels[21:59, 21:59] == FILL).all()
+
+
+def test_what_is_slow_keeps_no_other_kind_waiting(engine, text, code, frame: Frame) -> None:
+    engine.live(at(frame, 0))
+    text.wait()
+    engine.live(at(frame, AGAIN_NS / MS + 1))
+    engine.live(at(frame, STALE_NS / MS))
+    assert code.looked >= 2
+    assert engine.ages(at(frame, STALE_NS / MS))[Kind.CODE] < AGAIN_NS
 
 
 def test_a_kind_whose_last_look_is_too_old_is_waited_for(engine, text, frame: Frame) -> None:
@@ -114,7 +121,7 @@ def test_what_was_looked_for_beside_the_frames_and_failed_shows_nothing(engine, 
     engine.live(at(frame, 0))
     text.finds = [None]  # type: ignore[list-item]
     with pytest.raises(DetectionFailed, match="text"):
-        _shown(engine, frame, 10_000)
+        _shown(engine, frame, AGAIN_NS / MS + 1, STALE_NS / MS + 1)
     text.finds = []
     assert engine.live(at(frame, 200)).regions == ()
 
@@ -135,7 +142,7 @@ def test_the_age_of_a_look_is_told_for_each_kind_that_was_looked_for(engine, tex
     engine.live(at(frame, 0))
     assert engine.ages(at(frame, 30)) == {Kind.FACE: 30 * MS, Kind.TEXT: 30 * MS, Kind.CODE: 30 * MS}
     text.wait()
-    _shown(engine, frame, 3)
+    _shown(engine, frame, 0, 0.01, 0.02)
     ages = engine.ages(at(frame, 0.02))
     assert ages[Kind.FACE] == 0
     assert ages[Kind.TEXT] == 0.02 * MS
