@@ -1,8 +1,8 @@
 """Frames in, de-identified pictures out: the only place where a Photo or a LiveView is made.
 
 A still is looked at by every detector at once, covered, and looked at again in another way; what the second look still
-sees is covered too, and asks a person. The live view looks for faces in every frame and for the rest beside the frames, and
-holds what it saw. If anything fails, there is no picture.
+sees is covered too, and asks a person. The live view looks for faces in every frame and for the rest beside the frames,
+and holds what it saw. If anything fails, there is no picture.
 """
 
 from __future__ import annotations
