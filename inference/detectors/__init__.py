@@ -43,9 +43,9 @@ def _face(canvas: Canvas, degrees: int, *, closer: bool = True) -> Factory:
     )
 
 
-def _text(canvas: Canvas, *, most: int, papers: bool = False) -> Factory:
+def _text(canvas: Canvas, *, most: int, thorough: bool = False) -> Factory:
     return lambda models, limits: TextDetector(
-        models[text.DETECTOR], models[text.READER], canvas, threshold=limits.text.ask, most=most, papers=papers
+        models[text.DETECTOR], models[text.READER], canvas, threshold=limits.text.ask, most=most, thorough=thorough
     )
 
 
@@ -64,7 +64,7 @@ BLURRED: Final = Canvas(256, 192)
 """Faces that moved are found on a small canvas, and small ones on a large one."""
 
 STILL: Final[tuple[Factory, ...]] = (
-    _text(Canvas(1280, 960), most=24, papers=True),
+    _text(Canvas(1280, 960), most=24, thorough=True),
     *(_face(canvas, degrees) for canvas in (SHARP, BLURRED) for degrees in QUARTERS),
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
     _code(1600, locate=True, papers=True),

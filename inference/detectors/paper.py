@@ -19,7 +19,7 @@ from inference.picture import Pixels, Polygon, Region
 
 SIDE: Final = 640
 """Pixels of the long side at which paper is followed."""
-LARGEST: Final = 0.12
+LARGEST: Final = 0.08
 """Of the frame: what is larger is a wall, a sheet or a limb."""
 GROUND: Final = 0.002
 """Of the frame: an even piece of so much is a ground of its own, a smaller one lies between letters."""
@@ -27,11 +27,11 @@ SMALLEST: Final = 0.0005
 """Of the frame."""
 COMPACT: Final = 0.8
 """Of its convex outline that a paper fills at least."""
-CUT: Final = 0.2
+CUT: Final = 0.1
 """Of its outline that may run along the frame's edge."""
 HELD: Final = 0.7
 """Of the line or the code that must lie inside."""
-WRITTEN: Final = 0.08
+WRITTEN: Final = 0.1
 """Of a paper that its lines and codes take at least: a limb with a word on it is none."""
 STEPS: Final = (9, 6, 4)
 """How much a neighbour's brightness may differ, of 255, most first: shaded paper goes on, an edge ends it."""

@@ -6,6 +6,7 @@ reads no letters there. What the letters are is never decoded: this module has n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import cv2
@@ -21,12 +22,21 @@ _BLANK: Final = 0
 _NARROWEST: Final = 16
 _GROUND: Final = 127
 _SQUEEZED: Final = 1.4
+FEWEST_LETTERS: Final = 2
+"""Different letters that writing has at least."""
+LONG: Final = 8
+VARIED: Final = 3
+"""From LONG letters on, one in so many at least is one that was not there before."""
+SQUARE: Final = 1.8
+"""Times as wide as high: what is less may have its lines running down."""
+_ROWS: Final = (2, 3)
+_BEYOND: Final = 0.04
 
 Quad = NDArray[np.float64]
 
 
-def letters(outputs: list[NDArray[np.float32]]) -> tuple[float, int]:
-    """The mean probability of the letters that greedy CTC decoding sees, and how many letters it sees.
+def letters(outputs: list[NDArray[np.float32]]) -> tuple[float, int, int]:
+    """Mean probability of the letters that greedy CTC decoding sees, how many it sees, and how many different ones.
 
     Graves et al., "Connectionist Temporal Classification" (2006): a letter is a run of one class that is not blank.
 
@@ -40,19 +50,48 @@ def letters(outputs: list[NDArray[np.float32]]) -> tuple[float, int]:
         raise ValueError("a recogniser answers with probabilities")
     best = steps.argmax(axis=1)
     begins = np.concatenate([[True], best[1:] != best[:-1]]) & (best != _BLANK)
-    count = int(begins.sum())
-    return (float(np.clip(steps.max(axis=1)[begins].mean(), 0, 1)), count) if count else (0.0, 0)
+    if not begins.any():
+        return 0.0, 0, 0
+    sure = float(np.clip(steps.max(axis=1)[begins].mean(), 0, 1))
+    return sure, int(begins.sum()), int(np.unique(best[begins]).size)
+
+
+def is_writing(count: int, different: int) -> bool:
+    """Whether so many letters may be words: ticks, waves, stitches and prints on cloth read as the same few again."""
+    return different >= FEWEST_LETTERS and (count < LONG or VARIED * different > count)
+
+
+def lying(quad: Quad) -> Quad:
+    """The corners of a line in the order that lays its long side across, upright or upside down."""
+    sides = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
+    if sides[0] < sides[1]:
+        quad = np.roll(quad, -1, axis=0)
+    along, across = quad[1] - quad[0], quad[3] - quad[0]
+    return quad[::-1] if along[0] * across[1] - along[1] * across[0] < 0 else quad
+
+
+def other_ways(quad: Quad) -> Iterator[Quad]:
+    """A piece of writing, lying, as its lines might run otherwise: across it, if it is about as high as wide."""
+    if np.linalg.norm(quad[1] - quad[0]) < SQUARE * np.linalg.norm(quad[3] - quad[0]):
+        yield np.roll(quad, -1, axis=0)
+
+
+def rows_of(quad: Quad) -> Iterator[Quad]:
+    """Half and a third of a piece of writing at a time, from its first row to its last: maybe one line each."""
+    for count in _ROWS:
+        for row in range(count):
+            yield _rows(quad, max(0.0, row / count - _BEYOND), min(1.0, (row + 1) / count + _BEYOND))
+
+
+def _rows(quad: Quad, low: float, high: float) -> Quad:
+    left, right = quad[3] - quad[0], quad[2] - quad[1]
+    return np.stack([quad[0] + left * low, quad[1] + right * low, quad[1] + right * high, quad[0] + left * high])
 
 
 def straighten(image: Pixels, quad: Quad) -> Pixels:
-    """The line inside `quad` (any order of turning), laid flat on one of the canvases, its long side across."""
-    sides = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
-    if sides[0] < sides[1]:
-        quad, sides = np.roll(quad, -1, axis=0), np.roll(sides, -1)
-    along, across = quad[1] - quad[0], quad[3] - quad[0]
-    if along[0] * across[1] - along[1] * across[0] < 0:
-        quad = quad[::-1]
+    """The line inside `quad`, its first two corners at the top left and the top right, laid flat on a canvas."""
     longest, height = LINES[-1].width, LINES[-1].height
+    sides = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
     width = max(_NARROWEST, round(height * sides[0] / max(sides[1], 1.0)))
     if width > longest * _SQUEEZED:
         # Its middle tells as well whether there are letters; squeezed into the canvas, nobody could read it.

@@ -11,7 +11,16 @@ import numpy as np
 from inference.canvas import Canvas, fit
 from inference.detectors import textmap
 from inference.detectors.paper import papers_around
-from inference.detectors.reading import LINES, letters, straighten, upside_down
+from inference.detectors.reading import (
+    LINES,
+    is_writing,
+    letters,
+    lying,
+    other_ways,
+    rows_of,
+    straighten,
+    upside_down,
+)
 from inference.models import LoadedModel, Tensor
 from inference.picture import Kind, Pixels, Region
 
@@ -24,7 +33,12 @@ COVER_RATIO: Final = 2.3
 """How far a line reaches beyond its core: as its makers cut it for reading, and so that all its letters are covered."""
 LARGEST: Final = 0.12
 """Of the frame: what is larger is skin or cloth that the model takes for text; lettering that large has gaps."""
-FEWEST_LETTERS: Final = 2
+CLOSER: Final = 8
+"""Pieces of one picture, largest first, that are read in rows where they cannot be read as one line."""
+BLOCK: Final = 8.0
+"""Pixels of the canvas: a core that is lower is no block of several lines."""
+IN_ROWS: Final = 0.8
+"""How sure the reader must be of a row: it is asked often, and of wounds up to 0.76."""
 
 _MEAN: Final = np.array([0.485, 0.456, 0.406], dtype=np.float32) * 255
 _DEVIATION: Final = np.array([0.229, 0.224, 0.225], dtype=np.float32) * 255
@@ -37,7 +51,7 @@ class TextDetector:
     kinds: Final = frozenset({Kind.TEXT})
 
     def __init__(
-        self, finder: LoadedModel, reader: LoadedModel, canvas: Canvas, *, threshold: float, most: int, papers: bool
+        self, finder: LoadedModel, reader: LoadedModel, canvas: Canvas, *, threshold: float, most: int, thorough: bool
     ) -> None:
         self.models: Mapping[str, str] = {m.model.name: m.model.sha256 for m in (finder, reader)}
         self._finder = finder
@@ -45,7 +59,7 @@ class TextDetector:
         self._canvas = canvas
         self._threshold = threshold
         self._most = most
-        self._papers = papers
+        self._thorough = thorough
 
     def prepare(self) -> None:
         """Warms the sessions that pictures lying and upright will use, and the reader's."""
@@ -55,7 +69,9 @@ class TextDetector:
             self._reader.prepare(line)
 
     def detect(self, image: Pixels) -> list[Region]:
-        """Each line of text, from `threshold` on, and the papers that they stand on if those are wanted.
+        """Each line of text, from `threshold` on.
+
+        Thorough, it also reads what lies across or in several rows, and adds the papers that lines stand on.
 
         Raises:
             ModelMisbehaves: a model failed.
@@ -65,27 +81,49 @@ class TextDetector:
         placed, scale = fit(image, self._canvas.for_picture(width, height))
         found = textmap.decode(self._finder.run(_finder_tensor(placed)), core=CORE, threshold=LINE_THRESHOLD)
         regions: list[Region] = []
-        asked = 0
+        asked, closer = 0, CLOSER if self._thorough else 0
         for line in found:
             quad = line.quad(COVER_RATIO) / scale
             if cv2.contourArea(quad.astype(np.float32)) > LARGEST * width * height:
                 continue
             asked += 1
-            score = line.score if asked > self._most else self._read(image, line.quad(READ_RATIO) / scale)
+            laid = lying(line.quad(READ_RATIO) / scale)
+            score = line.score if asked > self._most else self._read(image, laid)
+            if score < self._threshold and asked <= self._most and min(line.size) >= BLOCK and closer:
+                closer -= 1
+                score = self._read_closer(image, laid)
             if score >= self._threshold:
                 polygon = tuple((float(x), float(y)) for x, y in quad)
                 regions.append(Region(Kind.TEXT, polygon, score, DETECTOR))
-        return regions + papers_around(image, regions) if self._papers else regions
+        return regions + papers_around(image, regions) if self._thorough else regions
+
+    def _read_closer(self, image: Pixels, quad: textmap.Quad) -> float:
+        """How sure the reader is of letters in some of the rows of a block of lines; 0 if it is not sure at all."""
+        for block in (quad, *other_ways(quad)):
+            for row in rows_of(block):
+                score = self._both_ways(image, row, IN_ROWS)
+                if score >= IN_ROWS:
+                    return score
+        return 0.0
 
     def _read(self, image: Pixels, quad: textmap.Quad) -> float:
-        """How sure the reader is of letters there, the right way up or upside down; 0 if there are too few."""
+        """How sure the reader is of letters there, however they are turned; 0 if there are too few."""
+        best = 0.0
+        for way in (quad, *other_ways(quad)) if self._thorough else (quad,):
+            best = max(best, self._both_ways(image, way, self._threshold))
+            if best >= self._threshold:
+                break
+        return best
+
+    def _both_ways(self, image: Pixels, quad: textmap.Quad, enough: float) -> float:
+        """How sure the reader is of letters there, the right way up or upside down."""
         line = straighten(image, quad)
         best = 0.0
         for view in (line, upside_down(line)):
-            mean, count = letters(self._reader.run(_reader_tensor(view)))
-            if count >= FEWEST_LETTERS:
-                best = max(best, mean)
-            if best >= self._threshold:
+            sure, count, different = letters(self._reader.run(_reader_tensor(view)))
+            if is_writing(count, different):
+                best = max(best, sure)
+            if best >= enough:
                 break
         return best
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.detectors import centerface, textmap
-from inference.detectors.reading import letters, straighten, upside_down
+from inference.detectors.reading import is_writing, letters, lying, other_ways, rows_of, straighten, upside_down
 
 
 def _face_tensors(row: int, column: int, size: float, score: float) -> list[np.ndarray]:
@@ -112,16 +112,26 @@ def _steps(*best: int, sure: float = 0.8) -> list[np.ndarray]:
 
 
 def test_letters_are_runs_that_are_not_blank() -> None:
-    assert letters(_steps(0, 0, 0)) == (0.0, 0)
-    assert letters(_steps(1, 1, 0, 1, 2)) == (pytest.approx(0.8), 3)
-    assert letters(_steps(3))[1] == 1
+    assert letters(_steps(0, 0, 0)) == (0.0, 0, 0)
+    assert letters(_steps(1, 1, 0, 1, 2)) == (pytest.approx(0.8), 3, 2)
+    assert letters(_steps(3))[1:] == (1, 1)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.floats(0.3, 1))
 def test_there_are_never_more_letters_than_steps_nor_surer_ones(best: list[int], sure: float) -> None:
-    mean, count = letters(_steps(*best, sure=sure))
-    assert count <= sum(letter != 0 for letter in best)
+    mean, count, different = letters(_steps(*best, sure=sure))
+    assert different <= count <= sum(letter != 0 for letter in best)
     assert mean == pytest.approx(sure if count else 0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("count", "different", "writing"),
+    [(1, 1, False), (2, 1, False), (2, 2, True), (6, 1, False), (7, 2, True), (10, 4, True), (15, 4, False)],
+)
+def test_ticks_and_waves_that_read_as_the_same_letters_again_are_no_writing(
+    count: int, different: int, *, writing: bool
+) -> None:
+    assert is_writing(count, different) == writing
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, 2.0])
@@ -145,7 +155,7 @@ def test_a_line_is_laid_flat_whichever_corner_comes_first(turns: int) -> None:
     picture[40:60, 150:250] = (0, 0, 255)
     picture[40:50, 50:150] = (255, 255, 0)
     quad = np.roll(np.array([(50.0, 40), (250, 40), (250, 60), (50, 60)]), turns, axis=0)
-    line = straighten(picture, quad)
+    line = straighten(picture, lying(quad))
     if turns in {2, 3}:
         line = upside_down(line[:, :320])
     top_left, bottom_right = line[8, 40], line[40, 280]
@@ -168,3 +178,18 @@ def test_of_a_line_too_long_to_read_the_middle_is_read_unsqueezed() -> None:
     blue = np.flatnonzero(line[24, :, 2] > 100)
     assert blue.mean() == pytest.approx(160, abs=2)
     assert len(blue) == pytest.approx(20 * 48 / 20, abs=3)
+
+
+def test_a_block_of_two_lines_is_read_a_line_at_a_time_and_across_only_if_it_is_no_long_line() -> None:
+    picture = np.zeros((100, 300, 3), dtype=np.uint8)
+    picture[20:50, 50:140] = (255, 0, 0)
+    picture[50:80, 50:140] = (0, 0, 255)
+    block = lying(np.array([(50.0, 20), (140, 20), (140, 80), (50, 80)]))
+    upper, lower, *thirds = (straighten(picture, row) for row in rows_of(block))
+    assert upper[20, 40].tolist() == [255, 0, 0]
+    assert lower[28, 40].tolist() == [0, 0, 255]
+    assert len(thirds) == 3
+    (across,) = other_ways(block)
+    turned = straighten(picture, across)
+    assert {tuple(turned[24, 5].tolist()), tuple(turned[24, 26].tolist())} == {(255, 0, 0), (0, 0, 255)}
+    assert list(other_ways(lying(np.array([(0.0, 0), (90, 0), (90, 20), (0, 20)])))) == []
