@@ -23,8 +23,8 @@ LARGEST: Final = 0.08
 """Of the frame: what is larger is a wall, a sheet or a limb."""
 GROUND: Final = 0.002
 """Of the frame: an even piece of so much is a ground of its own, a smaller one lies between letters."""
-SMALLEST: Final = 0.0005
-"""Of the frame."""
+SMALLEST: Final = 0.0015
+"""Of the frame: what is smaller is a letter or a piece of a code."""
 COMPACT: Final = 0.8
 """Of its convex outline that a paper fills at least."""
 CUT: Final = 0.1
@@ -66,13 +66,12 @@ def papers_around(image: Pixels, written: Iterable[Region]) -> list[Region]:
     ink = np.zeros((size[1], size[0]), np.uint8)
     surest = sorted(written, key=lambda region: -region.score)
     seeds = [(region, seed) for region in surest if (seed := _seed(np.asarray(region.polygon) * scale, ink))]
-    grounds = _grounds(image, size) if seeds else []
+    grounds = _grounds(image, ink) if seeds else []
     found: list[tuple[Region, _Paper]] = []
     for region, seed in seeds:
         if any(_held(seed, paper) for _, paper in found):
             continue
         under = [paper for ground in grounds for paper in ground.papers_under(seed) if _held(seed, paper)]
-        under = [paper for paper in under if ink[paper.inside].sum() >= WRITTEN * paper.area]
         if under:
             found.append((region, max(under, key=lambda paper: paper.area)))
     return [replace(region, polygon=_polygon(paper.outline / scale)) for region, paper in found]
@@ -81,7 +80,7 @@ def papers_around(image: Pixels, written: Iterable[Region]) -> list[Region]:
 class _Grounds:
     """The pieces of a picture in which brightness and colour change little from pixel to pixel."""
 
-    def __init__(self, change: NDArray[np.int16], step: int) -> None:
+    def __init__(self, change: NDArray[np.int16], step: int, ink: _Mask) -> None:
         even = (change <= step).astype(np.uint8)
         _, numbers, boxes, _ = cv2.connectedComponentsWithStats(even, connectivity=4)
         large = np.flatnonzero(boxes[:, cv2.CC_STAT_AREA] >= GROUND * change.size)
@@ -89,6 +88,7 @@ class _Grounds:
         ranks[large[large > 0]] = np.arange(1, np.count_nonzero(large > 0) + 1, dtype=np.uint16)
         self._ranks = ranks[numbers]
         """The number of the large piece that each pixel is in; 0 where it is in none."""
+        self._ink = ink
         self._things: dict[int, list[_Paper]] = {}
 
     def papers_under(self, seed: _Seed) -> Iterator[_Paper]:
@@ -100,15 +100,15 @@ class _Grounds:
                 thing = self._ranks == 0
                 if own:
                     thing |= self._ranks == own
-                self._things[own] = list(_compact(thing))
+                self._things[own] = list(_compact(thing, self._ink))
             yield from self._things[own]
 
 
-def _grounds(image: Pixels, size: tuple[int, int]) -> list[_Grounds]:
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+def _grounds(image: Pixels, ink: _Mask) -> list[_Grounds]:
+    small = cv2.resize(image, ink.shape[::-1], interpolation=cv2.INTER_AREA)
     lab = cv2.medianBlur(np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.uint8), 3).astype(np.int16)
     change = _change(lab)
-    return [_Grounds(change, step) for step in STEPS]
+    return [_Grounds(change, step, ink) for step in STEPS]
 
 
 def _change(lab: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -121,8 +121,8 @@ def _change(lab: NDArray[np.int16]) -> NDArray[np.int16]:
     return change
 
 
-def _compact(thing: NDArray[np.bool_]) -> Iterator[_Paper]:
-    """Each part that is one compact thing and ends in the picture."""
+def _compact(thing: NDArray[np.bool_], ink: _Mask) -> Iterator[_Paper]:
+    """Each part that is one compact thing, ends in the picture and is written on."""
     opened = cv2.morphologyEx(thing.astype(np.uint8), cv2.MORPH_OPEN, np.ones((THIN, THIN), np.uint8))
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     for contour in contours:
@@ -138,7 +138,9 @@ def _compact(thing: NDArray[np.bool_]) -> Iterator[_Paper]:
         outline = _spread(hull[:, 0, :].astype(np.float64) + 0.5, MARGIN)
         inside = np.zeros(thing.shape, np.uint8)
         _draw(inside, outline)
-        yield _Paper(outline, inside > 0, int(inside.sum()))
+        area = cv2.countNonZero(inside)
+        if cv2.countNonZero(inside & ink) >= WRITTEN * area:
+            yield _Paper(outline, inside > 0, area)
 
 
 def _along_the_frame(contour: NDArray[np.int32], shape: tuple[int, ...]) -> float:
