@@ -23,9 +23,15 @@ def grow_quad(quad: Quad, factor: float) -> Quad:
 
     The margin is that of the long side, because a code that was read along one line has no depth to multiply.
     """
-    centre, (wide, high), angle = cv2.minAreaRect(quad.astype(np.float32))
-    margin = max(wide, high, 4.0) * (factor - 1)
-    return np.asarray(cv2.boxPoints((centre, (wide + margin, high + margin), angle)), dtype=np.float64)
+    _, _, angle = cv2.minAreaRect(quad.astype(np.float32))
+    turn = np.deg2rad(angle)
+    axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    # OpenCV's own sides are wrong where corners all but coincide: its angle will do, the sides are measured here.
+    along = quad @ axes.T
+    low, high = along.min(axis=0), along.max(axis=0)
+    reach = max(float((high - low).max()), 4.0) * (factor - 1) / 2
+    (left, top), (right, bottom) = low - reach, high + reach
+    return np.asarray(np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) @ axes, np.float64)
 
 
 def grow_sides(quad: Quad, grey: NDArray[np.uint8]) -> Quad:

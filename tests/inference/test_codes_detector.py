@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import zxingcpp
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference import Deidentifier, Frame, Kind
@@ -91,6 +91,7 @@ def test_a_large_picture_is_read_at_a_limited_size_and_found_at_its_own() -> Non
 
 
 @given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 300)), min_size=4, max_size=4), st.floats(1.05, 1.6))
+@example([(0.0, 3.0), (1.0, 0.0), (1.0, 0.0), (1.0, 2.220446049250313e-16)], 1.5)
 @settings(max_examples=60)
 def test_a_grown_quad_holds_its_corners_even_if_it_was_a_line_or_a_point(corners: list, factor: float) -> None:
     grown = grow_quad(np.array(corners), factor).astype(np.float32)
