@@ -69,7 +69,7 @@ STILL: Final[tuple[Factory, ...]] = (
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
     _code(1600, locate=True, papers=True),
 )
-GUARDED: Final = _skin(Canvas(320, 256), Canvas(512, 384))
+GUARDED: Final = _skin(Canvas(320, 256), Canvas(512, 384), Canvas(256, 192))
 """A still's look at skin, which the wound guard shares."""
 LIVE: Final[tuple[Factory, ...]] = (
     _face(Canvas(320, 256), 0, closer=False),
