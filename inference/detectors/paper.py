@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from inference.picture import Pixels, Polygon, Region
 
-SIDE: Final = 640
+SIDE: Final = 480
 """Pixels of the long side at which paper is followed."""
 LARGEST: Final = 0.08
 """Of the frame: what is larger is a wall, a sheet or a limb."""
@@ -37,8 +37,8 @@ STEPS: Final = (9, 6, 4)
 """How much a neighbour's brightness may differ, of 255, most first: shaded paper goes on, an edge ends it."""
 THIN: Final = 5
 """Pixels: what is thinner is an edge that leads away from the paper."""
-MARGIN: Final = 2.0
-"""Pixels at that side by which the outline is grown: the edge itself is a mixed colour."""
+MARGIN: Final = 1.0
+"""Pixels at that side by which the outline is grown: what is cut off of a paper are its corners."""
 
 _Mask = NDArray[np.uint8]
 

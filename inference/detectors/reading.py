@@ -29,8 +29,8 @@ VARIED: Final = 3
 """From LONG letters on, one in so many at least is one that was not there before."""
 SQUARE: Final = 1.8
 """Times as wide as high: what is less may have its lines running down."""
-_ROWS: Final = (2, 3)
-_BEYOND: Final = 0.04
+_ROWS: Final = ((0.0, 0.54), (0.46, 1.0), (0.29, 0.71))
+"""Where rows begin and end; each reaches a little into the next."""
 
 Quad = NDArray[np.float64]
 
@@ -77,10 +77,9 @@ def other_ways(quad: Quad) -> Iterator[Quad]:
 
 
 def rows_of(quad: Quad) -> Iterator[Quad]:
-    """Half and a third of a piece of writing at a time, from its first row to its last: maybe one line each."""
-    for count in _ROWS:
-        for row in range(count):
-            yield _rows(quad, max(0.0, row / count - _BEYOND), min(1.0, (row + 1) / count + _BEYOND))
+    """The upper half, the lower half and the middle third of a piece of writing, in which one line may lie alone."""
+    for low, high in _ROWS:
+        yield _rows(quad, low, high)
 
 
 def _rows(quad: Quad, low: float, high: float) -> Quad:

@@ -33,10 +33,12 @@ COVER_RATIO: Final = 2.3
 """How far a line reaches beyond its core: as its makers cut it for reading, and so that all its letters are covered."""
 LARGEST: Final = 0.12
 """Of the frame: what is larger is skin or cloth that the model takes for text; lettering that large has gaps."""
-CLOSER: Final = 8
-"""Pieces of one picture, largest first, that are read in rows where they cannot be read as one line."""
+CLOSER: Final = 3
+"""Blocks of one picture, largest first, that are read in rows where they cannot be read as one line."""
 BLOCK: Final = 8.0
 """Pixels of the canvas: a core that is lower is no block of several lines."""
+SPECK: Final = 5.0
+"""Pixels of the canvas: a core that is lower is read along its long side alone."""
 IN_ROWS: Final = 0.8
 """How sure the reader must be of a row: it is asked often, and of wounds up to 0.76."""
 
@@ -81,39 +83,41 @@ class TextDetector:
         placed, scale = fit(image, self._canvas.for_picture(width, height))
         found = textmap.decode(self._finder.run(_finder_tensor(placed)), core=CORE, threshold=LINE_THRESHOLD)
         regions: list[Region] = []
-        asked, closer = 0, CLOSER if self._thorough else 0
+        asked, blocks = 0, CLOSER if self._thorough else 0
         for line in found:
             quad = line.quad(COVER_RATIO) / scale
             if cv2.contourArea(quad.astype(np.float32)) > LARGEST * width * height:
                 continue
             asked += 1
-            laid = lying(line.quad(READ_RATIO) / scale)
-            score = line.score if asked > self._most else self._read(image, laid)
-            if score < self._threshold and asked <= self._most and min(line.size) >= BLOCK and closer:
-                closer -= 1
-                score = self._read_closer(image, laid)
+            score = line.score if asked > self._most else self._read(image, line, scale)
+            if score < self._threshold and min(line.size) >= BLOCK and blocks:
+                blocks -= 1
+                score = self._read_rows(image, line, scale)
             if score >= self._threshold:
                 polygon = tuple((float(x), float(y)) for x, y in quad)
                 regions.append(Region(Kind.TEXT, polygon, score, DETECTOR))
         return regions + papers_around(image, regions) if self._thorough else regions
 
-    def _read_closer(self, image: Pixels, quad: textmap.Quad) -> float:
-        """How sure the reader is of letters in some of the rows of a block of lines; 0 if it is not sure at all."""
-        for block in (quad, *other_ways(quad)):
-            for row in rows_of(block):
-                score = self._both_ways(image, row, IN_ROWS)
-                if score >= IN_ROWS:
-                    return score
-        return 0.0
-
-    def _read(self, image: Pixels, quad: textmap.Quad) -> float:
+    def _read(self, image: Pixels, line: textmap.Line, scale: float) -> float:
         """How sure the reader is of letters there, however they are turned; 0 if there are too few."""
+        laid = lying(line.quad(READ_RATIO) / scale)
+        across = other_ways(laid) if self._thorough and min(line.size) >= SPECK else ()
         best = 0.0
-        for way in (quad, *other_ways(quad)) if self._thorough else (quad,):
+        for way in (laid, *across):
             best = max(best, self._both_ways(image, way, self._threshold))
             if best >= self._threshold:
                 break
         return best
+
+    def _read_rows(self, image: Pixels, block: textmap.Line, scale: float) -> float:
+        """How sure the reader is of letters in some row of a block of lines; 0 if it is not very sure of any."""
+        laid = lying(block.quad(READ_RATIO) / scale)
+        for way in (laid, *other_ways(laid)):
+            for row in rows_of(way):
+                sure = self._both_ways(image, row, IN_ROWS)
+                if sure >= IN_ROWS:
+                    return sure
+        return 0.0
 
     def _both_ways(self, image: Pixels, quad: textmap.Quad, enough: float) -> float:
         """How sure the reader is of letters there, the right way up or upside down."""
