@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from capture.envelope import FileSigner, SealingContext
 from capture.identifiers import CaptureId
-from capture.ledger import LedgerEvent, open_ledger, read_heads, verify_chain
+from capture.ledger import LedgerEvent, open_ledger, read_heads
 from capture.vault import Vault
 from firmware.errors import WorkFailed
 from firmware.events import Event
@@ -208,16 +208,3 @@ def uplink_view(settings: Settings) -> UplinkView:
     status = read_status(settings.state)
     progress = {status.sending: status.sent / status.count} if status.sending and status.count else {}
     return UplinkView(status.connected and status.receivers is not False, status.sentence, progress)
-
-
-def verify_ledgers(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Each chain's name → whether it is whole, how many lines, and what is wrong with it."""
-    layout, folder = StateLayout(settings.state), settings.state / "ledger"
-    keys = {"camera": "signing", "sync": "identity", "panel": "panel"}
-    found = {}
-    for head in read_heads(folder):
-        signer = FileSigner(layout.key(keys[head.chain]))
-        report = verify_chain(folder / f"{head.chain}.jsonl", signer.public_key, head)
-        faults = [fault.sentence for fault in report.faults]
-        found[head.chain] = {"whole": report.sound, "lines": report.lines, "faults": faults}
-    return found

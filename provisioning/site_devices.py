@@ -6,7 +6,10 @@ import hmac
 from typing import Literal
 
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from capture.identifiers import DeviceId
 from provisioning import rows
 from provisioning.clock import Clock, seconds
 from provisioning.devices import Device, DeviceEvent, DeviceState, apply
@@ -15,6 +18,8 @@ from provisioning.events import Event
 from provisioning.registry import Registry
 
 MAX_WRONG_DIGITS = 3
+ENROLLED_CHAINS = ("camera", "sync")
+"""The camera service signs its chain's heads with the signing key, the sync service with the identity key."""
 _log = structlog.get_logger(__name__)
 
 
@@ -49,6 +54,17 @@ class SiteDevices:
         except UnknownDevice:
             return "unknown"
         return _STATUS[state]
+
+    def ledger_keys(self, device: DeviceId) -> dict[str, EllipticCurvePublicKey | None]:
+        """The chains of the device's ledger (docs/adr/0004), and the keys of those that it enrolled with a key."""
+        keys = dict(zip(ENROLLED_CHAINS, self._keys_of(device), strict=False))
+        return {chain: keys.get(chain) for chain in (*ENROLLED_CHAINS, "panel")}
+
+    def _keys_of(self, device: DeviceId) -> tuple[EllipticCurvePublicKey, ...]:
+        """The signing key and the identity key; none of a device that never enrolled."""
+        with self.registry.reading() as open_rows:
+            row = open_rows.execute("SELECT signing_key, identity_key FROM device WHERE id = ?", (device,)).fetchone()
+        return () if row is None else tuple(_public(der) for der in row)
 
     def approve(self, device: str, digits: str) -> Device:
         """The device, now trusted: IT has read `digits` from its screen.
@@ -115,6 +131,12 @@ _STATUS: dict[DeviceState, Literal["active", "revoked", "unknown"]] = {
     DeviceState.REFUSED: "revoked",
     DeviceState.REVOKED: "revoked",
 }
+
+
+def _public(der: bytes) -> EllipticCurvePublicKey:
+    key = load_der_public_key(der)
+    assert isinstance(key, EllipticCurvePublicKey)
+    return key
 
 
 def _plain(digits: str) -> str:

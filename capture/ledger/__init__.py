@@ -8,6 +8,7 @@ note. The format is docs/formats/ledger.md.
 from __future__ import annotations
 
 from capture.errors import LedgerBusy, LedgerDamaged, LedgerError, LedgerUnwritable
+from capture.ledger.audit_event import audit_events, device_uri, security_alert, thing
 from capture.ledger.chain import LedgerHead, Line, parse_line
 from capture.ledger.events import FIELDS, Fact, LedgerEvent, fits
 from capture.ledger.ledger import Ledger, open_ledger, read_heads
@@ -27,10 +28,14 @@ __all__ = [
     "LedgerReport",
     "LedgerUnwritable",
     "Line",
+    "audit_events",
+    "device_uri",
     "fits",
     "open_ledger",
     "parse_line",
     "read_heads",
+    "security_alert",
+    "thing",
     "verify_chain",
     "verify_lines",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -127,12 +128,32 @@ def verify_ledger(state: StateOption = None, config: ConfigOption = None, as_jso
 
     Example: wardlens device ledger verify
     """
-    from firmware.device import verify_ledgers
+    from firmware.ledgers import verify_ledgers
 
     facts = verify_ledgers(load_settings(config, state=state))
     print_facts(facts, as_json=as_json)
-    if any(not chain["whole"] for chain in facts.values()):
-        raise WorkFailed("The audit log was altered or is damaged. Keep this device apart and call IT.")
+    broken = next((chain for chain, found in facts.items() if not found["whole"]), None)
+    if broken is not None:
+        raise WorkFailed(
+            f"The audit log was altered or is damaged. Keep this device apart and call IT. Chain {broken}: "
+            f"{facts[broken]['first']}"
+        )
+
+
+@ledger.command("export")
+def export_ledger(
+    to: Annotated[Path, typer.Option("--out", help="File for the events, FHIR NDJSON.")],
+    state: StateOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the audit log as FHIR AuditEvents, one a line.
+
+    Example: wardlens device ledger export --out ledger.ndjson
+    """
+    from firmware.ledgers import export_device_ledger
+
+    print_facts({"events": export_device_ledger(load_settings(config, state=state), to)}, as_json=as_json)
 
 
 @camera.command("run")

@@ -14,7 +14,14 @@ from firmware.stopping import stop_on_signal
 from firmware.terminal import ConfigOption, JsonOption, SiteOption, out, print_facts, print_json, print_rows, progress
 
 app = typer.Typer(no_args_is_help=True, help="The hospital's service: receive, show, export.")
+ledger = typer.Typer(no_args_is_help=True, help="The devices' audit logs, as the hospital knows them.")
 broker = typer.Typer(no_args_is_help=True, help="An MQTT broker for one machine.")
+
+
+app.add_typer(ledger, name="ledger")
+
+DeviceArgument = Annotated[str, typer.Argument(help="The device's id, from `wardlens site show`.")]
+LinesOption = Annotated[Path | None, typer.Option("--ledger", help="A copy of the device's own ledger folder.")]
 
 
 @app.command()
@@ -90,6 +97,54 @@ def openable(site: SiteOption = None, config: ConfigOption = None, as_json: Json
     print_facts(facts, as_json=as_json)
     if facts["not_openable"]:
         raise WorkFailed("Some envelopes cannot be opened with the keys in the site folder. Find the keys they name.")
+
+
+@ledger.command("verify")
+def verify_ledger(
+    device: DeviceArgument,
+    lines: LinesOption = None,
+    site: SiteOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a device's audit log by the signed heads that came with its pictures; with a copy, every line of it.
+
+    Example: wardlens receiver ledger verify wl-0123456789 --ledger /mnt/card/ledger
+    """
+    from firmware.hospital import open_archive
+    from firmware.ledgers import verify_at_hospital
+    from provisioning.site import Site
+
+    settings = load_settings(config)
+    holder = Site.load(site or settings.receiver.site)
+    facts = verify_at_hospital(open_archive(settings, new=False), holder, device, lines)
+    print_facts(facts, as_json=as_json)
+    broken = next((chain for chain, found in facts.items() if not found["whole"]), None)
+    if broken is not None:
+        raise WorkFailed(f"The audit log of {device} is not whole. Chain {broken}: {facts[broken]['first']}")
+
+
+@ledger.command("export")
+def export_ledger(
+    device: DeviceArgument,
+    to: Annotated[Path, typer.Option("--out", help="File for the events, FHIR NDJSON.")],
+    lines: LinesOption = None,
+    site: SiteOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what is wrong with a device's audit log, and a copy of its lines, as FHIR AuditEvents.
+
+    Example: wardlens receiver ledger export wl-0123456789 --out ledger.ndjson --ledger /mnt/card/ledger
+    """
+    from firmware.hospital import open_archive
+    from firmware.ledgers import export_at_hospital
+    from provisioning.site import Site
+
+    settings = load_settings(config)
+    holder = Site.load(site or settings.receiver.site)
+    events = export_at_hospital(open_archive(settings, new=False), holder, device, lines, to)
+    print_facts({"events": events}, as_json=as_json)
 
 
 @app.command("link")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from sync.receiver.exporting import ExportReport, export
     from sync.receiver.ingest import Ingest
+    from sync.receiver.ledgers import ChainReport, alarm_events, verify_device
     from sync.receiver.opening import NotOpenable, Opened, OpeningKey, open_envelope
     from sync.receiver.service import Receiver, ReceiverParts, run_receiver
     from sync.receiver.standing import ReceiverStatus, status
@@ -37,6 +38,7 @@ _WHERE: Final = {
     "ArchiveSettings": "archive",
     "ArchiveTooNew": "errors",
     "ArchiveUnavailable": "errors",
+    "ChainReport": "ledgers",
     "DeviceTrust": "trust",
     "ExportRefused": "errors",
     "ExportReport": "exporting",
@@ -56,11 +58,13 @@ _WHERE: Final = {
     "ReceiverParts": "service",
     "ReceiverStatus": "standing",
     "ViewNotStarted": "errors",
+    "alarm_events": "ledgers",
     "create_view": "view",
     "export": "exporting",
     "open_envelope": "opening",
     "run_receiver": "service",
     "status": "standing",
+    "verify_device": "ledgers",
     "view_served": "view",
 }
 
@@ -71,6 +75,7 @@ __all__ = [
     "ArchiveSettings",
     "ArchiveTooNew",
     "ArchiveUnavailable",
+    "ChainReport",
     "DeviceTrust",
     "ExportRefused",
     "ExportReport",
@@ -90,11 +95,13 @@ __all__ = [
     "ReceiverParts",
     "ReceiverStatus",
     "ViewNotStarted",
+    "alarm_events",
     "create_view",
     "export",
     "open_envelope",
     "run_receiver",
     "status",
+    "verify_device",
     "view_served",
 ]
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from capture.identifiers import SiteId
+from capture.identifiers import DeviceId, SiteId
 from sync.errors import MessageRefused
 from sync.events import SyncEvent
 from sync.protocol import (
@@ -33,9 +33,10 @@ from sync.protocol import (
     sign_receipt,
     topics,
 )
-from sync.receiver.archive import Archive, Arrival, Filing, NewCapture, NewReceipt
+from sync.receiver.archive import Archive, Arrival, Filing, Intake, NewCapture, NewReceipt
 from sync.receiver.errors import ArchiveUnavailable
 from sync.receiver.judging import Disproven, judge, refusal_for_status
+from sync.receiver.ledgers import keep_heads
 from sync.receiver.opening import OpeningKey
 from sync.receiver.record import capture_to_file
 from sync.receiver.trust import DeviceTrust, ReceiptSigner
@@ -103,15 +104,20 @@ class Ingest:
             ArchiveUnavailable: nothing was stored, so nothing may be acknowledged.
         """
         arrived = self._decoded(deliveries)
+        barred = {arrival: refusal_for_status(self._trust.status(arrival.device)) for arrival in arrived}
         answers: list[Answer] = []
         work: list[Work] = []
         ignored = refused = 0
         with self._archive.intake() as intake:
             intake.sent(sent)
-            # In one order everywhere: two receivers then never wait for each other's rows in a ring.
+            # In one order everywhere, and all heads before any upload is locked: two receivers then never wait for
+            # each other's rows in a ring.
+            for arrival, messages in sorted(arrived.items()):
+                if barred[arrival] is None:
+                    ignored += self._keep_heads(intake, arrival.device, messages)
             for arrival, messages in sorted(arrived.items()):
                 turn = Turn(intake, self._machine, arrival)
-                turn.take(messages, refusal_for_status(self._trust.status(arrival.device)))
+                turn.take(messages, barred[arrival])
                 answers += turn.answers
                 work += turn.work
                 ignored, refused = ignored + turn.ignored, refused + turn.refused
@@ -119,6 +125,14 @@ class Ingest:
         self.tally.refused += refused
         self._step("chunks-committed")
         return answers, work
+
+    def _keep_heads(self, intake: Intake, device: DeviceId, messages: Iterable[Offer | Chunk]) -> int:
+        """How many of the heads that came with these offers were none."""
+        offers = [message for message in messages if isinstance(message, Offer)]
+        if not offers:
+            return 0
+        keys, ledger = self._trust.ledger_keys(device), intake.ledger(device)
+        return sum(keep_heads(ledger, device, offer.heads, keys, intake.now_ms) for offer in offers)
 
     def complete(self, work: Work) -> list[Answer]:
         """The answer to a complete set: its receipt if it is filed now or was before, else a refusal."""

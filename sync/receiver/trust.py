@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from capture.identifiers import DeviceId
 
 DeviceStatus = Literal["active", "revoked", "unknown"]
+
+LedgerKeys = Mapping[str, ec.EllipticCurvePublicKey | None]
+"""The chains of a device's ledger, each with the key that signs its heads; None where the site does not know it."""
 
 
 class DeviceTrust(Protocol):
@@ -23,6 +27,10 @@ class DeviceTrust(Protocol):
 
     def status(self, device: DeviceId) -> str:
         """`active`, `revoked`, or `unknown`; anything else is taken as unknown."""
+        ...
+
+    def ledger_keys(self, device: DeviceId) -> LedgerKeys:
+        """The chains that an active device writes, and whose heads they are."""
         ...
 
 
@@ -67,6 +75,7 @@ class FixedTrust:
 
     issuers: tuple[x509.Certificate, ...]
     devices: Mapping[str, DeviceStatus]
+    ledgers: Mapping[str, LedgerKeys] = field(default_factory=dict)
 
     def authorities(self) -> Sequence[x509.Certificate]:
         """The issuing certificates."""
@@ -75,6 +84,10 @@ class FixedTrust:
     def status(self, device: DeviceId) -> str:
         """The device's status."""
         return self.devices.get(device, "unknown")
+
+    def ledger_keys(self, device: DeviceId) -> LedgerKeys:
+        """The device's chains and their keys."""
+        return self.ledgers.get(device, {})
 
 
 ReceiptKeys = Callable[[], Mapping[str, Ed25519PublicKey]]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
 
-from capture.canonical import to_canonical
 from sync.events import SyncEvent
 from sync.protocol import (
     Chunk,
@@ -100,8 +99,8 @@ class Turn:
     def _one(self, message: Offer | Chunk) -> None:
         for effect in self._machine.received(message, self._facts):
             match effect:
-                case KeepHeads(_, heads):
-                    self._keep(heads)
+                case KeepHeads():
+                    pass  # The ingest kept them before any upload was locked.
                 case OpenUpload(upload):
                     pieces = self._intake.open(self._arrival, upload)
                     if pieces is None:
@@ -140,22 +139,6 @@ class Turn:
         alarm(self._arrival, reason)
         self._intake.quarantine(self._arrival, offers[0].upload.length, reason, envelope_kept=False)
         self._answer(Refusal(self._arrival.capture, self._arrival.digest, reason=reason).encode(), refusal=True)
-
-    def _keep(self, heads: Sequence[Mapping[str, str | int]]) -> None:
-        for head in heads:
-            match head:
-                case {"chain": str(chain), "sequence": int(sequence), "hash": str(hash_hex)} if len(chain) < 64:
-                    text = to_canonical(dict(head)).decode()
-                    if not self._intake.keep_head(self._arrival.device, chain, sequence, hash_hex[:64], text):
-                        log.error(
-                            SyncEvent.LEDGER_CONTRADICTED,
-                            device=self._arrival.device,
-                            chain=chain,
-                            sequence=sequence,
-                            alarm=True,
-                        )
-                case _:
-                    self.ignored += 1
 
     def _complete(self, upload: Upload) -> None:
         work = Work(self._arrival, upload)

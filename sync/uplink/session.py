@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from capture.ledger import LedgerHead
+from capture.ledger import LedgerError, LedgerHead
 from capture.vault import NotInVault, VaultDamaged
 from sync.errors import BrokerTooSmall, BrokerUnavailable, MessageRefused
 from sync.events import SyncEvent
@@ -164,8 +164,16 @@ class Session:
 
     def _send_offer(self, offer: Offer, ticket: int) -> None:
         topic = topics.offer(self._settings.device, offer.upload.capture)
-        whole = Offer(offer.upload, offer.counter, tuple(head.to_json() for head in self._heads()))
+        whole = Offer(offer.upload, offer.counter, tuple(head.to_json() for head in self._readable_heads()))
         self._tickets[self._connection.publish(topic, whole.encode())] = ticket
+
+    def _readable_heads(self) -> Sequence[LedgerHead]:
+        """The heads; none where one cannot be read: pictures go on, and the hospital sees that heads are missing."""
+        try:
+            return self._heads()
+        except LedgerError as error:
+            _log.error(SyncEvent.LEDGER_UNREADABLE, kind=type(error).__name__)
+            return ()
 
     def _send_chunk(self, effect: SendChunk) -> None:
         upload = effect.upload

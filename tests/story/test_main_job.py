@@ -20,8 +20,9 @@ import pytest
 from capture.service import CameraClient
 from capture.vault import State
 from firmware.demo.story import Story
-from firmware.device import open_vault, verify_ledgers
+from firmware.device import open_vault
 from firmware.hospital import open_archive, receiver_broker
+from firmware.ledgers import verify_ledgers
 from firmware.supervision import Supervisor
 from provisioning.site import Site
 from sync.mqtt import BrokerSettings, TlsFiles, open_connection

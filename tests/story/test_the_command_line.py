@@ -442,8 +442,18 @@ def test_the_audit_log_is_whole_until_a_byte_of_it_changes(ward, tmp_path):
     at = data.index(b'"at_ms":') + len(b'"at_ms":') + 5
     chain.write_bytes(data[:at] + (b"1" if data[at : at + 1] != b"1" else b"2") + data[at + 1 :])
     done = ward.run("device", "ledger", "verify", "--state", state, "--json")
-    refused(done, 1, "The audit log was altered or is damaged. Keep this device apart and call IT.")
+    refused(done, 1, "The audit log was altered or is damaged. Keep this device apart and call IT. Chain camera: Line ")
     assert not json.loads(done.stdout)["camera"]["whole"]
+
+
+@pytest.mark.usefixtures("taken")
+def test_the_audit_log_is_written_out_as_fhir(ward, tmp_path):
+    out = tmp_path / "ledger.ndjson"
+    facts = ward.facts("device", "ledger", "export", "--out", out)
+    events = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(events) == facts["events"]
+    assert {event["resourceType"] for event in events} == {"AuditEvent"}
+    assert "capture-sealed" in {coding["code"] for event in events for coding in event["subtype"]}
 
 
 def test_doctor_finds_a_paired_device_fit_and_only_its_broker_away(ward):

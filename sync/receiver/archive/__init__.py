@@ -9,6 +9,7 @@ from __future__ import annotations
 from sync.receiver.archive.archive import Archive, unix_milliseconds
 from sync.receiver.archive.heartbeats import Heartbeat
 from sync.receiver.archive.intake import Intake
+from sync.receiver.archive.ledgers import DeviceLedger, KeptHead, LedgerAlarm
 from sync.receiver.archive.values import (
     ArchiveSettings,
     Arrival,
@@ -28,11 +29,14 @@ __all__ = [
     "ArchiveSettings",
     "Arrival",
     "Counts",
+    "DeviceLedger",
     "FiledCapture",
     "FiledReceipt",
     "Filing",
     "Heartbeat",
     "Intake",
+    "KeptHead",
+    "LedgerAlarm",
     "Limits",
     "NewCapture",
     "NewReceipt",

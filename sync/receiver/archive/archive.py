@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, delete, select
 
-from capture.identifiers import CaptureId
+from capture.identifiers import CaptureId, DeviceId
+from sync.receiver.archive import ledgers
 from sync.receiver.archive import reading as rows
 from sync.receiver.archive.database import open_engine, reading, writing
 from sync.receiver.archive.filing import RECEIPT, file_capture
@@ -219,6 +220,16 @@ class Archive:
         """What was refused for good, latest first."""
         with reading(self._engine) as connection:
             return rows.in_quarantine(connection, limit)
+
+    def ledger_heads(self, device: DeviceId) -> tuple[ledgers.KeptHead, ...]:
+        """The heads of a device's ledger, by chain and line."""
+        with reading(self._engine) as connection:
+            return ledgers.heads_of(connection, device)
+
+    def ledger_alarms(self, device: DeviceId | None = None) -> tuple[ledgers.LedgerAlarm, ...]:
+        """What is wrong with the ledgers of all devices, or of one; latest first."""
+        with reading(self._engine) as connection:
+            return ledgers.alarms(connection, device)
 
     def receivers(self) -> tuple[Heartbeat, ...]:
         """Every receiver's last word, latest first."""

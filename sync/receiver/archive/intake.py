@@ -12,7 +12,8 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from capture.identifiers import CaptureId, DeviceId
 from sync.protocol import Archived, Chunk, Facts, Pieces, RefusalReason, Upload
 from sync.receiver.archive.database import insert_unless_there
-from sync.receiver.archive.tables import captures, chunks, device_heads, outbox, quarantine, receipts, uploads
+from sync.receiver.archive.ledgers import DeviceLedger
+from sync.receiver.archive.tables import captures, chunks, outbox, quarantine, receipts, uploads
 from sync.receiver.archive.values import Arrival, FiledReceipt, Limits
 
 _STANDING: Final = frozenset(
@@ -67,7 +68,7 @@ class Intake:
     def __init__(self, connection: Connection, limits: Limits, now_ms: int) -> None:
         self._connection = connection
         self._limits = limits
-        self._now_ms = now_ms
+        self.now_ms = now_ms
 
     def facts(self, arrival: Arrival) -> Facts:
         """What the archive knows of an arrival. Its upload is locked until the transaction ends.
@@ -96,7 +97,7 @@ class Intake:
                 digest=arrival.digest,
                 length=upload.length,
                 chunk_size=upload.chunk_size,
-                touched_at_ms=self._now_ms,
+                touched_at_ms=self.now_ms,
             )
         )
         # Another receiver may have opened it in between: what is there now is what counts.
@@ -108,7 +109,7 @@ class Intake:
         self._connection.execute(
             _STORE, [{"upload": row, "position": chunk.index, "data": chunk.data} for chunk in new]
         )
-        self._connection.execute(_TOUCH, {"upload": row, "now": self._now_ms})
+        self._connection.execute(_TOUCH, {"upload": row, "now": self.now_ms})
 
     def drop(self, arrival: Arrival) -> None:
         """The upload and its chunks are gone."""
@@ -119,26 +120,14 @@ class Intake:
         if pending:
             self._connection.execute(delete(outbox).where(outbox.c.id.in_(pending)))
 
-    def keep_head(self, device: DeviceId, chain: str, sequence: int, hash_hex: str, head: str) -> bool:
-        """A ledger head, as the device signed it, is kept; False when the chain went back or says another thing now."""
-        chain_of_device = (device_heads.c.device == device) & (device_heads.c.chain == chain)
-        known = self._connection.execute(
-            select(device_heads.c.hash).where(chain_of_device, device_heads.c.sequence == sequence)
-        ).scalar()
-        if known is not None:
-            return bool(known == hash_hex)
-        latest = self._connection.execute(select(func.max(device_heads.c.sequence)).where(chain_of_device)).scalar()
-        self._connection.execute(
-            insert_unless_there(self._connection, device_heads).values(
-                device=device, chain=chain, sequence=sequence, hash=hash_hex, head=head, seen_at_ms=self._now_ms
-            )
-        )
-        return latest is None or sequence > latest
+    def ledger(self, device: DeviceId) -> DeviceLedger:
+        """What the device's ledger said so far."""
+        return DeviceLedger(self._connection, device, self._limits.heads_of_a_chain, self.now_ms)
 
     def quarantine(self, arrival: Arrival, length: int, reason: str, *, envelope_kept: bool) -> None:
         """What was refused for good is on record; again and again is one row that counts."""
         columns = quarantine.c
-        change: dict[str, object] = {"times": columns.times + 1, "last_at_ms": self._now_ms}
+        change: dict[str, object] = {"times": columns.times + 1, "last_at_ms": self.now_ms}
         if envelope_kept:
             change["envelope_kept"] = True
         same = (
@@ -158,8 +147,8 @@ class Intake:
                 reason=reason,
                 envelope_kept=envelope_kept,
                 times=1,
-                first_at_ms=self._now_ms,
-                last_at_ms=self._now_ms,
+                first_at_ms=self.now_ms,
+                last_at_ms=self.now_ms,
             )
         )
 

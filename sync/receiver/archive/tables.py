@@ -127,6 +127,19 @@ device_heads: Final = Table(
     Column("seen_at_ms", BigInteger, nullable=False),
 )
 
+ledger_alarms: Final = Table(
+    "ledger_alarms",
+    metadata,
+    Column("device", Name, primary_key=True),
+    Column("chain", Name, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", Hex, nullable=False),
+    Column("times", BigInteger, nullable=False),
+    Column("first_at_ms", BigInteger, nullable=False),
+    Column("last_at_ms", BigInteger, nullable=False),
+)
+
 receivers: Final = Table(
     "receivers",
     metadata,

@@ -39,12 +39,14 @@ class Limits:
         open_uploads: captures begun and not complete.
         open_bytes: the bytes these captures announce, together.
         quarantined_bytes: of envelopes kept as evidence; beyond it only the row is kept.
+        heads_of_a_chain: of its ledger that are kept; the oldest go, and the newest stand for them.
         forget_after_ms: an upload untouched for so long is thrown away; the device sends it again.
     """
 
     open_uploads: int = 32
     open_bytes: int = 256 * 1024 * 1024
     quarantined_bytes: int = 256 * 1024 * 1024
+    heads_of_a_chain: int = 10_000
     forget_after_ms: int = 7 * 24 * 3600 * 1000
 
 

@@ -18,6 +18,7 @@ from capture.identifiers import CaptureId, capture_id
 from sync.receiver.archive import Archive, FiledCapture
 from sync.receiver.errors import ArchiveUnavailable, NotFiled, ReceiverError
 from sync.receiver.exporting import capture_record
+from sync.receiver.metrics import CONTENT_TYPE, exposition
 from sync.receiver.standing import status
 from sync.receiver.view.guard import COOKIE, Guard, session_of
 from sync.receiver.view.login import SESSION_SECONDS, LoginTokens, Sessions
@@ -166,14 +167,15 @@ def create_view(
 
     @app.get("/captures/{capture}/receipt.json")
     def receipt(capture: str) -> Response:
-        filed = find(capture)
-        return download(filed.receipt, f"{filed.capture}.receipt.json", "application/json")
+        return download(find(capture).receipt, f"{capture}.receipt.json", "application/json")
 
     @app.get("/captures/{capture}/record.json")
     def record(capture: str) -> Response:
         filed = find(capture)
         body = json.dumps(capture_record(filed), indent=2, sort_keys=True, ensure_ascii=False).encode()
         return download(body, f"{filed.capture}.json", "application/json")
+
+    app.add_api_route("/metrics", lambda: Response(exposition(status(archive)), media_type=CONTENT_TYPE))
 
     def find(capture: str) -> FiledCapture:
         return archive.capture(known(capture))

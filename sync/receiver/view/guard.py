@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sync.receiver.view.login import Sessions
 
 COOKIE: Final = "wardlens-hospital"
-OPEN: Final = frozenset({"/login"})
+OPEN: Final = frozenset({"/login", "/metrics"})
+"""Behind no session: the one that begins it, and figures that name nobody."""
 OPEN_FOLDER: Final = "/static/"
 
 _HEADERS: Final = {

@@ -173,11 +173,15 @@ class Ward:
     receipt_key: ReceiptKey = field(default_factory=lambda: ReceiptKey("receipt-1", Ed25519PrivateKey.generate()))
     devices: dict[str, str] = field(default_factory=lambda: {"bed-1": "active", "bed-2": "active", "old": "revoked"})
     keys: dict[str, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
-    counters: dict[str, int] = field(default_factory=dict)
+    ledgers: dict[str, Any] = field(default_factory=dict)
 
     @property
     def trust(self) -> FixedTrust:
-        return FixedTrust((self.issuer.certificate,), self.devices)
+        return FixedTrust((self.issuer.certificate,), self.devices, self.ledgers)
+
+    def key_of(self, device: str) -> ec.EllipticCurvePrivateKey:
+        """The key that a device signs with, envelopes and heads."""
+        return self.keys.setdefault(device, ec.generate_private_key(ec.SECP256R1()))
 
     def ingest(self, archive: Archive, **changes: Any) -> Ingest:
         parts: dict[str, Any] = {
@@ -203,7 +207,7 @@ class Ward:
         padding: int = 40_000,
     ) -> Envelope:
         """Envelope `number` of a device: a picture of its own, sealed and signed."""
-        key = self.keys.setdefault(device, ec.generate_private_key(ec.SECP256R1()))
+        key = self.key_of(device)
         name = CaptureId(capture or hashlib.sha256(f"{device}/{number}".encode()).hexdigest()[:32])
         # Bytes after a JPEG's end marker do not change the picture, and make it as long as a test wants it.
         picture = jpeg if jpeg is not None else TINY_JPEG + number.to_bytes(4, "big") * (padding // 4)

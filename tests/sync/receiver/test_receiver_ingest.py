@@ -206,19 +206,6 @@ def test_bytes_under_way_are_bounded_too(make_archive, ward, hospital):
     assert sorted(answer["type"] for answer in answers) == ["have", "refusal"]
 
 
-def test_a_ledger_that_contradicts_itself_is_alarmed(archive, ward, hospital):
-    def head(sequence: int, of: str) -> dict[str, object]:
-        return {"chain": "camera", "sequence": sequence, "hash": of * 64, "signature": "s"}
-
-    ingest = ward.ingest(archive)
-    said = []
-    for number, one in enumerate([head(5, "a"), head(6, "b"), head(6, "b"), head(6, "c"), head(4, "d")], start=1):
-        with capture_logs() as logs:
-            ingest.handle([hospital.offer_of(ward.envelope(number), heads=[one])])
-        said.append(any(log["event"] == "ledger-contradicted" for log in logs))
-    assert said == [False, False, False, True, True]
-
-
 def test_nothing_of_a_patient_is_in_a_log_line(small_archive, ward, hospital):
     good, bad = ward.envelope(1), ward.envelope(2, issuer=hospital.Issuer())
     with capture_logs() as logs:

@@ -63,7 +63,7 @@ def test_every_route_refuses_somebody_without_a_session(filled, make_view, stran
     for route in routes:
         path = route.path.replace("{capture}", capture)
         for method in sorted(route.methods or ()):
-            if path == "/login":
+            if path in {"/login", "/metrics"}:
                 continue
             answer = stranger.request(method, path, headers={"Origin": str(stranger.base_url).rstrip("/")})
             assert answer.status_code == 401, (method, path)
@@ -73,6 +73,18 @@ def test_every_route_refuses_somebody_without_a_session(filled, make_view, stran
     assert [route.path for route in make_view().routes if isinstance(route, Mount)] == ["/static"]
     for path in ("/docs", "/redoc", "/openapi.json", "/nothing", "/static/../captures.json"):
         assert stranger.get(path).status_code in {401, 404}, path
+
+
+def test_metrics_say_how_it_stands_and_name_nobody(filled, stranger, ward, hospital):
+    head = {"chain": "sync", "sequence": 3, "hash": "a" * 64, "signature": "0" * 128}
+    ward.ledgers["bed-1"] = {"sync": ward.key_of("bed-1").public_key()}
+    hospital.receive(ward.ingest(filled), [hospital.offer_of(ward.envelope(90), heads=[head])])
+    text = stranger.get("/metrics").text
+    assert f"\nwardlens_receiver_captures {filled.counts().captures}\n" in text
+    assert '\nwardlens_receiver_ledger_alarms{kind="forged"} 1\n' in text
+    assert '\nwardlens_receiver_ledger_alarms{kind="gap"} 0\n' in text
+    for name in ("bed-1", "PAT-", filled.newest(1)[0].capture):
+        assert name not in text
 
 
 def test_a_link_works_once_and_not_for_ever(small_archive, address, tmp_path):

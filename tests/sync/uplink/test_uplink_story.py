@@ -170,3 +170,13 @@ def test_offers_carry_the_signed_heads_of_the_ledger(broker, hospital_at, ward_a
     ward.start()
     ward.all_erased()
     assert hospital.hospital.heads >= 1
+
+
+def test_pictures_go_on_though_a_head_of_the_ledger_cannot_be_read(broker, hospital_at, ward_at):
+    hospital = hospital_at(broker)
+    ward = ward_at(broker, hospital.hospital)
+    (ward.folder / "camera.head").write_bytes(b"damaged")
+    ward.take(1000)
+    ward.start()
+    ward.all_erased()
+    assert hospital.hospital.heads == 0

@@ -1,0 +1,155 @@
+"""What the devices' ledgers said, head by head, and what was found wrong with them: rows in an open transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, delete, select, update
+
+from capture.identifiers import DeviceId
+from sync.receiver.archive.database import insert_unless_there
+from sync.receiver.archive.tables import device_heads, ledger_alarms
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHead:
+    """A ledger head that came with an offer.
+
+    Attributes:
+        head: as the device signed it, canonical JSON (docs/formats/ledger.md).
+        seen_at_ms: when it first came, by the hospital's clock.
+    """
+
+    chain: str
+    sequence: int
+    hash: str
+    head: str
+    seen_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAlarm:
+    """Something that no ledger of an honest and healthy device does. One row for a device, a chain and a kind.
+
+    Attributes:
+        kind: a member of :class:`~sync.receiver.ledgers.AlarmKind`.
+        sequence, hash: of the head that showed it first; 0 and nothing where no head came.
+        times: how often it was seen.
+    """
+
+    device: DeviceId
+    chain: str
+    kind: str
+    sequence: int
+    hash: str
+    times: int
+    first_at_ms: int
+    last_at_ms: int
+
+
+class DeviceLedger:
+    """The heads of one device in an open transaction.
+
+    Args:
+        connection: in a transaction.
+        device: whose.
+        most: how many heads are kept of a chain; the oldest go.
+        now_ms: the hospital's clock.
+    """
+
+    def __init__(self, connection: Connection, device: DeviceId, most: int, now_ms: int) -> None:
+        self._connection = connection
+        self._device = device
+        self._most = most
+        self._now_ms = now_ms
+
+    def hash_at(self, chain: str, sequence: int) -> str | None:
+        """The hash of the head that is kept for this line of the chain, if one is."""
+        return self._connection.execute(
+            select(device_heads.c.hash).where(_of(self._device, chain), device_heads.c.sequence == sequence)
+        ).scalar()
+
+    def newest(self, chain: str) -> KeptHead | None:
+        """The head of the chain's highest line."""
+        return self._first(chain, device_heads.c.sequence.desc())
+
+    def oldest(self, chain: str) -> KeptHead | None:
+        """The head of the chain's lowest line that is kept."""
+        return self._first(chain, device_heads.c.sequence)
+
+    def keep(self, head: KeptHead) -> bool:
+        """The head is kept; False where one for the same line is kept already, and then that one stays."""
+        row = (
+            insert_unless_there(self._connection, device_heads)
+            .values(
+                device=self._device,
+                chain=head.chain,
+                sequence=head.sequence,
+                hash=head.hash,
+                head=head.head,
+                seen_at_ms=self._now_ms,
+            )
+            .returning(device_heads.c.sequence)
+        )
+        added = self._connection.execute(row).one_or_none() is not None
+        beyond = self._connection.execute(
+            select(device_heads.c.sequence)
+            .where(_of(self._device, head.chain))
+            .order_by(device_heads.c.sequence.desc())
+            .offset(self._most)
+            .limit(1)
+        ).scalar()
+        if beyond is not None:
+            self._connection.execute(
+                delete(device_heads).where(_of(self._device, head.chain), device_heads.c.sequence <= beyond)
+            )
+        return added
+
+    def alarm(self, chain: str, kind: str, sequence: int, hash_hex: str) -> bool:
+        """It is on record; whether for the first time."""
+        same = (
+            (ledger_alarms.c.device == self._device) & (ledger_alarms.c.chain == chain) & (ledger_alarms.c.kind == kind)
+        )
+        again = update(ledger_alarms).where(same).values(times=ledger_alarms.c.times + 1, last_at_ms=self._now_ms)
+        if self._connection.execute(again).rowcount:
+            return False
+        self._connection.execute(
+            insert_unless_there(self._connection, ledger_alarms).values(
+                device=self._device,
+                chain=chain,
+                kind=kind,
+                sequence=sequence,
+                hash=hash_hex,
+                times=1,
+                first_at_ms=self._now_ms,
+                last_at_ms=self._now_ms,
+            )
+        )
+        return True
+
+    def _first(self, chain: str, order: ColumnElement[int]) -> KeptHead | None:
+        query = select(device_heads).where(_of(self._device, chain)).order_by(order).limit(1)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else KeptHead(row.chain, row.sequence, row.hash, row.head, row.seen_at_ms)
+
+
+def heads_of(connection: Connection, device: DeviceId) -> tuple[KeptHead, ...]:
+    """Every head that is kept of a device, by chain and sequence."""
+    rows = connection.execute(
+        select(device_heads)
+        .where(device_heads.c.device == device)
+        .order_by(device_heads.c.chain, device_heads.c.sequence)
+    )
+    return tuple(KeptHead(row.chain, row.sequence, row.hash, row.head, row.seen_at_ms) for row in rows)
+
+
+def alarms(connection: Connection, device: DeviceId | None = None) -> tuple[LedgerAlarm, ...]:
+    """What is wrong with the ledgers of all devices, or of one; latest first."""
+    query = select(ledger_alarms).order_by(ledger_alarms.c.last_at_ms.desc(), ledger_alarms.c.device)
+    if device is not None:
+        query = query.where(ledger_alarms.c.device == device)
+    return tuple(LedgerAlarm(**row) for row in connection.execute(query).mappings())
+
+
+def _of(device: DeviceId, chain: str) -> ColumnElement[bool]:
+    return (device_heads.c.device == device) & (device_heads.c.chain == chain)
