@@ -1,7 +1,4 @@
-"""Makes tests/vectors/envelope.json: envelopes that any implementation of docs/formats/envelope.md can try itself on.
-
-    python tests/vectors/make_envelope.py          writes the file
-    python tests/vectors/make_envelope.py --check  exits 1 if the file is not what would be written
+"""Makes envelope.json: envelopes that any implementation of docs/formats/envelope.md can try itself on.
 
 Every byte is determined: keys are hashes of their names, signatures are deterministic (RFC 6979), times are fixed. HPKE
 draws its own randomness and has no way to be given any, so the two wrapped content keys were made once and stand in
@@ -10,11 +7,9 @@ envelope-wrapped.json; that they are right is proven by opening them.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,7 +32,6 @@ from capture.identifiers import CaptureId, DeviceId, SiteId
 from sync.receiver.opening import OpeningKey
 
 HERE = Path(__file__).parent
-VECTORS = HERE / "envelope.json"
 WRAPPED = HERE / "envelope-wrapped.json"
 
 SITE, DEVICE, CAPTURE = SiteId("st-elsewhere"), DeviceId("ward-7-cart-2"), CaptureId("000102030405060708090a0b0c0d0e0f")
@@ -354,18 +348,3 @@ def vectors() -> dict[str, Any]:
             for name, step, reason, raw in refused()
         ],
     }
-
-
-def main() -> int:
-    """Write the file, or say whether it is what would be written."""
-    parser = argparse.ArgumentParser(description="Make the envelope vectors.")
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the file differs")
-    text = json.dumps(vectors(), indent=1, ensure_ascii=False) + "\n"
-    if parser.parse_args().check:
-        return int(VECTORS.read_text() != text)
-    VECTORS.write_text(text)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
