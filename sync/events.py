@@ -29,6 +29,8 @@ class SyncEvent(StrEnum):
     ENVELOPE_REFUSED = "envelope-refused"
     LEDGER_CONTRADICTED = "ledger-contradicted"
     LEDGER_UNREADABLE = "ledger-unreadable"
+    DEVICE_UNHEARD = "device-unheard"
+    FILING_FAILED = "filing-failed"
     RECEIVER_STARTED = "receiver-started"
     RECEIVER_STOPPED = "receiver-stopped"
     RECEIVER_RESTARTED = "receiver-restarted"

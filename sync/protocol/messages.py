@@ -37,6 +37,7 @@ class RefusalReason(StrEnum):
     NOT_OPENABLE = "not-openable"
     CAPTURE_CONFLICT = "capture-conflict"
     TOO_LARGE = "too-large"
+    UNFILEABLE = "unfileable"
 
 
 @dataclass(frozen=True, slots=True)

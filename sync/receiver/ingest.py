@@ -5,7 +5,9 @@ The caller owns the broker: it hands over what arrived, and may acknowledge it o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +17,7 @@ from capture.identifiers import DeviceId, SiteId
 from sync.errors import MessageRefused
 from sync.events import SyncEvent
 from sync.protocol import (
+    MAX_LENGTH,
     Accepted,
     Chunk,
     DropChunks,
@@ -38,6 +41,7 @@ from sync.receiver.errors import ArchiveUnavailable
 from sync.receiver.judging import Disproven, judge, refusal_for_status
 from sync.receiver.ledgers import keep_heads
 from sync.receiver.opening import OpeningKey
+from sync.receiver.patience import Patience
 from sync.receiver.record import capture_to_file
 from sync.receiver.trust import DeviceTrust, ReceiptSigner
 from sync.receiver.turn import Answer, Tally, Turn, Work, alarm
@@ -69,7 +73,8 @@ class Ingest:
         trust: which devices are its own.
         keys: what opens envelopes, the newest first; asked for at each capture, because keys rotate.
         signer: signs receipts.
-        machine: decides.
+        machine: decides; by default one that takes what a device may have under way.
+        patience: how much nonsense of one device is listened to.
         step: told the name of each step it is about to leave, for tests that kill the process there.
     """
 
@@ -82,6 +87,7 @@ class Ingest:
         keys: Callable[[], Sequence[OpeningKey]],
         signer: Callable[[], ReceiptSigner],
         machine: ReceiverMachine | None = None,
+        patience: Patience | None = None,
         step: Callable[[str], None] = no_step,
     ) -> None:
         self._archive = archive
@@ -89,7 +95,9 @@ class Ingest:
         self._trust = trust
         self._keys = keys
         self._signer = signer
-        self._machine = machine or ReceiverMachine()
+        # An envelope for which there is never room would be told to wait for ever.
+        self._machine = machine or ReceiverMachine(min(MAX_LENGTH, archive.limits.open_bytes))
+        self._patience = patience or Patience(time.monotonic)
         self._step = step
         self.tally = Tally()
 
@@ -121,6 +129,7 @@ class Ingest:
                 answers += turn.answers
                 work += turn.work
                 ignored, refused = ignored + turn.ignored, refused + turn.refused
+                self._spend(arrival.device, turn.refused)
         self.tally.ignored += ignored
         self.tally.refused += refused
         self._step("chunks-committed")
@@ -143,8 +152,13 @@ class Ingest:
             return list(self._after_verdict(work, effects, filed))
         except ArchiveUnavailable as error:
             log.warning(SyncEvent.ARCHIVE_AWAY, reason=type(error).__name__)
-            refusal = Refusal(work.upload.capture, work.upload.digest, seconds=LATER_SECONDS)
-            return [Answer(_down(work.arrival), refusal.encode())]
+            with suppress(ArchiveUnavailable):
+                self._archive.forgive(work.arrival)
+        except Exception:
+            # Whatever it was, a capture that nobody foresaw must not stop those that come after it.
+            log.exception(SyncEvent.FILING_FAILED, device=work.arrival.device, attempt=work.attempt, alarm=True)
+        refusal = Refusal(work.upload.capture, work.upload.digest, seconds=LATER_SECONDS)
+        return [Answer(_down(work.arrival), refusal.encode())]
 
     def unsent(self, older_than_ms: int) -> list[Answer]:
         """Receipts of captures that are filed and whose message nobody has seen leave."""
@@ -154,15 +168,31 @@ class Ingest:
     def _decoded(self, deliveries: Iterable[Delivery]) -> dict[Arrival, list[Offer | Chunk]]:
         arrived: dict[Arrival, list[Offer | Chunk]] = {}
         for delivery in deliveries:
+            device = None
             try:
+                device = topics.parse_up(delivery.topic).device
+                if not self._patience.has(device):
+                    self.tally.unheard += 1
+                    continue
                 device, message = decode_up(delivery.topic, delivery.payload)
             except MessageRefused as error:
                 self.tally.malformed += 1
+                if device is not None:
+                    self._spend(device, 1)
                 log.warning(SyncEvent.MESSAGE_REFUSED, flaw=error.flaw.value, bytes=len(delivery.payload))
                 continue
             arrival = Arrival(device, message.upload.capture, message.upload.digest)
             arrived.setdefault(arrival, []).append(message)
         return arrived
+
+    def _spend(self, device: DeviceId, messages: int) -> None:
+        """So many messages of this device were for nothing; said once when that was too many."""
+        if not messages:
+            return
+        heard = self._patience.has(device)
+        self._patience.cost(device, messages)
+        if heard and not self._patience.has(device):
+            log.error(SyncEvent.DEVICE_UNHEARD, device=device, alarm=True)
 
     def _verdict(self, work: Work, filed: list[int]) -> Verdict:
         data = self._archive.assembled(work.arrival)
@@ -171,6 +201,8 @@ class Ingest:
             if first is None or first.device != work.arrival.device or first.digest != work.arrival.digest:
                 return Postponed(LATER_SECONDS)
             return Accepted(first.receipt)
+        if work.attempt > self._archive.limits.attempts:
+            return Rejected(RefusalReason.UNFILEABLE)
         reason = refusal_for_status(self._trust.status(work.arrival.device))
         judged = (
             Disproven(reason, "status")

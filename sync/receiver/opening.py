@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
+from capture.canonical import to_canonical
 from capture.envelope import (
     HPKE,
     MANIFEST_LENGTH,
@@ -143,6 +144,7 @@ def _split(plain: bytes, envelope: Envelope) -> Opened:
         raise NotOpenable("body", "The envelope's body is not a manifest and a picture.")
     try:
         manifest = json.loads(plain[start : start + length].decode("utf-8"))
+        to_canonical(manifest)  # It is spelled again when it is filed: a NaN or half a letter must not come that far.
     except (ValueError, RecursionError) as error:
         raise NotOpenable("manifest", "The envelope's manifest is not JSON.") from error
     jpeg = plain[start + length :]

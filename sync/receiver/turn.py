@@ -51,10 +51,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A complete set that waits to be judged."""
+    """A complete set that waits to be judged.
+
+    Attributes:
+        attempt: the how-manieth time.
+    """
 
     arrival: Arrival
     upload: Upload
+    attempt: int
 
 
 @dataclass(slots=True)
@@ -65,6 +70,7 @@ class Tally:
     refused: int = 0
     ignored: int = 0
     malformed: int = 0
+    unheard: int = 0
 
 
 class Turn:
@@ -141,9 +147,9 @@ class Turn:
         self._answer(Refusal(self._arrival.capture, self._arrival.digest, reason=reason).encode(), refusal=True)
 
     def _complete(self, upload: Upload) -> None:
-        work = Work(self._arrival, upload)
-        if work not in self.work:
-            self.work.append(work)
+        # Counted before it is tried, in this transaction: a set that kills its receiver is known by that.
+        if not self.work:
+            self.work.append(Work(self._arrival, upload, self._intake.attempt(self._arrival)))
 
     def _answer(self, payload: bytes, *, refusal: bool = False) -> None:
         self.refused += refusal

@@ -295,6 +295,13 @@ def refused() -> Iterator[tuple[str, str, str, bytes]]:
     yield "manifest that is longer than the body", "open", "body", with_plain(struct.pack(">I", 100) + b"{}" + JPEG)
     yield "no picture after the manifest", "open", "body", with_plain(struct.pack(">I", 2) + b"{}")
     yield "manifest that is not JSON", "open", "manifest", made(Body(b"{", JPEG)).raw
+    yield (
+        "manifest with a number that is none",
+        "open",
+        "manifest",
+        made(Body(manifest()[:-1] + b',"x":NaN}', JPEG)).raw,
+    )
+    yield "manifest with half a letter", "open", "manifest", made(Body(manifest()[:-1] + b',"x":"\\ud800"}', JPEG)).raw
     yield "manifest that is a list", "open", "manifest", made(Body(b"[]", JPEG)).raw
     yield "manifest of another capture", "open", "manifest", made(Body(manifest(capture="f" * 32), JPEG)).raw
     yield "manifest of another picture", "open", "manifest", made(Body(manifest(), JPEG + b"\x00")).raw

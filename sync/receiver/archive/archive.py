@@ -142,6 +142,11 @@ class Archive:
             Intake(connection, self.limits, self.clock()).quarantine(arrival, length, reason, envelope_kept=keep)
             drop_upload(connection, arrival)
 
+    def forgive(self, arrival: Arrival) -> None:
+        """The tries of a complete set are counted anew, because the archive failed and not the set."""
+        with writing(self._engine) as connection:
+            Intake(connection, self.limits, self.clock()).forgive(arrival)
+
     def unsent_receipts(self, *, older_than_ms: int, limit: int = 100) -> tuple[Pending, ...]:
         """Receipts that were written and not seen to leave: their receiver died, or the broker did not answer."""
         with reading(self._engine) as connection:

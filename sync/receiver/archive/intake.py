@@ -28,6 +28,9 @@ _STANDING: Final = frozenset(
 """Refusals that no change at the hospital can undo. The others are judged anew when a person has the device retry."""
 
 
+DAY_MS: Final = 24 * 3600 * 1000
+
+
 def _here(columns: ReadOnlyColumnCollection[str, Column[Any]]) -> ColumnElement[bool]:
     """The rows of one arrival. Statements are made once, because making them anew costs more than running them."""
     return (
@@ -41,6 +44,17 @@ _UPLOAD: Final = select(uploads).where(_here(uploads.c)).with_for_update()
 _POSITIONS: Final = select(chunks.c.position).where(chunks.c.upload == bindparam("upload"))
 _STORE: Final = insert(chunks)
 _TOUCH: Final = update(uploads).where(uploads.c.id == bindparam("upload")).values(touched_at_ms=bindparam("now"))
+_ID: Final = select(uploads.c.id).where(_here(uploads.c))
+_TRY: Final = (
+    update(uploads)
+    .where(uploads.c.id == bindparam("upload"))
+    .values(attempts=uploads.c.attempts + 1)
+    .returning(uploads.c.attempts)
+)
+_FORGIVE: Final = update(uploads).where(uploads.c.id == bindparam("upload")).values(attempts=0)
+_FILED_SINCE: Final = select(func.coalesce(func.sum(captures.c.length), 0)).where(
+    captures.c.device == bindparam("device"), captures.c.received_at_ms > bindparam("since")
+)
 _DROP_CHUNKS: Final = delete(chunks).where(chunks.c.upload.in_(select(uploads.c.id).where(_here(uploads.c))))
 _DROP_UPLOAD: Final = delete(uploads).where(_here(uploads.c))
 _UNDER_WAY: Final = select(func.count(), func.coalesce(func.sum(uploads.c.length), 0)).where(
@@ -79,7 +93,7 @@ class Intake:
         return Facts(upload, pieces, self._archived(arrival), self._refused(arrival))
 
     def open(self, arrival: Arrival, upload: Upload) -> Pieces | None:
-        """The pieces of an upload that is open now; None when its device has too much under way already.
+        """The pieces of an upload that is open now; None when its device has too much under way, or sent too much.
 
         Chunks that were cut in another size are dropped: they fit nowhere.
         """
@@ -111,6 +125,17 @@ class Intake:
         )
         self._connection.execute(_TOUCH, {"upload": row, "now": self.now_ms})
 
+    def attempt(self, arrival: Arrival) -> int:
+        """The how-manieth time it is that this complete set is tried."""
+        upload = self._connection.execute(_ID, asdict(arrival)).scalar_one()
+        return int(self._connection.execute(_TRY, {"upload": upload}).scalar_one())
+
+    def forgive(self, arrival: Arrival) -> None:
+        """It was not the set that failed: its tries are counted anew."""
+        upload = self._connection.execute(_ID, asdict(arrival)).scalar()
+        if upload is not None:
+            self._connection.execute(_FORGIVE, {"upload": upload})
+
     def drop(self, arrival: Arrival) -> None:
         """The upload and its chunks are gone."""
         drop_upload(self._connection, arrival)
@@ -137,6 +162,9 @@ class Intake:
             & (columns.reason == reason)
         )
         if self._connection.execute(update(quarantine).where(same).values(change)).rowcount:
+            return
+        kept = select(func.count()).select_from(quarantine).where(columns.device == arrival.device)
+        if self._connection.execute(kept).scalar_one() >= self._limits.quarantined_rows:
             return
         self._connection.execute(
             insert_unless_there(self._connection, quarantine).values(
@@ -181,7 +209,11 @@ class Intake:
 
     def _room_for(self, device: DeviceId, length: int) -> bool:
         row = self._connection.execute(_UNDER_WAY, {"device": device}).one()
-        return int(row[0]) < self._limits.open_uploads and int(row[1]) + length <= self._limits.open_bytes
+        if int(row[0]) >= self._limits.open_uploads or int(row[1]) + length > self._limits.open_bytes:
+            return False
+        today = {"device": device, "since": self.now_ms - DAY_MS}
+        filed = int(self._connection.execute(_FILED_SINCE, today).scalar_one())
+        return filed + int(row[1]) + length <= self._limits.filed_bytes_a_day
 
 
 def filed_receipt(connection: Connection, capture: CaptureId) -> FiledReceipt | None:

@@ -45,6 +45,7 @@ uploads: Final = Table(
     Column("length", BigInteger, nullable=False),
     Column("chunk_size", Integer, nullable=False),
     Column("touched_at_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
     UniqueConstraint("device", "capture", "digest"),
 )
 
@@ -76,6 +77,7 @@ captures: Final = Table(
     Column("picture_length", BigInteger, nullable=False),
     Column("manifest", LargeBinary, nullable=False),
     Index(None, "device", "counter"),
+    Index(None, "device", "received_at_ms"),
     Index(None, "patient"),
 )
 

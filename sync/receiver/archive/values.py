@@ -33,19 +33,25 @@ class ArchiveSettings:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one device may have under way, so that a broken one cannot fill the archive.
+    """What one device may do, so that a broken one can neither fill the archive nor keep receivers from the others.
 
     Attributes:
         open_uploads: captures begun and not complete.
         open_bytes: the bytes these captures announce, together.
+        filed_bytes_a_day: of envelopes filed within 24 hours; beyond it the device waits.
         quarantined_bytes: of envelopes kept as evidence; beyond it only the row is kept.
+        quarantined_rows: of refusals on record; beyond it they are answered and logged only.
+        attempts: at filing a complete capture; beyond it the capture is refused and the device parks it.
         heads_of_a_chain: of its ledger that are kept; the oldest go, and the newest stand for them.
         forget_after_ms: an upload untouched for so long is thrown away; the device sends it again.
     """
 
     open_uploads: int = 32
     open_bytes: int = 256 * 1024 * 1024
+    filed_bytes_a_day: int = 32 * 1024 * 1024 * 1024
     quarantined_bytes: int = 256 * 1024 * 1024
+    quarantined_rows: int = 1_000
+    attempts: int = 10
     heads_of_a_chain: int = 10_000
     forget_after_ms: int = 7 * 24 * 3600 * 1000
 

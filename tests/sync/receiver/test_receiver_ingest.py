@@ -262,7 +262,13 @@ offer_like = st.fixed_dictionaries(
         "chunk_size": st.integers(0, 4000),
         "count": small,
         "counter": small,
-        "heads": st.just([]),
+        "heads": st.lists(
+            st.dictionaries(
+                st.sampled_from(["chain", "sequence", "hash", "signature"]),
+                st.one_of(st.integers(-1, 2**64), st.sampled_from(["sync", "a" * 64, "0" * 128, "\ud800"])),
+            ),
+            max_size=3,
+        ),
     }
 ).map(lambda value: json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 said = st.lists(
@@ -273,6 +279,7 @@ said = st.lists(
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(said=said)
 def test_nothing_a_device_says_stops_the_receiver(said, small_archive, ward):
+    ward.ledgers["bed-1"] = {"sync": None}
     ingest = ward.ingest(small_archive)
     answers, work = ingest.handle(said)
     for item in work:
