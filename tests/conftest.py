@@ -1,4 +1,5 @@
-"""What all rooms' tests share: where real pictures, models and servers are, and a portrait that anybody may use.
+"""What all rooms' tests share: where real pictures, models and servers are, a real PostgreSQL, and a portrait that
+anybody may use.
 
 A missing server is a skip on a newcomer's machine and a failure in CI: under `WARDLENS_REQUIRE_SERVERS=1` every skip
 fails, but for tests marked `data` while `WARDLENS_TEST_DATA` is unset, and skips whose reason begins with "hardware:".
@@ -6,11 +7,17 @@ fails, but for tests marked `data` while `WARDLENS_TEST_DATA` is unset, and skip
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
+import subprocess
 import sys
-from collections.abc import Callable, Generator
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,6 +31,7 @@ settings.register_profile("wardlens", deadline=None, suppress_health_check=[Heal
 settings.load_profile("wardlens")
 
 REQUIRE_SERVERS = os.environ.get("WARDLENS_REQUIRE_SERVERS") == "1"
+POSTGRES = Path("/usr/lib/postgresql")
 TEST_DATA = os.environ.get("WARDLENS_TEST_DATA", "")
 MODELS = Path(os.environ.get("WARDLENS_MODELS") or Path(sys.prefix) / "share" / "wardlens" / "models")
 ASTRONAUT = PackageFile("pypi", "scikit-image", "0.26.0", "skimage/data/astronaut.png")
@@ -72,6 +80,68 @@ def program() -> Callable[[str], Path]:
         return Path(found)
 
     return find
+
+
+def _programs() -> Path:
+    found = shutil.which("initdb")
+    folders = [Path(found).resolve().parent] if found else sorted(POSTGRES.glob("*/bin"), reverse=True)
+    for folder in folders:
+        if (folder / "pg_ctl").exists():
+            return folder
+    pytest.skip("PostgreSQL is not installed; tests/servers.sh says how")
+
+
+def _ends_with_us() -> None:
+    """The server that runs next ends when this process does, even if a test run is killed (prctl, PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private PostgreSQL on a unix socket: the URL of its server, to which a database's name is added."""
+    programs = _programs()
+    # The server refuses to run as root, so it runs as its own user where we are root. A socket's path is short.
+    user = "postgres" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="wardlens-pg-"))
+    if user is not None:
+        shutil.chown(folder, user)
+    data = folder / "data"
+    as_user: dict[str, Any] = {"user": user, "cwd": "/"}
+    made = [programs / "initdb", "-D", data, "-A", "trust", "-U", "wardlens", "--no-sync"]
+    subprocess.run(made, check=True, capture_output=True, **as_user)
+    settings = ["listen_addresses=", f"unix_socket_directories={folder}", "fsync=off"]
+    command = [programs / "postgres", "-D", data, *(part for setting in settings for part in ("-c", setting))]
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_ends_with_us,  # noqa: PLW1509 - it makes one system call and takes no lock
+        **as_user,
+    ) as server:
+        try:
+            end = time.monotonic() + 30
+            ready = [programs / "pg_isready", "-q", "-h", folder]
+            while subprocess.run(ready, check=False).returncode != 0:
+                assert server.poll() is None, "PostgreSQL ended at once"
+                assert time.monotonic() < end, "PostgreSQL does not answer"
+                time.sleep(0.05)
+            yield f"postgresql+psycopg://wardlens@/{{name}}?host={folder}"
+        finally:
+            server.send_signal(signal.SIGQUIT)
+            server.wait(30)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_database(postgres: str) -> str:
+    """The URL of a new, empty PostgreSQL database."""
+    from sqlalchemy import create_engine, text  # noqa: PLC0415 - only where a database is made
+
+    name = f"archive_{os.urandom(4).hex()}"
+    server = create_engine(postgres.format(name="postgres"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    server.dispose()
+    return postgres.format(name=name)
 
 
 def _may_skip(item: pytest.Item | None, reason: str) -> bool:

@@ -22,6 +22,8 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
+    # A statement's journal holds rows, which name patients: a kill would leave it in the system's temporary folder.
+    "PRAGMA temp_store = MEMORY",
 )
 _WRITING: Final = "wardlens_writing"
 

@@ -1,17 +1,10 @@
-"""What the receiver's tests share: an archive on each database, a ward that can say anything, a real PostgreSQL."""
+"""What the receiver's tests share: an archive on each database, and a ward that can say anything."""
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
-import os
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,8 +12,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
-POSTGRES = Path("/usr/lib/postgresql")
 
 
 def _loaded(path: Path) -> ModuleType:
@@ -45,68 +36,6 @@ def hospital() -> ModuleType:
 def ward(hospital: ModuleType) -> Any:
     """A site with its devices."""
     return hospital.Ward()
-
-
-def _programs() -> Path:
-    found = shutil.which("initdb")
-    folders = [Path(found).resolve().parent] if found else sorted(POSTGRES.glob("*/bin"), reverse=True)
-    for folder in folders:
-        if (folder / "pg_ctl").exists():
-            return folder
-    pytest.skip("PostgreSQL is not installed; tests/servers.sh says how")
-
-
-def _ends_with_us() -> None:
-    """The server that runs next ends when this process does, even if a test run is killed (prctl, PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A private PostgreSQL on a unix socket: the URL of its server, to which a database's name is added."""
-    programs = _programs()
-    # The server refuses to run as root, so it runs as its own user where we are root. A socket's path is short.
-    user = "postgres" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="wardlens-pg-"))
-    if user is not None:
-        shutil.chown(folder, user)
-    data = folder / "data"
-    as_user: dict[str, Any] = {"user": user, "cwd": "/"}
-    made = [programs / "initdb", "-D", data, "-A", "trust", "-U", "wardlens", "--no-sync"]
-    subprocess.run(made, check=True, capture_output=True, **as_user)
-    settings = ["listen_addresses=", f"unix_socket_directories={folder}", "fsync=off"]
-    command = [programs / "postgres", "-D", data, *(part for setting in settings for part in ("-c", setting))]
-    with subprocess.Popen(
-        command,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=_ends_with_us,  # noqa: PLW1509 - it makes one system call and takes no lock
-        **as_user,
-    ) as server:
-        try:
-            end = time.monotonic() + 30
-            ready = [programs / "pg_isready", "-q", "-h", folder]
-            while subprocess.run(ready, check=False).returncode != 0:
-                assert server.poll() is None, "PostgreSQL ended at once"
-                assert time.monotonic() < end, "PostgreSQL does not answer"
-                time.sleep(0.05)
-            yield f"postgresql+psycopg://wardlens@/{{name}}?host={folder}"
-        finally:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(30)
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def postgres_database(postgres: str) -> str:
-    """The URL of a new, empty PostgreSQL database."""
-    from sqlalchemy import create_engine, text  # noqa: PLC0415 - only where a database is made
-
-    name = f"archive_{os.urandom(4).hex()}"
-    server = create_engine(postgres.format(name="postgres"), isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    server.dispose()
-    return postgres.format(name=name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,0 +1,393 @@
+"""A real ward and hospital in one folder: a site, a paired device, Mosquitto, services that may die, and a judge."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy import select as rows_of
+from sqlalchemy.exc import OperationalError
+
+from capture.vault import State
+from firmware.demo.place import HOST, DemoPlace, make_place
+from firmware.device import open_vault, verify_ledgers
+from firmware.hospital import archive_settings
+from firmware.settings import load_settings
+from provisioning.broker import mosquitto_config
+from provisioning.enrolment import pair, serving_enrolment
+from provisioning.identity import DeviceIdentity
+from provisioning.site import Site
+from provisioning.terms import BrokerAddress
+from sync.brokers import PrivateMosquitto
+from sync.errors import BrokerUnavailable
+from sync.mqtt import BrokerSettings, Message, TlsFiles, open_connection
+from sync.protocol import decode_receipt, topics
+from sync.receiver.archive.tables import captures, receipts
+
+SERVICES = Path(__file__).parent / "services.py"
+LISTENER = "watcher"
+PATIENCE = 30.0
+LOOK_SECONDS = 1.0
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
+    """Nothing, as soon as the condition holds; fails if it does not in time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"waited {seconds} s in vain: {what}"
+        time.sleep(0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A service that was started."""
+
+    pid: int
+    handle: int
+
+    def ended(self, within: float = 0.0) -> bool:
+        return bool(select.select([self.handle], [], [], within)[0])
+
+    def kill(self) -> None:
+        """As at a power cut, and waited for."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+        assert self.ended(PATIENCE)
+
+
+class Services:
+    """services.py, from which every service is forked."""
+
+    def __init__(self, place: DemoPlace, environment: dict[str, str] | None = None) -> None:
+        temporary = place.folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("WARDLENS_")}
+        self._place = place
+        self._mother = subprocess.Popen(
+            [sys.executable, SERVICES],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=clean | {"TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"} | (environment or {}),
+        )
+        place.logs.mkdir(exist_ok=True)
+
+    def start(self, role: str, *, traced: bool = False, step: str = "", **more: Any) -> Process:
+        asked = {"role": role, "config": str(self._place.file), "log": str(self._place.logs / f"{role}.log")}
+        assert self._mother.stdin is not None
+        assert self._mother.stdout is not None
+        self._mother.stdin.write(json.dumps(asked | {"traced": traced, "step": step} | more) + "\n")
+        self._mother.stdin.flush()
+        pid = int(self._mother.stdout.readline())
+        return Process(pid, os.pidfd_open(pid))
+
+    def close(self) -> None:
+        """Its children end with it."""
+        self._mother.kill()
+        self._mother.communicate()
+
+
+class Wire:
+    """Whatever a device says to the broker, seen as a receiver sees it: scanned at once, and counted."""
+
+    def __init__(self, settings: BrokerSettings, canaries: list[bytes]) -> None:
+        self.kinds: Counter[str] = Counter()
+        self.leaks: list[str] = []
+        self.listening = threading.Event()
+        self._settings, self._canaries = settings, canaries
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="wardlens-test-wire")
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(BrokerUnavailable):
+                self._listen()
+            self.listening.clear()
+            self._stop.wait(0.05)
+
+    def _listen(self) -> None:
+        connection = open_connection(self._settings)
+        connection.subscribe(topics.EVERY_UP, topics.EVERY_STATE, topics.RECEIVERS)
+        self.listening.set()
+        try:
+            while not self._stop.is_set():
+                for arrival in connection.step(0.05):
+                    if isinstance(arrival, Message):
+                        connection.acknowledge(arrival)
+                        self.kinds[arrival.topic.rsplit("/", 1)[-1]] += 1
+                        said = arrival.topic.encode() + arrival.payload
+                        self.leaks += [f"{arrival.topic}: {c[:12]!r}" for c in self._canaries if c in said]
+        finally:
+            connection.close()
+
+
+@dataclass
+class Ward:
+    """What a test does to the device and the hospital, and what must hold of them at every moment.
+
+    Attributes:
+        taken: capture → digest, of every picture that was reported as taken.
+        canaries: bytes that give the patient or the picture away.
+        settled: those of them that left the device, rightly.
+        parked: why pictures waited for a person, and how often.
+    """
+
+    place: DemoPlace
+    site: Site
+    services: Services
+    broker: PrivateMosquitto
+    picture: Path
+    encounter: dict[str, str]
+    canaries: list[bytes]
+    wire: Wire
+    running: dict[str, Process] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    parked: Counter[str] = field(default_factory=Counter)
+
+    def begin(self) -> None:
+        """All services, and the first picture: what the hospital has of it is what nobody else may have."""
+        for role in ("receiver", "sync"):
+            self.run(role)
+        self.take()
+        until(self.arrived, "the first picture to arrive")
+        (stored,) = (path for path in self._pictures.rglob("*") if path.is_file())
+        jpeg = stored.read_bytes()
+        self.canaries += [jpeg[len(jpeg) * part // 4 :][:32] for part in (1, 2, 3)]
+
+    # What happens -------------------------------------------------------------------------------------------------
+
+    def run(self, role: str, **how: Any) -> Process:
+        """This service, started; whatever ran in its place is killed."""
+        self.stop(role)
+        more = {} if role != "capture" else {"picture": str(self.picture), "encounter": self.encounter}
+        self.running[role] = self.services.start(role, told=str(self._told), **more, **how)
+        return self.running[role]
+
+    def stop(self, role: str) -> None:
+        if role in self.running:
+            self.running.pop(role).kill()
+
+    def take(self) -> None:
+        """A picture, reported as taken."""
+        self.hear()
+        before = len(self.taken)
+        assert self.run("capture").ended(PATIENCE), "the picture was not taken in time"
+        self.hear()
+        assert len(self.taken) == before + 1, self.logged("capture")
+
+    def hear(self) -> None:
+        """Notes what was reported as taken."""
+        if self._told.exists():
+            self.taken |= dict(line.split() for line in self._told.read_text().splitlines())
+
+    @property
+    def _told(self) -> Path:
+        return self.place.folder / "told"
+
+    def ends_or_arrives(self, role: str, seconds: float = PATIENCE) -> str:
+        """What comes first: the service "ended", all "arrived" by its work, or it "hung" until the time was over."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.running[role].ended(0.01):
+                return "ended"
+            if role != "capture" and self.arrived():
+                return "arrived"
+        return "hung"
+
+    def settle(self) -> None:
+        """All arrives, with a person who looks at the screen now and then and lets what is parked be tried again."""
+        end = time.monotonic() + PATIENCE
+        look = time.monotonic() + LOOK_SECONDS
+        while not self.arrived():
+            ended = self.running["sync"].ended(0.01) or self.running["receiver"].ended()
+            said = f"{self.logged('sync')}{self.logged('receiver')}"
+            assert not ended, f"a service ended by itself: {said}"
+            assert time.monotonic() < end, f"it did not all arrive: {said}"
+            if time.monotonic() > look:
+                look = time.monotonic() + LOOK_SECONDS
+                self._retry_parked()
+        self.what_is_gone_has_its_receipt()
+
+    def _retry_parked(self) -> None:
+        with open_vault(self.place.settings) as vault:
+            for entry in vault.entries():
+                if entry.state is State.PARKED:
+                    self.parked[entry.reason] += 1
+                    vault.retry(entry.capture)
+
+    def folders_of(self, role: str) -> tuple[str, ...]:
+        """Where this service may make files."""
+        settings = self.place.settings
+        own = settings.receiver.archive if role == "receiver" else settings.state
+        return (str(own), str(self._told))
+
+    def logged(self, role: str) -> str:
+        log = self.place.logs / f"{role}.log"
+        return log.read_text(errors="replace")[-2000:] if log.exists() else ""
+
+    @property
+    def _pictures(self) -> Path:
+        return self.place.settings.receiver.archive / "objects" / "pictures"
+
+    # What must hold -----------------------------------------------------------------------------------------------
+
+    def envelopes(self) -> dict[str, Path]:
+        return {path.stem: path for path in (self.place.settings.state / "vault/envelopes").rglob("*.wle")}
+
+    def filed(self) -> dict[str, tuple[str, bytes]]:
+        """Capture → digest and receipt of every row of the archive; fails if a capture has two rows."""
+        engine = create_engine(archive_settings(self.place.settings).database, poolclass=NullPool)
+        joined = captures.outerjoin(receipts, captures.c.capture == receipts.c.capture)
+        try:
+            with engine.connect() as connection:
+                asked = rows_of(captures.c.capture, captures.c.digest, receipts.c.receipt).select_from(joined)
+                found = connection.execute(asked).all()
+        except OperationalError:  # no receiver was ever here
+            return {}
+        finally:
+            engine.dispose()
+        assert len({row[0] for row in found}) == len(found), "a capture was filed twice"
+        return {row[0]: (row[1], bytes(row[2])) for row in found}
+
+    def arrived(self) -> bool:
+        """Whether everything that was taken is at the hospital and gone from the device."""
+        return not self.envelopes() and self.taken.keys() <= self.filed().keys()
+
+    def nothing_is_lost(self) -> None:
+        """Asserts what must hold at every moment, whoever is dead: read from outside, touching nothing."""
+        self.hear()
+        # The device first: what leaves it between the two looks is in the second one.
+        there = {capture: path.read_bytes() for capture, path in self._present().items()}
+        filed = self.filed()
+        for capture in self.taken.keys() - self.settled:
+            digest = self.taken[capture]
+            if capture in there:
+                assert hashlib.sha256(there[capture]).hexdigest() == digest, f"{capture} changed in the vault"
+            else:
+                assert capture in filed, f"{capture} was reported as taken, and is in no place"
+            if capture in filed:
+                assert filed[capture][0] == digest, f"{capture} is filed as something else"
+        self.nothing_is_seen()
+
+    def _present(self) -> dict[str, Path]:
+        return {capture: path for capture, path in self.envelopes().items() if path.exists()}
+
+    def what_is_gone_has_its_receipt(self) -> None:
+        """Asserts that every envelope which left the device was freed by the site's signature over exactly it."""
+        identity = DeviceIdentity.load(self.place.settings.state)
+        filed, there = self.filed(), self.envelopes()
+        with open_vault(self.place.settings) as vault:
+            entries = {entry.capture: entry for entry in vault.entries()}
+        for capture in self.taken.keys() - self.settled - there.keys():
+            entry, (digest, receipt) = entries[capture], filed[capture]
+            assert entry.state is State.ERASED, f"{capture} is {entry.state} and has no file"
+            assert entry.receipt == receipt, f"{capture} has two receipts that differ"
+            named = decode_receipt(receipt)
+            named.verify(identity.receipt_keys)
+            assert (named.device, named.capture, named.digest) == (identity.device, capture, digest)
+            assert digest == self.taken[capture] == entry.digest
+            self.settled.add(capture)
+
+    def nothing_is_seen(self) -> None:
+        """Asserts that no word of the patient and no byte of the picture is on the device, in a log or on the wire."""
+        assert self.wire.leaks == []
+        folders = (self.place.settings.state, self.place.logs, self.place.broker, self.place.folder / "tmp")
+        for path in (path for folder in folders for path in folder.rglob("*")):
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError, OSError):
+                data = path.read_bytes()
+                assert not [canary[:12] for canary in self.canaries if canary in data], f"plaintext in {path}"
+        assert not list((self.place.folder / "tmp").iterdir())
+
+    def all_is_well(self) -> None:
+        """Asserts every promise of a ward at rest, the ledger's and the archive's bytes among them."""
+        self.nothing_is_lost()
+        self.what_is_gone_has_its_receipt()
+        assert self.arrived()
+        assert self.settled == self.taken.keys()
+        ledgers = verify_ledgers(self.place.settings)
+        assert all(chain["whole"] for chain in ledgers.values()), ledgers
+
+
+def _picture_in(folder: Path) -> tuple[Path, bytes]:
+    """A picture of its own, long enough for two chunks, and some bytes of its pixels."""
+    pixels = np.random.default_rng(secrets.randbits(64)).integers(0, 255, (240, 320, 3), dtype=np.uint8)
+    path = folder / "pictures" / "wound.png"
+    path.parent.mkdir()
+    assert cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    return path, pixels[120, 100:116].tobytes()
+
+
+def _place_in(folder: Path, database: str) -> DemoPlace:
+    place = make_place(folder, folder / "pictures", models=folder, mqtt="auto")
+    if database:
+        text = place.file.read_text().replace("[receiver]", f'[receiver]\ndatabase = "{database}"')
+        place.file.write_text(text)
+    return DemoPlace(folder, place.file, load_settings(place.file))
+
+
+def _paired_site(place: DemoPlace) -> Site:
+    settings = place.settings
+    at, receivers = BrokerAddress(HOST, settings.broker.port), [settings.receiver.name, LISTENER]
+    site = Site.create(place.site, "north-hospital", "North Hospital", hosts=[HOST], broker=at, receivers=receivers)
+
+    def approve(digits: str) -> None:
+        (waiting,) = (device for device in site.pending() if device.digits == digits)
+        site.approve(waiting.id, digits)
+
+    with serving_enrolment(site) as enrolment:
+        pair(site.invite(f"{HOST}:{enrolment.port}").line, settings.state, on_digits=approve)
+    return site
+
+
+@contextlib.contextmanager
+def ward_in(folder: Path, *, database: str = "", broker: str = "", **environment: str) -> Iterator[Ward]:
+    """A ward at work: paired, its broker and its services up, and one picture already on its way.
+
+    Args:
+        folder: where everything of it is; a short path.
+        database: URL of the archive's rows; SQLite in the archive's folder if empty.
+        broker: lines to add to Mosquitto's configuration.
+        environment: for the services.
+    """
+    picture, pixels = _picture_in(folder)
+    place = _place_in(folder, database)
+    site, settings = _paired_site(place), place.settings
+    settings.receiver.archive.mkdir(mode=0o700)
+    patient = f"CANARY-{secrets.token_hex(4).upper()}"
+    encounter = {"patient": patient, "clinician": f"NURSE-{patient}", "note": f"NOTE {patient}"}
+    canaries, port = [patient.encode(), pixels], settings.broker.port
+    text = mosquitto_config(site, place.broker, port, host=HOST) + broker
+    files = site.receiver_tls(LISTENER)
+    tls = TlsFiles(files.ca, files.certificate, files.key)
+    with contextlib.ExitStack() as running:
+        mosquitto = running.enter_context(PrivateMosquitto(text, place.broker, host=HOST, port=port))
+        services = Services(place, environment)
+        running.callback(services.close)
+        wire = Wire(BrokerSettings(HOST, port, LISTENER, tls), canaries)
+        running.callback(wire.close)
+        ward = Ward(place, site, services, mosquitto, picture, encounter, canaries, wire)
+        ward.begin()
+        yield ward
