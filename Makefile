@@ -46,8 +46,9 @@ lint: $(VENV)/.test  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fault: setup $(VENV)/.test  ## more than 200 faults in the engine of a running camera service: nothing is sealed (up to half an hour)
-	WARDLENS_FAULTS=long $(BIN)/python -m pytest tests/capture/service/test_camera_service_faults.py $(ARGS)
+fault: setup $(VENV)/.test  ## the long form of the fault tests: kills, full and broken disks, engines, brokers (two hours)
+	@tests/servers.sh
+	WARDLENS_FAULTS=long $(BIN)/python -m pytest tests/capture/service/test_camera_service_faults.py tests/fault $(ARGS)
 
 bench: setup  ## the figures of docs/benchmarks.md, on this machine
 	$(BIN)/wardlens bench $(ARGS)

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ import cv2
 import numpy as np
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy import select as rows_of
-from sqlalchemy.exc import OperationalError
 
 from capture.vault import State
 from firmware.demo.place import HOST, DemoPlace, make_place
@@ -42,6 +41,7 @@ from sync.protocol import decode_receipt, topics
 from sync.receiver.archive.tables import captures, receipts
 
 SERVICES = Path(__file__).parent / "services.py"
+ROLES = ("capture", "sync", "receiver")
 LISTENER = "watcher"
 PATIENCE = 30.0
 LOOK_SECONDS = 1.0
@@ -152,11 +152,12 @@ class Ward:
         canaries: bytes that give the patient or the picture away.
         settled: those of them that left the device, rightly.
         parked: why pictures waited for a person, and how often.
+        spoken: how much each service had logged when it was last started.
     """
 
     place: DemoPlace
     site: Site
-    services: Services
+    services: dict[str, Services]
     broker: PrivateMosquitto
     picture: Path
     encounter: dict[str, str]
@@ -166,11 +167,13 @@ class Ward:
     taken: dict[str, str] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     parked: Counter[str] = field(default_factory=Counter)
+    spoken: dict[str, int] = field(default_factory=dict)
 
     def begin(self) -> None:
         """All services, and the first picture: what the hospital has of it is what nobody else may have."""
         for role in ("receiver", "sync"):
             self.run(role)
+        until(lambda: "broker-connected" in self.said("receiver"), "the receiver, and its archive")
         self.take()
         until(self.arrived, "the first picture to arrive")
         (stored,) = (path for path in self._pictures.rglob("*") if path.is_file())
@@ -182,9 +185,23 @@ class Ward:
     def run(self, role: str, **how: Any) -> Process:
         """This service, started; whatever ran in its place is killed."""
         self.stop(role)
+        self.spoken[role] = len(self._log(role))
         more = {} if role != "capture" else {"picture": str(self.picture), "encounter": self.encounter}
-        self.running[role] = self.services.start(role, told=str(self._told), **more, **how)
+        self.running[role] = self.services[role].start(role, told=str(self._told), **more, **how)
         return self.running[role]
+
+    @contextlib.contextmanager
+    def moved(self, roles: Sequence[str], environment: dict[str, str]) -> Iterator[None]:
+        """These services run in another environment, until the block ends; then they are killed."""
+        before, services = dict(self.services), Services(self.place, environment)
+        self.services |= dict.fromkeys(roles, services)
+        try:
+            yield
+        finally:
+            for role in roles:
+                self.stop(role)
+            services.close()
+            self.services |= before
 
     def stop(self, role: str) -> None:
         if role in self.running:
@@ -196,7 +213,7 @@ class Ward:
         before = len(self.taken)
         assert self.run("capture").ended(PATIENCE), "the picture was not taken in time"
         self.hear()
-        assert len(self.taken) == before + 1, self.logged("capture")
+        assert len(self.taken) == before + 1, self.said("capture")
 
     def hear(self) -> None:
         """Notes what was reported as taken."""
@@ -223,7 +240,7 @@ class Ward:
         look = time.monotonic() + LOOK_SECONDS
         while not self.arrived():
             ended = self.running["sync"].ended(0.01) or self.running["receiver"].ended()
-            said = f"{self.logged('sync')}{self.logged('receiver')}"
+            said = f"{self.said('sync')}{self.said('receiver')}"
             assert not ended, f"a service ended by itself: {said}"
             assert time.monotonic() < end, f"it did not all arrive: {said}"
             if time.monotonic() > look:
@@ -244,9 +261,13 @@ class Ward:
         own = settings.receiver.archive if role == "receiver" else settings.state
         return (str(own), str(self._told))
 
-    def logged(self, role: str) -> str:
+    def said(self, role: str) -> str:
+        """What this service has logged since it was started."""
+        return self._log(role)[self.spoken.get(role, 0) :]
+
+    def _log(self, role: str) -> str:
         log = self.place.logs / f"{role}.log"
-        return log.read_text(errors="replace")[-2000:] if log.exists() else ""
+        return log.read_bytes().decode("latin-1") if log.exists() else ""
 
     @property
     def _pictures(self) -> Path:
@@ -265,8 +286,6 @@ class Ward:
             with engine.connect() as connection:
                 asked = rows_of(captures.c.capture, captures.c.digest, receipts.c.receipt).select_from(joined)
                 found = connection.execute(asked).all()
-        except OperationalError:  # no receiver was ever here
-            return {}
         finally:
             engine.dispose()
         assert len({row[0] for row in found}) == len(found), "a capture was filed twice"
@@ -363,14 +382,13 @@ def _paired_site(place: DemoPlace) -> Site:
 
 
 @contextlib.contextmanager
-def ward_in(folder: Path, *, database: str = "", broker: str = "", **environment: str) -> Iterator[Ward]:
+def ward_in(folder: Path, *, database: str = "", store: str = "persistence false") -> Iterator[Ward]:
     """A ward at work: paired, its broker and its services up, and one picture already on its way.
 
     Args:
         folder: where everything of it is; a short path.
         database: URL of the archive's rows; SQLite in the archive's folder if empty.
-        broker: lines to add to Mosquitto's configuration.
-        environment: for the services.
+        store: what Mosquitto's configuration says of its store; `{folder}` is the broker's.
     """
     picture, pixels = _picture_in(folder)
     place = _place_in(folder, database)
@@ -379,15 +397,16 @@ def ward_in(folder: Path, *, database: str = "", broker: str = "", **environment
     patient = f"CANARY-{secrets.token_hex(4).upper()}"
     encounter = {"patient": patient, "clinician": f"NURSE-{patient}", "note": f"NOTE {patient}"}
     canaries, port = [patient.encode(), pixels], settings.broker.port
-    text = mosquitto_config(site, place.broker, port, host=HOST) + broker
+    text = mosquitto_config(site, place.broker, port, host=HOST)
+    text = text.replace("persistence false", store.format(folder=place.broker))
     files = site.receiver_tls(LISTENER)
     tls = TlsFiles(files.ca, files.certificate, files.key)
     with contextlib.ExitStack() as running:
         mosquitto = running.enter_context(PrivateMosquitto(text, place.broker, host=HOST, port=port))
-        services = Services(place, environment)
+        services = Services(place)
         running.callback(services.close)
         wire = Wire(BrokerSettings(HOST, port, LISTENER, tls), canaries)
         running.callback(wire.close)
-        ward = Ward(place, site, services, mosquitto, picture, encounter, canaries, wire)
+        ward = Ward(place, site, dict.fromkeys(ROLES, services), mosquitto, picture, encounter, canaries, wire)
         ward.begin()
         yield ward
