@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +12,7 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
+from inference.detectors.modules import busy_places
 from inference.detectors.paper import papers_around
 from inference.detectors.quads import grow_quad, grow_sides
 from inference.picture import Kind, Pixels, Polygon, Region
@@ -26,6 +28,7 @@ LOCATED: Final = 0.5
 _MARGIN: Final = 1.25
 _LINEAR: Final = zxingcpp.BarcodeFormat.AllLinear
 _LOCATE_SIDE: Final = 1000
+_ENLARGED: Final = (2, 3)
 
 Grey = NDArray[np.uint8]
 
@@ -68,6 +71,8 @@ class CodeDetector:
             Region(Kind.CODE, _polygon(_cover_of(found, grey), scale), DECODED if found.valid else DAMAGED, MODEL)
             for found in _read(grey, thorough=self._thorough)
         ]
+        if self._thorough:
+            regions += [Region(Kind.CODE, polygon, DECODED, MODEL) for polygon in _small_codes(image, grey, scale)]
         if self._locate:
             small, small_scale = _grey(image, _LOCATE_SIDE)
             regions += [
@@ -93,6 +98,20 @@ def _read(grey: Grey, *, thorough: bool) -> list[zxingcpp.Barcode]:
     )
 
 
+def _small_codes(image: Pixels, grey: Grey, scale: float) -> Iterator[Polygon]:
+    """The cover of each code that is read only once it is enlarged; `grey` is the picture at `scale`."""
+    for left, top, right, bottom in busy_places(grey):
+        x0, y0, x1, y1 = (round(side / scale) for side in (left, top, right, bottom))
+        for factor in _ENLARGED:
+            size = ((right - left) * factor, (bottom - top) * factor)
+            part, _ = _grey(np.asarray(cv2.resize(image[y0:y1, x0:x1], size, interpolation=cv2.INTER_CUBIC), np.uint8))
+            read = zxingcpp.read_barcodes(part)
+            for found in read:
+                yield _polygon(_cover_of(found, part) / factor + (left, top), scale)
+            if read:
+                break
+
+
 def _cover_of(found: zxingcpp.Barcode, grey: Grey) -> NDArray[np.float64]:
     quad = _quad(found)
     if found.format & _LINEAR:
@@ -115,7 +134,7 @@ def _located(grey: Grey) -> list[NDArray[np.float64]]:
     return [quad for quad in quads if np.isfinite(quad).all() and cv2.contourArea(quad.astype(np.float32)) > 0]
 
 
-def _grey(image: Pixels, side: int) -> tuple[Grey, float]:
+def _grey(image: Pixels, side: float = math.inf) -> tuple[Grey, float]:
     height, width = image.shape[:2]
     scale = min(1.0, side / max(height, width))
     if scale < 1.0:

@@ -6,7 +6,7 @@ reads no letters there. What the letters are is never decoded: this module has n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import cv2
@@ -24,6 +24,8 @@ _GROUND: Final = 127
 _SQUEEZED: Final = 1.4
 FEWEST_LETTERS: Final = 2
 """Different letters that writing has at least."""
+REPEATED: Final = 5
+"""From so many letters on, no letter is more than half of them."""
 LONG: Final = 8
 VARIED: Final = 3
 """From LONG letters on, one in so many at least is one that was not there before."""
@@ -35,8 +37,8 @@ _ROWS: Final = ((0.0, 0.54), (0.46, 1.0), (0.29, 0.71))
 Quad = NDArray[np.float64]
 
 
-def letters(outputs: list[NDArray[np.float32]]) -> tuple[float, int, int]:
-    """Mean probability of the letters that greedy CTC decoding sees, how many it sees, and how many different ones.
+def letters(outputs: list[NDArray[np.float32]]) -> tuple[float, tuple[int, ...]]:
+    """Mean probability of the letters that greedy CTC decoding sees, and how often it sees each, the commonest first.
 
     Graves et al., "Connectionist Temporal Classification" (2006): a letter is a run of one class that is not blank.
 
@@ -51,14 +53,21 @@ def letters(outputs: list[NDArray[np.float32]]) -> tuple[float, int, int]:
     best = steps.argmax(axis=1)
     begins = np.concatenate([[True], best[1:] != best[:-1]]) & (best != _BLANK)
     if not begins.any():
-        return 0.0, 0, 0
+        return 0.0, ()
     sure = float(np.clip(steps.max(axis=1)[begins].mean(), 0, 1))
-    return sure, int(begins.sum()), int(np.unique(best[begins]).size)
+    _, counts = np.unique(best[begins], return_counts=True)
+    return sure, tuple(sorted(counts.tolist(), reverse=True))
 
 
-def is_writing(count: int, different: int) -> bool:
-    """Whether so many letters may be words: ticks, waves, stitches and prints on cloth read as the same few again."""
-    return different >= FEWEST_LETTERS and (count < LONG or VARIED * different > count)
+def is_writing(counts: Sequence[int]) -> bool:
+    """Whether letters that were seen so often each may be words.
+
+    Ticks, stitches, waves and prints on cloth read as one letter, or few, over and over.
+    """
+    seen = sum(counts)
+    if len(counts) < FEWEST_LETTERS or (seen >= REPEATED and 2 * counts[0] > seen):
+        return False
+    return seen < LONG or VARIED * len(counts) > seen
 
 
 def lying(quad: Quad) -> Quad:

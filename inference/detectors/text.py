@@ -124,8 +124,8 @@ class TextDetector:
         line = straighten(image, quad)
         best = 0.0
         for view in (line, upside_down(line)):
-            sure, count, different = letters(self._reader.run(_reader_tensor(view)))
-            if is_writing(count, different):
+            sure, counts = letters(self._reader.run(_reader_tensor(view)))
+            if is_writing(counts):
                 best = max(best, sure)
             if best >= enough:
                 break

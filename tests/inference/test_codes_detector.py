@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from inference import Deidentifier, Frame, Kind
 from inference.covering import cover, coverage
 from inference.detectors.codes import DECODED, CodeDetector, read_codes
+from inference.detectors.modules import busy_places
 from inference.detectors.quads import grow_quad, grow_sides
 from inference.geometry import bounds
 
@@ -60,6 +61,40 @@ def test_all_of_a_barcodes_bars_are_covered_not_only_the_line_that_was_read(name
     dark = scene.max(axis=2) < 60
     mask = coverage(800, 600, [r.polygon for r in CodeDetector(side=1600, locate=False).detect(scene)])
     assert (dark & mask).sum() >= 0.99 * dark.sum()
+
+
+def _small() -> np.ndarray:
+    """A matrix code of 1.9 pixels a module, slightly out of focus, somewhere on skin."""
+    code = np.array(
+        zxingcpp.create_barcode("WL 4711", zxingcpp.barcode_format_from_str("DataMatrix")).to_image(scale=8), np.uint8
+    )
+    code = np.pad(code, 24, constant_values=255)
+    code = cv2.resize(code, None, fx=1.9 / 8, fy=1.9 / 8, interpolation=cv2.INTER_AREA)
+    scene = np.full((600, 800, 3), (205, 160, 135), dtype=np.uint8)
+    scene[301 : 301 + code.shape[0], 407 : 407 + code.shape[1]] = code[..., None]
+    return np.asarray(cv2.GaussianBlur(scene, (0, 0), 0.7), np.uint8)
+
+
+def test_a_code_that_reads_only_enlarged_is_found_and_does_not_read_enlarged_afterwards() -> None:
+    scene = _small()
+    assert read_codes(scene, side=1600) == []
+    doubled = cv2.resize(scene, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    assert [code.text for code in zxingcpp.read_barcodes(doubled)] == ["WL 4711"]
+    regions = CodeDetector(side=1600, locate=False).detect(scene)
+    covered = cover(scene, [region.polygon for region in regions])
+    assert zxingcpp.read_barcodes(cv2.resize(covered, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)) == []
+
+
+def test_busy_places_are_at_most_ten_and_in_the_picture() -> None:
+    noise = np.random.default_rng(2).integers(0, 255, (500, 700), dtype=np.uint8)
+    noise[::60] = 0
+    patches = np.full((500, 700), 128, np.uint8)
+    for x in range(20, 680, 50):
+        patches[200:230, x : x + 30] = noise[200:230, x : x + 30]
+    assert len(busy_places(patches)) == 10
+    for left, top, right, bottom in busy_places(patches) + busy_places(noise):
+        assert 0 <= left < right <= 700
+        assert 0 <= top < bottom <= 500
 
 
 def test_skin_without_a_code_has_none() -> None:

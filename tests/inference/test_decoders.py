@@ -112,26 +112,32 @@ def _steps(*best: int, sure: float = 0.8) -> list[np.ndarray]:
 
 
 def test_letters_are_runs_that_are_not_blank() -> None:
-    assert letters(_steps(0, 0, 0)) == (0.0, 0, 0)
-    assert letters(_steps(1, 1, 0, 1, 2)) == (pytest.approx(0.8), 3, 2)
-    assert letters(_steps(3))[1:] == (1, 1)
+    assert letters(_steps(0, 0, 0)) == (0.0, ())
+    assert letters(_steps(1, 1, 0, 1, 2)) == (pytest.approx(0.8), (2, 1))
+    assert letters(_steps(3))[1] == (1,)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.floats(0.3, 1))
 def test_there_are_never_more_letters_than_steps_nor_surer_ones(best: list[int], sure: float) -> None:
-    mean, count, different = letters(_steps(*best, sure=sure))
-    assert different <= count <= sum(letter != 0 for letter in best)
+    mean, counts = letters(_steps(*best, sure=sure))
+    count = sum(counts)
+    assert count <= sum(letter != 0 for letter in best)
+    assert len(counts) == len({letter for letter in best if letter})
     assert mean == pytest.approx(sure if count else 0, abs=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("count", "different", "writing"),
-    [(1, 1, False), (2, 1, False), (2, 2, True), (6, 1, False), (7, 2, True), (10, 4, True), (15, 4, False)],
+    "counts",
+    [(), (1,), (2,), (6,), (4, 1), (6, 1), (5, 5, 5), (4, 4, 4, 3)],
+    ids=lambda counts: "-".join(map(str, counts)),
 )
-def test_ticks_and_waves_that_read_as_the_same_letters_again_are_no_writing(
-    count: int, different: int, *, writing: bool
-) -> None:
-    assert is_writing(count, different) == writing
+def test_ticks_stitches_and_waves_that_read_as_the_same_letters_again_are_no_writing(counts: tuple[int, ...]) -> None:
+    assert not is_writing(counts)
+
+
+@pytest.mark.parametrize("counts", [(1, 1), (3, 1), (2, 2, 1), (4, 3, 2, 1), (5, 3, 3, 1, 1, 1, 1)])
+def test_words_and_dates_with_repeated_letters_are_writing(counts: tuple[int, ...]) -> None:
+    assert is_writing(counts)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, 2.0])
