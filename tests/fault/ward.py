@@ -26,8 +26,9 @@ from sqlalchemy import select as rows_of
 
 from capture.vault import State
 from firmware.demo.place import HOST, DemoPlace, make_place
-from firmware.device import open_vault, verify_ledgers
+from firmware.device import open_vault
 from firmware.hospital import archive_settings
+from firmware.ledgers import verify_ledgers
 from firmware.settings import load_settings
 from provisioning.broker import mosquitto_config
 from provisioning.enrolment import pair, serving_enrolment
