@@ -35,6 +35,11 @@ class Publisher:
         self._keys = keys
         self._clock = clock
 
+    @property
+    def site(self) -> SiteId:
+        """Whose manifest it is."""
+        return self._site
+
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
         """A transaction whose end issues the next manifest: change and manifest are both there after it, or neither."""

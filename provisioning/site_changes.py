@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from provisioning import rows
+from provisioning.break_glass import write_break_glass
 from provisioning.certificates import hosts_of, receiver_common_name
 from provisioning.clock import Clock, seconds
 from provisioning.errors import NotAccepted
@@ -14,7 +16,7 @@ from provisioning.roster import Clinician, enlist
 from provisioning.sealing_keys import make_opening_key, path_of
 from provisioning.site_keys import SiteKeys
 from provisioning.site_layout import SERVERS, SiteLayout, TlsPaths
-from provisioning.terms import BrokerAddress, SealingUse, check_receiver
+from provisioning.terms import BrokerAddress, SealingTerm, SealingUse, check_receiver
 
 
 class SiteChanges:
@@ -82,18 +84,37 @@ class SiteChanges:
     def rotate_sealing_key(self) -> str:
         """A fresh sealing key in force instead of the site's old one, which stays able to open; its id."""
         term = make_opening_key(self.layout.sealing, SealingUse.SITE)
+        self._put_in_force(term, path_of(self.layout.sealing, term.key_id))
+        return term.key_id
+
+    def make_break_glass(self, out: Path) -> str:
+        """A fresh break-glass key in force instead of the one before it, if there was one; its id.
+
+        Its private half is in the new file `out` and nowhere else: carry it away.
+
+        Raises:
+            NotAccepted: there is something at `out`, or it is in the site's own folder.
+            StorageRefused: the disk refused.
+        """
+        if out.absolute().is_relative_to(self.layout.folder.absolute()):
+            raise NotAccepted("A break-glass key in the site's own folder is lost with it. Name a file elsewhere.")
+        term = write_break_glass(out, self._publisher.site, (self.keys.issuing,))
+        self._put_in_force(term, out)
+        return term.key_id
+
+    def _put_in_force(self, term: SealingTerm, private: Path) -> None:
+        """`term` stands in the manifest instead of the key of the same use; where that fails, `private` goes."""
         now = seconds(self.clock())
         try:
             with self._publisher.changing() as open_rows:
                 open_rows.execute(
-                    "UPDATE site_key SET retired_at = ? WHERE kind = 'sealing' AND use = 'site' AND retired_at IS NULL",
-                    (now,),
+                    "UPDATE site_key SET retired_at = ? WHERE kind = 'sealing' AND use = ? AND retired_at IS NULL",
+                    (now, term.use.value),
                 )
                 rows.add_key(open_rows, "sealing", term.key_id, use=term.use.value, public=term.public, made_at=now)
         except BaseException:
-            path_of(self.layout.sealing, term.key_id).unlink(missing_ok=True)
+            private.unlink(missing_ok=True)
             raise
-        return term.key_id
 
     def renew_servers(self, hosts: Sequence[str] = (), *, servers: Sequence[str] = SERVERS) -> None:
         """Fresh keys and certificates for the servers, which then answer at `hosts` too. Restart them after it."""

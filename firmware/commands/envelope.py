@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from cryptography import x509
 
 from firmware.errors import RequestWrong, WorkFailed
 from firmware.terminal import JsonOption, out, print_facts
+
+if TYPE_CHECKING:
+    from capture.identifiers import SiteId
+    from sync.receiver import OpeningKey
 
 app = typer.Typer(no_args_is_help=True, help="Look at an envelope, or open it with the site's key.")
 
@@ -43,25 +48,27 @@ def inspect(file: FileArgument, as_json: JsonOption = False) -> None:
 @app.command("open")
 def open_(
     file: FileArgument,
-    site: Annotated[Path, typer.Option(help="Folder of the site that holds the opening key.")],
+    site: Annotated[Path | None, typer.Option(help="Folder of the site that holds the opening key.")] = None,
+    break_glass: Annotated[
+        Path | None, typer.Option("--break-glass", help="The break-glass key's file, where the site is not at hand.")
+    ] = None,
     to: Annotated[
         Path | None, typer.Option("--out", help="Folder for the picture; the current one by default.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify an envelope and open it with the site's key: writes the picture, shows the record.
+    """Verify an envelope and open it with the site's key or the break-glass key: writes the picture, shows the record.
 
     Example: wardlens envelope open capture.wle --site /srv/wardlens/site --out .
     """
     from capture.envelope import parse_envelope, verify_envelope
     from provisioning import durable
-    from provisioning.site import Site
     from sync.receiver import open_envelope
 
     envelope = parse_envelope(_bytes(file))
-    holder = Site.load(site)
-    verify_envelope(envelope, site=holder.id, authorities=holder.authorities())
-    opened = open_envelope(envelope, holder.opening_keys())
+    holder, authorities, keys = _key_holder(site, break_glass)
+    verify_envelope(envelope, site=holder, authorities=authorities)
+    opened = open_envelope(envelope, keys)
     picture = (to or Path.cwd()) / f"{envelope.capture}.jpg"
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +80,23 @@ def open_(
     print_facts({"picture": str(picture), "record": dict(opened.manifest)}, as_json=as_json)
     if not as_json:
         out.print("\nSealed by this site's device, unaltered.")
+
+
+def _key_holder(
+    site: Path | None, break_glass: Path | None
+) -> tuple[SiteId, Sequence[x509.Certificate], Sequence[OpeningKey]]:
+    """Whose envelopes these keys open, and whose certificates its devices have."""
+    from provisioning.break_glass import read_break_glass
+    from provisioning.site import Site
+
+    if (site is None) == (break_glass is None):
+        raise RequestWrong("Name the site's folder by --site, or the break-glass key's file by --break-glass.")
+    if break_glass is not None:
+        kept = read_break_glass(break_glass)
+        return kept.site, kept.authorities, (kept.key,)
+    assert site is not None
+    holder = Site.load(site)
+    return holder.id, holder.authorities(), holder.opening_keys()
 
 
 def _bytes(file: Path) -> bytes:

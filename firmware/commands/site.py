@@ -179,6 +179,21 @@ def rotate_key(site: SiteOption = None, config: ConfigOption = None) -> None:
     out.print(f"The sealing key in force is now {key}. A device paired from now on seals to it.")
 
 
+@app.command("break-glass")
+def break_glass(
+    to: Annotated[Path, typer.Option("--out", help="New file for the key, on a medium that is carried away.")],
+    site: SiteOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Put a break-glass key in force: every capture is sealed to it too, and the site itself does not have it.
+
+    Example: wardlens site break-glass --out /media/usb/break-glass.json
+    """
+    key = _opened(config, site).make_break_glass(to.absolute())
+    out.print(f"The break-glass key {key} is in {to}. Carry it away: whoever has it opens every picture from now on.")
+    out.print("A device paired from now on seals to it. Try it: `wardlens envelope open FILE --break-glass KEY`.")
+
+
 @app.command()
 def renew(
     host: Annotated[list[str] | None, typer.Option(help="Another name or address of the servers.")] = None,

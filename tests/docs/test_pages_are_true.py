@@ -23,15 +23,27 @@ def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> No
 def test_every_promise_names_tests_that_exist() -> None:
     page = (PROJECT / "docs/promises.md").read_text("utf-8")
     assert [int(number) for number in re.findall(r"^## (\d+)\. ", page, re.MULTILINE)] == list(range(1, 13))
-    defined = {
-        name
-        for file in (PROJECT / "tests").rglob("test_*.py")
-        for name in re.findall(r"def (test_\w+)\(", file.read_text("utf-8"))
-    }
+    defined = _tests()
     for promise in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
         named = set(re.findall(r"`(test_\w+)`", promise))
         assert named, f"no test holds: {promise.splitlines()[0]}"
         assert named <= defined, named - defined
+
+
+def test_every_attack_names_tests_that_exist() -> None:
+    page = (PROJECT / "docs/attacks.md").read_text("utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) >= 30
+    assert named <= _tests(), named - _tests()
+
+
+def _tests() -> set[str]:
+    """The names of all tests."""
+    return {
+        name
+        for file in (PROJECT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)\(", file.read_text("utf-8"))
+    }
 
 
 def test_every_link_of_every_page_leads_to_a_file_that_is_there() -> None:
