@@ -94,20 +94,25 @@ def keep_heads(
 def _keep(
     ledger: DeviceLedger, head: LedgerHead, key: ec.EllipticCurvePublicKey | None, now_ms: int
 ) -> AlarmKind | None:
-    known = ledger.hash_at(head.chain, head.sequence)
+    newest = ledger.newest(head.chain)
+    goes_on = newest is None or head.sequence > newest.sequence
+    known = None if goes_on else ledger.hash_at(head.chain, head.sequence)
     if known == head.hash:
         return None
     if key is not None and not head.is_by(key):
         return AlarmKind.FORGED
     if known is not None:
         return AlarmKind.FORKED
-    newest = ledger.newest(head.chain)
-    text = to_canonical(head.to_json()).decode()
-    if not ledger.keep(KeptHead(head.chain, head.sequence, head.hash, text, now_ms)):
-        # Another receiver kept one for this line in between: it is the same, or the chain has two.
-        return AlarmKind.FORKED if ledger.hash_at(head.chain, head.sequence) != head.hash else None
-    overtaken = newest is not None and head.sequence < newest.sequence
-    return AlarmKind.REWOUND if overtaken and newest and now_ms - newest.seen_at_ms > LATE_MS else None
+    if newest is None or ledger.reaches(newest.sequence, head.sequence):
+        text = to_canonical(head.to_json()).decode()
+        # Another receiver may have kept one for this line in between: it is the same, or the chain has two.
+        if not ledger.keep(KeptHead(head.chain, head.sequence, head.hash, text, now_ms)):
+            return AlarmKind.FORKED if ledger.hash_at(head.chain, head.sequence) != head.hash else None
+    if goes_on:
+        ledger.forget_before(head.chain, head.sequence)
+        return None
+    assert newest is not None
+    return AlarmKind.REWOUND if now_ms - newest.seen_at_ms > LATE_MS else None
 
 
 def _gap(ledger: DeviceLedger, chain: str, now_ms: int) -> AlarmKind | None:

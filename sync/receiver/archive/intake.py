@@ -147,7 +147,7 @@ class Intake:
 
     def ledger(self, device: DeviceId) -> DeviceLedger:
         """What the device's ledger said so far."""
-        return DeviceLedger(self._connection, device, self._limits.heads_of_a_chain, self.now_ms)
+        return DeviceLedger(self._connection, device, self._limits.lines_of_a_chain, self.now_ms)
 
     def quarantine(self, arrival: Arrival, length: int, reason: str, *, envelope_kept: bool) -> None:
         """What was refused for good is on record; again and again is one row that counts."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Final, cast
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from capture.identifiers import DeviceId
 from sync.receiver.archive.database import insert_unless_there
@@ -47,13 +50,27 @@ class LedgerAlarm:
     last_at_ms: int
 
 
+_OF: Final = (device_heads.c.device == bindparam("device_")) & (device_heads.c.chain == bindparam("chain_"))
+"""One chain of one device. Statements are made once, because making them anew costs more than running them."""
+_HASH_AT: Final = select(device_heads.c.hash).where(_OF, device_heads.c.sequence == bindparam("line"))
+_NEWEST: Final = select(device_heads).where(_OF).order_by(device_heads.c.sequence.desc()).limit(1)
+_OLDEST: Final = select(device_heads).where(_OF).order_by(device_heads.c.sequence).limit(1)
+_FORGET: Final = delete(device_heads).where(_OF, device_heads.c.sequence <= bindparam("line"))
+
+
+@cache
+def _keep(dialect: str) -> Executable:
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(device_heads).on_conflict_do_nothing().returning(device_heads.c.sequence)
+
+
 class DeviceLedger:
     """The heads of one device in an open transaction.
 
     Args:
         connection: in a transaction.
         device: whose.
-        most: how many heads are kept of a chain; the oldest go.
+        most: how many of the newest lines of a chain heads are kept for.
         now_ms: the hospital's clock.
     """
 
@@ -65,45 +82,35 @@ class DeviceLedger:
 
     def hash_at(self, chain: str, sequence: int) -> str | None:
         """The hash of the head that is kept for this line of the chain, if one is."""
-        return self._connection.execute(
-            select(device_heads.c.hash).where(_of(self._device, chain), device_heads.c.sequence == sequence)
-        ).scalar()
+        return cast("str | None", self._connection.execute(_HASH_AT, self._of(chain) | {"line": sequence}).scalar())
 
     def newest(self, chain: str) -> KeptHead | None:
         """The head of the chain's highest line."""
-        return self._first(chain, device_heads.c.sequence.desc())
+        return self._one(_NEWEST, chain)
 
     def oldest(self, chain: str) -> KeptHead | None:
         """The head of the chain's lowest line that is kept."""
-        return self._first(chain, device_heads.c.sequence)
+        return self._one(_OLDEST, chain)
 
     def keep(self, head: KeptHead) -> bool:
         """The head is kept; False where one for the same line is kept already, and then that one stays."""
-        row = (
-            insert_unless_there(self._connection, device_heads)
-            .values(
-                device=self._device,
-                chain=head.chain,
-                sequence=head.sequence,
-                hash=head.hash,
-                head=head.head,
-                seen_at_ms=self._now_ms,
-            )
-            .returning(device_heads.c.sequence)
-        )
-        added = self._connection.execute(row).one_or_none() is not None
-        beyond = self._connection.execute(
-            select(device_heads.c.sequence)
-            .where(_of(self._device, head.chain))
-            .order_by(device_heads.c.sequence.desc())
-            .offset(self._most)
-            .limit(1)
-        ).scalar()
-        if beyond is not None:
-            self._connection.execute(
-                delete(device_heads).where(_of(self._device, head.chain), device_heads.c.sequence <= beyond)
-            )
-        return added
+        row = {
+            "device": self._device,
+            "chain": head.chain,
+            "sequence": head.sequence,
+            "hash": head.hash,
+            "head": head.head,
+            "seen_at_ms": self._now_ms,
+        }
+        return self._connection.execute(_keep(self._connection.dialect.name), row).one_or_none() is not None
+
+    def forget_before(self, chain: str, sequence: int) -> None:
+        """Heads of lines that lie too far before this one are gone."""
+        self._connection.execute(_FORGET, self._of(chain) | {"line": sequence - self._most})
+
+    def reaches(self, newest: int, sequence: int) -> bool:
+        """Whether a head for `sequence` would be kept in a chain whose newest line is `newest`."""
+        return sequence > newest - self._most
 
     def alarm(self, chain: str, kind: str, sequence: int, hash_hex: str) -> bool:
         """It is on record; whether for the first time."""
@@ -127,9 +134,11 @@ class DeviceLedger:
         )
         return True
 
-    def _first(self, chain: str, order: ColumnElement[int]) -> KeptHead | None:
-        query = select(device_heads).where(_of(self._device, chain)).order_by(order).limit(1)
-        row = self._connection.execute(query).one_or_none()
+    def _of(self, chain: str) -> dict[str, str | int]:
+        return {"device_": self._device, "chain_": chain}
+
+    def _one(self, query: Executable, chain: str) -> KeptHead | None:
+        row = self._connection.execute(query, self._of(chain)).one_or_none()
         return None if row is None else KeptHead(row.chain, row.sequence, row.hash, row.head, row.seen_at_ms)
 
 
@@ -149,7 +158,3 @@ def alarms(connection: Connection, device: DeviceId | None = None) -> tuple[Ledg
     if device is not None:
         query = query.where(ledger_alarms.c.device == device)
     return tuple(LedgerAlarm(**row) for row in connection.execute(query).mappings())
-
-
-def _of(device: DeviceId, chain: str) -> ColumnElement[bool]:
-    return (device_heads.c.device == device) & (device_heads.c.chain == chain)

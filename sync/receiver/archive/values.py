@@ -42,7 +42,7 @@ class Limits:
         quarantined_bytes: of envelopes kept as evidence; beyond it only the row is kept.
         quarantined_rows: of refusals on record; beyond it they are answered and logged only.
         attempts: at filing a complete capture; beyond it the capture is refused and the device parks it.
-        heads_of_a_chain: of its ledger that are kept; the oldest go, and the newest stand for them.
+        lines_of_a_chain: of its ledger that heads are kept for; the oldest go, and the newest stand for them.
         forget_after_ms: an upload untouched for so long is thrown away; the device sends it again.
     """
 
@@ -52,7 +52,7 @@ class Limits:
     quarantined_bytes: int = 256 * 1024 * 1024
     quarantined_rows: int = 1_000
     attempts: int = 10
-    heads_of_a_chain: int = 10_000
+    lines_of_a_chain: int = 10_000
     forget_after_ms: int = 7 * 24 * 3600 * 1000
 
 

@@ -136,7 +136,7 @@ def test_what_a_device_that_is_not_trusted_says_of_its_ledger_is_not_kept(small_
 
 
 def test_heads_are_bounded_and_the_newest_stay(make_archive, ward, hospital, tmp_path):
-    bed = Bed(make_archive, ward, hospital, tmp_path / "ledger", limits=Limits(heads_of_a_chain=3))
+    bed = Bed(make_archive, ward, hospital, tmp_path / "ledger", limits=Limits(lines_of_a_chain=3))
     heads = [bed.write() for _ in range(6)]
     assert [bed.offer(head) for head in heads] == [[]] * 6
     assert [head.sequence for head in bed.archive.ledger_heads(DEVICE)] == [4, 5, 6]
