@@ -24,7 +24,7 @@ _GROUND: Final = 127
 _SQUEEZED: Final = 1.4
 FEWEST_LETTERS: Final = 2
 """Different letters that writing has at least."""
-REPEATED: Final = 5
+REPEATED: Final = 4
 """From so many letters on, no letter is more than half of them."""
 LONG: Final = 8
 VARIED: Final = 3
