@@ -64,8 +64,7 @@ def test_a_clock_that_is_ten_years_wrong_delays_pictures_and_loses_none(ward, ma
     ward.nothing_is_lost()
     assert len(ward.envelopes()) == 1
     clock.show(RIGHT)
-    for role in ROLES[machine]:
-        ward.run(role)
+    ward.run(where)
     ward.settle()
     ward.all_is_well()
 
