@@ -44,7 +44,7 @@ from sync.receiver.archive.tables import captures, receipts
 SERVICES = Path(__file__).parent / "services.py"
 ROLES = ("capture", "sync", "receiver")
 LISTENER = "watcher"
-PATIENCE = 30.0
+PATIENCE = 90.0
 LOOK_SECONDS = 1.0
 
 
