@@ -345,7 +345,7 @@ class Ward:
         """Asserts every promise of a ward at rest, the ledger's and the archive's bytes among them."""
         self.nothing_is_lost()
         self.what_is_gone_has_its_receipt()
-        assert self.arrived(), f"there: {sorted(self.envelopes())}, not filed: {self.taken.keys() - self.filed().keys()}"
+        assert self.arrived(), f"there: {sorted(self.envelopes())}, not filed: {self.taken.keys() - self.filed()}"
         assert self.settled == self.taken.keys()
         ledgers = verify_ledgers(self.place.settings)
         assert all(chain["whole"] for chain in ledgers.values()), ledgers
