@@ -101,9 +101,11 @@ class PairingAttempt:
         except self._families as error:
             sentence = str(getattr(error, "sentence", "") or error)
             self.now = moved(self.now, Happened.WENT_WRONG, sentence=sentence)
+            await self._done()
         else:
+            # First: whoever sees that it is paired finds it so.
+            await self._done()
             self.now = moved(self.now, Happened.CONFIRMED)
-        await self._done()
 
     def _digits_came(self, digits: str) -> None:
         self.now = moved(self.now, Happened.DIGITS_CAME, digits=digits)
