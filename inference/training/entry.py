@@ -12,11 +12,12 @@ from inference.manifest import Carried, Golden, Model
 from inference.models import LoadedModel, answer_to_known_input, open_session
 from inference.picture import Kind
 
-BACKBONE: Final = "centerface"
 SIZE: Final = Canvas(160, 128)
 RANGE: Final = (0.0, 255.0)
 INPUT: Final = "1×3×H×W float32, RGB 0 to 255, H and W multiples of 32"
-TRAINED_ON: Final = "pictures that Wardlens draws, on photographed skin too (docs/models/wardlens-skin.md)"
+TRAINED_ON: Final = (
+    "ImageNet, then pictures that Wardlens draws, on photographed skin too (docs/models/wardlens-skin.md)"
+)
 
 
 def manifest_entry(path: Path, *, version: str) -> str:

@@ -12,7 +12,7 @@ from inference.training.surfaces import Picture, lit
 
 def ground(rng: np.random.Generator, side: int, book: Book) -> Picture:
     """What a body lies on or stands before."""
-    made = (_cloth, _cloth, _foil, _floor, _wall, _clutter, _clutter, _wood, _dark)
+    made = (_cloth, _cloth, _cloth, _foil, _floor, _wall, _clutter, _clutter, _wood, _dark, _film, _hair)
     return made[int(rng.integers(len(made)))](rng, side, book)
 
 
@@ -77,6 +77,30 @@ def _foil(rng: np.random.Generator, side: int, _book: Book) -> Picture:
     albedo = np.broadcast_to(_colour(rng, strong=0.3) * np.float32(0.6), (*shape, 3))
     shaded = lit(rng, np.asarray(albedo, np.float32), np.asarray(ridges * np.float32(side * 0.06), np.float32))
     return np.asarray(shaded + bright[..., None] * np.float32(rng.uniform(0.2, 0.9)), np.float32)
+
+
+def _film(rng: np.random.Generator, side: int, book: Book) -> Picture:
+    """Thin dark or clear plastic before cloth: what is behind shines through, and its creases shine."""
+    behind = _cloth(rng, side, book)
+    creases = np.abs(fractal(rng, (side, side), side * rng.uniform(0.04, 0.2), octaves=5, gain=0.75))
+    shine = smoothstep(-0.08, 0.0, np.asarray(-creases, np.float32)) * np.float32(rng.uniform(0.2, 1.0))
+    through = _colour(rng) * np.float32(rng.uniform(0.05, 1.0)) + np.float32(0.02)
+    return np.asarray(behind * through + cv2.GaussianBlur(shine, (0, 0), 0.8)[..., None], np.float32)
+
+
+def _hair(rng: np.random.Generator, side: int, _book: Book) -> Picture:
+    """A head of hair or fur: strands of one colour that run together, part and shine."""
+    shape = (side, side)
+    x, y = np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32))
+    strands = fractal(rng, shape, side * rng.uniform(0.008, 0.03), octaves=3, stretch=(rng.uniform(10, 30), 0.5))
+    reach = np.float32(side * rng.uniform(0.05, 0.4))
+    dx, dy = (fractal(rng, shape, side * rng.uniform(0.2, 0.7), octaves=2) * reach for _ in range(2))
+    turn = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(0, 360), 1.0)
+    lying = cv2.warpAffine(strands, turn, (side, side), borderMode=cv2.BORDER_REFLECT)
+    lying = cv2.remap(lying, x + dx, y + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    tint = np.array([0.3, 0.2, 0.12], np.float32) ** np.float32(rng.uniform(0.5, 2.5)) * np.float32(rng.uniform(0.2, 1))
+    locks = 1 + 0.5 * fractal(rng, shape, side * rng.uniform(0.08, 0.3), octaves=3)
+    return np.asarray(np.clip(tint * (np.exp(0.6 * lying) * np.maximum(locks, 0.1))[..., None], 0.001, 1), np.float32)
 
 
 def _floor(rng: np.random.Generator, side: int, _book: Book) -> Picture:

@@ -18,6 +18,19 @@ from inference.training.drawings import SIDE
 from inference.training.stock import Stock
 from inference.training.surfaces import Picture
 
+_DIM, _FAINT = 0.04, 0.08
+"""Ink that changes light by a smaller share than that, in skin as bright as that, nobody sees."""
+_REDS = np.array(
+    [[0.55, 0.04, 0.05], [0.7, 0.1, 0.09], [0.4, 0.02, 0.04], [0.75, 0.2, 0.1], [0.8, 0.3, 0.35]], np.float32
+)
+_INKS = np.array(
+    [
+        [0.08, 0.15, 0.55], [0.03, 0.08, 0.25], [0.1, 0.4, 0.7], [0.35, 0.6, 0.8], [0.05, 0.4, 0.2], [0.45, 0.7, 0.4],
+        [0.5, 0.1, 0.4], [0.14, 0.28, 0.36], [0.16, 0.32, 0.28], [0.05, 0.25, 0.28], [0.1, 0.16, 0.3], [0.8, 0.6, 0.1],
+    ],
+    np.float32,
+)  # fmt: skip
+"""What one ink leaves of light: blues, greens, purple, yellow, pale ones, and blue and green that have faded."""
 _OLD_BLACK = np.array(
     [[0.05, 0.06, 0.07], [0.08, 0.14, 0.17], [0.03, 0.03, 0.04], [0.01, 0.01, 0.015], [0.02, 0.04, 0.07]], np.float32
 )
@@ -50,8 +63,10 @@ def tattooed(rng: np.random.Generator, albedo: Picture, outline: Field, stock: S
         pieces, sizes = int(rng.integers(6, 18)), (0.2, 0.55)
         if rng.random() < 0.7:
             _wash(rng, ink, side)
+    elif rng.random() < 0.15:
+        pieces, sizes = int(rng.integers(3, 9)), (0.05, 0.2)
     else:
-        pieces, sizes = int(rng.choice([1, 1, 1, 2, 3])), (0.1, 0.9)
+        pieces, sizes = int(rng.choice([1, 1, 1, 2, 3])), (0.1, 1.4)
     ys, xs = np.nonzero(cv2.erode((outline > 0.5).astype(np.uint8), np.ones((5, 5), np.uint8)))
     if not len(xs):
         return albedo, np.zeros((side, side), np.float32)
@@ -71,7 +86,8 @@ def tattooed(rng: np.random.Generator, albedo: Picture, outline: Field, stock: S
         albedo = np.asarray(albedo * (1 - halo * np.array([0.0, 0.35, 0.3], np.float32)), np.float32)
     done = albedo * (1 - amount[..., None] * (1 - ink.leaves))
     gaps = max(3, int(side * 0.05)) | 1
-    seen = (amount > 0.06).astype(np.uint8)
+    change = np.abs(done - albedo) / (albedo + np.float32(_DIM))
+    seen = ((amount > 0.06) & (change.max(axis=2) > _FAINT)).astype(np.uint8)
     solid = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gaps, gaps)))
     solid = cv2.dilate(solid, np.ones((3, 3), np.uint8))
     return np.asarray(done, np.float32), np.asarray(solid * (outline > 0.3), np.float32)
@@ -130,16 +146,12 @@ def _bent(rng: np.random.Generator, alpha: Field) -> Field:
 
 
 def _flat(rng: np.random.Generator, black: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One ink: mostly black and what became of it; red, blue, green, purple; blue and green that have faded."""
-    if rng.random() < 0.5:
+    """One ink: mostly black and what became of it; red, the colour that blood has too; or another."""
+    way = rng.random()
+    if way < 0.45:
         return black
-    inks = np.array(
-        [
-            [0.6, 0.05, 0.06], [0.08, 0.15, 0.55], [0.03, 0.08, 0.25], [0.1, 0.4, 0.7], [0.05, 0.4, 0.2],
-            [0.5, 0.1, 0.4], [0.14, 0.28, 0.36], [0.16, 0.32, 0.28], [0.05, 0.25, 0.28], [0.1, 0.16, 0.3],
-        ]
-    )  # fmt: skip
-    return np.asarray(inks[int(rng.integers(len(inks)))] * rng.uniform(0.5, 1.5), np.float32)
+    inks = _REDS if way < 0.7 else _INKS
+    return np.asarray(np.clip(inks[int(rng.integers(len(inks)))] * rng.uniform(0.6, 1.3), 0, 0.95), np.float32)
 
 
 def _coloured(rng: np.random.Generator, ink: Ink, alpha: Field, colour: Picture, black: NDArray[np.float32]) -> None:
@@ -149,7 +161,12 @@ def _coloured(rng: np.random.Generator, ink: Ink, alpha: Field, colour: Picture,
         leaves = black + (1 - black) * np.clip(grey * rng.uniform(0.5, 1.3), 0, 1)
     else:
         tint = np.exp(rng.normal(0, 0.35, 3)).astype(np.float32)
-        leaves = np.clip(colour * tint, 0, 1) ** np.float32(rng.uniform(0.7, 1.6))
+        if rng.random() < 0.3:  # shades of one ink, as roses and hearts are
+            tint = tint * _flat(rng, black) * np.float32(1.3)
+            shades = colour.mean(axis=2, keepdims=True) ** np.float32(0.5)
+        else:
+            shades = colour
+        leaves = np.clip(shades * tint, 0, 1) ** np.float32(rng.uniform(0.7, 1.6))
     ink.add(alpha, np.asarray(_shaded(rng, leaves), np.float32))
     if rng.random() < 0.7:
         edges = np.abs(cv2.Laplacian(cv2.GaussianBlur(alpha + colour.mean(axis=2), (0, 0), 1.0), cv2.CV_32F))
@@ -171,7 +188,7 @@ def _shaped(rng: np.random.Generator, ink: Ink, alpha: Field, black: NDArray[np.
         inside = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
         fade = cv2.exp(-inside / np.float32(max(1.0, size * rng.uniform(0.03, 0.2)))) * alpha
         if rng.random() < 0.4:
-            hue = np.asarray(rng.uniform(0.05, 0.9, 3), np.float32)
+            hue = np.asarray(rng.uniform(0.05, 0.9, 3), np.float32) if rng.random() < 0.5 else _flat(rng, black)
             ink.add(np.asarray(alpha * rng.uniform(0.5, 1), np.float32), np.broadcast_to(hue, ground.shape))
         ink.add(np.asarray(fade * rng.uniform(0.4, 1), np.float32), ground)
     ink.add(line, ground)

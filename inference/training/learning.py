@@ -7,7 +7,7 @@ backbone slowly.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,9 +19,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from inference.training.batches import Batch, Library, batches
 from inference.training.network import SkinNetwork
-from inference.training.pictures import UNKNOWN
-from inference.training.shards import Shard
 
 WEIGHTS: Final = (1.0, 0.6, 0.25, 0.5)
 """How much tattoo, wound, skin and print count in the loss."""
@@ -44,37 +43,38 @@ class Plan:
         head_rate, rate: the highest learning rates of the head alone, and of the backbone. Rates rise over the first
             tenth of a course and fall along a cosine to nothing.
         threads: of the processor.
+        device: where it is computed, by PyTorch's name.
     """
 
     seed: int = 1
-    head_steps: int = 1200
-    steps: int = 3500
-    batch: int = 8
+    head_steps: int = 500
+    steps: int = 4600
+    batch: int = 32
     head_rate: float = 2e-3
-    rate: float = 2e-4
+    rate: float = 1e-4
     threads: int = 1
+    device: str = "cpu"
 
 
-Batch = tuple[Tensor, Tensor]
-"""Pictures, N×3×side×side float32, and their truths, N×4×side/4×side/4 uint8."""
 Say = Callable[[int, float, float], None]
 """Hears of step, mean loss since the last time, and seconds."""
 
 
-def learn(model: bytes, shards: Sequence[Shard], plan: Plan, say: Say) -> SkinNetwork:
-    """The network on the backbone of that face model, after both of the plan's courses through the shards."""
+def learn(weights: Mapping[str, Tensor], library: Library, plan: Plan, say: Say) -> SkinNetwork:
+    """The network on the backbone with those weights, after both of the plan's courses through the library."""
     torch.manual_seed(plan.seed)
     torch.set_num_threads(plan.threads)
-    network = SkinNetwork(model)
-    batches = _batches(shards, plan.batch, plan.seed)
-    _course(network, {network.head: plan.head_rate}, islice(batches, plan.head_steps), plan.head_steps, say)
+    device = torch.device(plan.device)
+    network = SkinNetwork(weights).to(device)
+    drawn = batches(library, plan.batch, plan.seed, device)
+    _course(network, {network.head: plan.head_rate}, islice(drawn, plan.head_steps), plan.head_steps, say)
     rates = {network.backbone: plan.rate, network.head: plan.rate * _HEAD_FASTER}
-    _course(network, rates, islice(batches, plan.steps), plan.steps, say)
-    return network.eval()
+    _course(network, rates, islice(drawn, plan.steps), plan.steps, say)
+    return network.cpu().eval()
 
 
 def _course(
-    network: SkinNetwork, rates: Mapping[nn.Module, float], batches: Iterator[Batch], steps: int, say: Say
+    network: SkinNetwork, rates: Mapping[nn.Module, float], drawn: Iterator[Batch], steps: int, say: Say
 ) -> None:
     """So many steps, in which only the parts that have a rate learn."""
     network.requires_grad_(requires_grad=False)
@@ -83,41 +83,28 @@ def _course(
     groups = [{"params": list(part.parameters()), "lr": rate} for part, rate in rates.items()]
     optimiser = torch.optim.AdamW(groups, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, list(rates.values()), steps, pct_start=0.1)
-    begun, total = time.monotonic(), 0.0
-    for step, (pixels, truths) in enumerate(batches, start=1):
-        loss = _loss(network(pixels), truths)
+    begun, losses = time.monotonic(), []
+    for step, batch in enumerate(drawn, start=1):
+        loss = _loss(network(batch.pixels), batch)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         schedule.step()
-        total += float(loss.detach())
+        losses.append(loss.detach())
         if step % 100 == 0:
-            say(step, total / 100, time.monotonic() - begun)
-            total = 0.0
+            say(step, float(torch.stack(losses).mean()), time.monotonic() - begun)
+            losses.clear()
 
 
-def _batches(shards: Sequence[Shard], size: int, seed: int) -> Iterator[Batch]:
-    rng = np.random.default_rng(seed)
-    while True:
-        drawn = []
-        for _ in range(size):
-            shard = shards[int(rng.integers(len(shards)))]
-            place = int(rng.integers(len(shard.truths)))
-            drawn.append(shard.turned(place, int(rng.integers(4)), mirrored=bool(rng.integers(2))))
-        pixels, truths = zip(*drawn, strict=True)
-        yield torch.from_numpy(np.stack(pixels)).float(), torch.from_numpy(np.stack(truths))
-
-
-def _loss(logits: Tensor, marked: Tensor) -> Tensor:
-    """Cross entropy of each kind, and its Dice loss over the batch; `marked` are truths, 0 to 255 or UNKNOWN."""
-    known = (marked != UNKNOWN).float()
-    truths = marked.float() / 255 * known
+def _loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Cross entropy of each kind, and its Dice loss over the batch."""
+    known, truths = batch.known, batch.truths * batch.known
     each = nn.functional.binary_cross_entropy_with_logits(logits, truths, reduction="none")
     each = (each * known).sum(dim=(0, 2, 3)) / known.sum(dim=(0, 2, 3)).clamp(min=1)
     sure = torch.sigmoid(logits) * known
     shared = (sure * truths).sum(dim=(0, 2, 3))
     dice = 1 - (2 * shared + 1) / (sure.sum(dim=(0, 2, 3)) + truths.sum(dim=(0, 2, 3)) + 1)
-    return (torch.tensor(WEIGHTS) * (3 * each + 0.5 * dice)).sum()
+    return (torch.tensor(WEIGHTS, device=logits.device) * (3 * each + 0.5 * dice)).sum()
 
 
 class _Sure(nn.Module):

