@@ -22,16 +22,20 @@ _CORNERS: Final = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float64)
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """How a map becomes pieces.
+    """How a map becomes pieces: from cores that are joined where they are near, into what is fainter around them.
 
     Attributes:
-        core: how sure the network is where a piece ends.
-        gap: of the map's long side, what joins two.
+        core: how sure the network is where a piece begins.
+        faint: how sure it is where a piece ends.
+        gap: of the map's long side, what joins two cores.
+        reach: of a core's own size, how far a piece goes on into what is faint: beyond lie a floor, a chair, hair.
         margin: of a piece's own size, how far its hull is grown: fine lines at an edge are seen last.
     """
 
     core: float
+    faint: float
     gap: float
+    reach: float
     margin: float
 
 
@@ -42,7 +46,7 @@ class Piece:
     Attributes:
         outline: its hull with a margin, in pixels of the picture.
         score: how sure the network is of its core.
-        inside: h×w, true on its own pixels of the map.
+        inside: h×w, true on its core's own pixels of the map.
     """
 
     outline: Polygon
@@ -52,23 +56,40 @@ class Piece:
 
 def pieces(sure: Map, scale: float, grain: Grain) -> list[Piece]:
     """The pieces of a map; `scale` is pixels of the map for each of the picture."""
-    reach = max(1, round(grain.gap * max(sure.shape)))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    joined = cv2.morphologyEx((sure >= grain.core).astype(np.uint8), cv2.MORPH_CLOSE, kernel)
-    contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    gap = max(1, round(grain.gap * max(sure.shape)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * gap + 1, 2 * gap + 1))
+    cores, faint = ((sure >= level).astype(np.uint8) for level in (grain.core, grain.faint))
+    count, labels = cv2.connectedComponents(cv2.morphologyEx(cores, cv2.MORPH_CLOSE, kernel))
     found: list[Piece] = []
-    for contour in contours:
-        filled = np.zeros(sure.shape, np.uint8)
-        cv2.drawContours(filled, [contour], -1, (1,), -1)
-        inside = (filled > 0) & (sure >= grain.core)
+    for number in range(1, count):
+        inside = (labels == number) & (cores > 0)
         if np.count_nonzero(inside) >= SMALLEST:
             score = float(np.clip(np.quantile(sure[inside], SUREST), 0, 1))
-            found.append(Piece(_hull(np.asarray(contour, np.int32), scale, grain.margin), score, inside))
+            whole = _gone_on(inside, faint, grain.reach)
+            found.append(Piece(_hull(whole, scale, grain.margin), score, inside))
     return found
 
 
-def _hull(contour: NDArray[np.int32], scale: float, margin: float) -> Polygon:
-    points = contour[:, 0, :].astype(np.float64) + 0.5
-    reach = 0.5 + margin * float(np.sqrt(np.prod(points.max(axis=0) - points.min(axis=0) + 1)))
+def _size(inside: NDArray[np.bool_]) -> float:
+    """The geometric mean of its width and height."""
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    return float(np.sqrt((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)))
+
+
+def _gone_on(core: NDArray[np.bool_], faint: NDArray[np.uint8], reach: float) -> NDArray[np.bool_]:
+    """The core, and what is faint and can be reached from it in so many steps of its size."""
+    piece, around = core.astype(np.uint8), np.ones((3, 3), np.uint8)
+    for _ in range(round(reach * _size(core))):
+        farther = np.asarray(cv2.dilate(piece, around), np.uint8) & (faint | piece)
+        if np.array_equal(farther, piece):
+            break
+        piece = farther
+    return piece > 0
+
+
+def _hull(inside: NDArray[np.bool_], scale: float, margin: float) -> Polygon:
+    rows, columns = np.nonzero(inside)
+    reach = 0.5 + margin * _size(inside)
+    points = np.stack([columns, rows], axis=1).astype(np.float64) + 0.5
     grown = (points[:, None] + _CORNERS * reach).reshape(-1, 2).astype(np.float32)
     return tuple((float(x) / scale, float(y) / scale) for x, y in cv2.convexHull(grown)[:, 0, :])

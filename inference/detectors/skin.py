@@ -15,8 +15,8 @@ from inference.policy import Thresholds
 
 PRINT: Final = 0.95
 """From here on a thing is printed matter: the reader of lines sees what is less sure (docs/models/wardlens-skin.md)."""
-TATTOO: Final = Grain(core=0.3, gap=0.03, margin=0.1)
-PRINTED: Final = Grain(core=0.5, gap=0.01, margin=0.07)
+TATTOO: Final = Grain(core=0.7, faint=0.3, gap=0.05, reach=0.3, margin=0.14)
+PRINTED: Final = Grain(core=0.5, faint=0.5, gap=0.01, reach=0, margin=0.07)
 
 
 class SkinDetector:

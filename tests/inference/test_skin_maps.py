@@ -45,6 +45,20 @@ def test_the_pieces_of_one_drawing_are_one_region_and_two_drawings_are_two() -> 
     assert sorted(round(piece.score, 1) for piece in pieces(far, SCALE, TATTOO)) == [0.8, 0.9]
 
 
+def test_a_tattoo_takes_what_is_faint_beside_it_and_not_a_faint_floor_without_end() -> None:
+    faint = block(slice(20, 30), slice(20, 64), 0.4)
+    (piece,) = pieces(np.maximum(faint, block(slice(20, 30), slice(5, 25), 0.95)), SCALE, TATTOO)
+    _, _, right, _ = bounds(piece.outline)
+    assert 29 / SCALE < right < 40 / SCALE
+
+
+def test_what_is_faint_alone_is_no_tattoo_and_joins_none() -> None:
+    one = block(slice(10, 20), slice(4, 14), 0.95)
+    assert pieces(block(slice(10, 20), slice(14, 40), 0.5), SCALE, TATTOO) == []
+    both = one + block(slice(10, 20), slice(14, 46), 0.4) + block(slice(10, 20), slice(46, 58), 0.95)
+    assert len(pieces(both, SCALE, TATTOO)) == 2
+
+
 def test_a_speck_is_no_tattoo() -> None:
     assert pieces(block(slice(10, 11), slice(20, 22), 0.99), SCALE, TATTOO) == []
 
