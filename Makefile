@@ -48,7 +48,8 @@ lint: $(VENV)/.test  ## ruff, mypy, import-linter
 
 fault: setup $(VENV)/.test  ## the long form of the fault tests: kills, full and broken disks, engines, brokers (two hours)
 	@tests/servers.sh
-	WARDLENS_FAULTS=long $(BIN)/python -m pytest tests/capture/service/test_camera_service_faults.py tests/fault $(ARGS)
+	WARDLENS_FAULTS=long $(BIN)/python -m pytest tests/capture/service/test_camera_service_faults.py tests/fault \
+		tests/provisioning/panel/test_panel_load.py tests/provisioning/panel/test_panel_robustness.py tests/sync/receiver/test_view_robustness.py $(ARGS)
 
 bench: setup  ## the figures of docs/benchmarks.md, on this machine
 	$(BIN)/wardlens bench $(ARGS)

@@ -8,6 +8,7 @@ fails, but for tests marked `data` while `WARDLENS_TEST_DATA` is unset, and skip
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import shutil
 import signal
@@ -170,3 +171,14 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
         report.outcome = "failed"
         report.longrepr = f"skipped where every server is required: {_reason(report)}"
     return report
+
+
+@pytest.fixture
+def resident_bytes() -> Callable[[], int]:
+    """How much memory this process holds, garbage swept up."""
+
+    def measured() -> int:
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    return measured
