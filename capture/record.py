@@ -293,4 +293,7 @@ def _whole(value: object) -> int:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("a number was expected")  # noqa: TRY004 - what a peer sent is one family
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:  # JSON has whole numbers that no float holds
+        raise ValueError("a number is too large") from error

@@ -228,8 +228,10 @@ def _read(file: Path) -> dict[str, Any]:
         raise RequestWrong(
             f"The settings file {file} cannot be read ({error.strerror}). Name another by --config."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are, and a number of thousands of digits
         raise RequestWrong(f"The settings file {file} is not TOML: {error}. Correct that line.") from None
+    except RecursionError:
+        raise RequestWrong(f"The settings file {file} is nested too deep. Take the brackets out.") from None
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:

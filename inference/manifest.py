@@ -164,8 +164,10 @@ def parse_manifest(text: str) -> Manifest:
     """
     try:
         return Manifest(tuple(_model(entry) for entry in tomllib.loads(text).get("model", [])))
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"the model manifest lacks a field or has one too many: {error}") from error
+    except RecursionError as error:
+        raise ValueError("the model manifest is nested too deep") from error
 
 
 def _model(entry: Mapping[str, Any]) -> Model:

@@ -16,7 +16,7 @@ from cryptography import x509
 
 from capture.identifiers import SiteId, site_id
 from provisioning import canonical, durable
-from provisioning.certificates import to_der
+from provisioning.certificates import from_der, to_der
 from provisioning.errors import NotAccepted, StorageRefused
 from provisioning.terms import SealingTerm, SealingUse
 from sync.receiver.opening import OpeningKey
@@ -68,9 +68,7 @@ def read_break_glass(path: Path) -> BreakGlass:
         fields = canonical.decode(path.read_bytes())
         if fields.keys() != _FIELDS or fields["format"] != FORMAT:
             raise ValueError("another format")
-        authorities = [
-            x509.load_der_x509_certificate(base64.b64decode(str(text), validate=True)) for text in fields["authorities"]
-        ]
+        authorities = [from_der(base64.b64decode(str(text), validate=True)) for text in fields["authorities"]]
         key = OpeningKey.from_bytes(base64.b64decode(str(fields["private"]), validate=True))
         if key.key_id != fields["id"]:
             raise ValueError("another key than it names")

@@ -27,7 +27,10 @@ def decode(raw: bytes) -> dict[str, Any]:
     value = from_canonical(raw)
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - bytes of the wrong kind, not a caller's mistake
-    _check_numbers(value)
+    try:
+        _check_numbers(value)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deep") from error
     return value
 
 

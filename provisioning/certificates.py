@@ -137,6 +137,30 @@ def to_der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
 
+def from_der(der: bytes) -> x509.Certificate:
+    """The certificate that `der` spells.
+
+    Raises:
+        ValueError: not an X.509 certificate of version 3 or 1; cryptography has an error of its own for a version.
+    """
+    try:
+        return x509.load_der_x509_certificate(der)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from error
+
+
+def from_pem(pem: bytes) -> list[x509.Certificate]:
+    """The certificates in `pem`, one at least, in their order.
+
+    Raises:
+        ValueError: not PEM, or not certificates.
+    """
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from error
+
+
 def _general_name(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))

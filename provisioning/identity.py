@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from capture.envelope import SealingKey
 from capture.identifiers import DeviceId, SiteId, device_id, site_id
 from provisioning import canonical
+from provisioning.certificates import from_pem
 from provisioning.errors import IdentityDamaged, ManifestRefused, NotAccepted, NotPaired
 from provisioning.invitation import Address, parse_address
 from provisioning.keys import key_hash
@@ -97,7 +98,7 @@ class DeviceIdentity:
         facts = canonical.decode(layout.facts.read_bytes())
         if facts.keys() != _FACTS or facts["format"] != FORMAT:
             raise ValueError(f"{layout.facts.name} is of another format")
-        root = x509.load_pem_x509_certificate(layout.root.read_bytes())
+        root = from_pem(layout.root.read_bytes())[0]
         key = root.public_key()
         if not isinstance(key, EllipticCurvePublicKey) or key_hash(key).hex() != facts["root"]:
             raise ValueError(f"{layout.root.name} is not the root that was pinned")
@@ -110,8 +111,8 @@ class DeviceIdentity:
             name=check_name(str(facts["name"])),
             enrolment=parse_address(str(facts["enrolment"])),
             root=root,
-            identity_chain=tuple(x509.load_pem_x509_certificates(layout.certificate("identity").read_bytes())),
-            signing_chain=tuple(x509.load_pem_x509_certificates(layout.certificate("signing").read_bytes())),
+            identity_chain=tuple(from_pem(layout.certificate("identity").read_bytes())),
+            signing_chain=tuple(from_pem(layout.certificate("signing").read_bytes())),
             manifest=verify_manifest(raw, root, site=site),
             manifest_raw=raw,
         )

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from capture.identifiers import site_id
-from provisioning.certificates import to_der
+from provisioning.certificates import from_der, to_der
 from provisioning.clock import seconds
 from provisioning.roster import Clinician, Role
 from provisioning.terms import (
@@ -149,7 +149,7 @@ def _data(fields: Mapping[str, Any], name: str) -> bytes:
 
 
 def _certificate(text: str) -> x509.Certificate:
-    return x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
+    return from_der(base64.b64decode(text, validate=True))
 
 
 def _moment(fields: Mapping[str, Any], name: str) -> datetime:

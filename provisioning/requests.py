@@ -47,7 +47,7 @@ def read_request(der: bytes) -> tuple[str, EllipticCurvePublicKey]:
         if not request.is_signature_valid:
             raise ValueError("the request is not signed by its own key")
         names = list(request.subject)
-    except (UnsupportedAlgorithm, InvalidSignature, TypeError) as error:
+    except (UnsupportedAlgorithm, InvalidSignature, TypeError, x509.InvalidVersion) as error:
         raise ValueError("the request uses an algorithm that Wardlens does not") from error
     if len(names) != 1 or names[0].oid != NameOID.COMMON_NAME:
         raise ValueError("the subject is not one common name")

@@ -76,7 +76,7 @@ class SiteKeys:
             SiteDamaged: it is not there.
         """
         try:
-            return x509.load_pem_x509_certificates(self._layout.certificate(name).read_bytes())
+            return certificates.from_pem(self._layout.certificate(name).read_bytes())
         except (OSError, ValueError) as error:
             raise SiteDamaged from error
 

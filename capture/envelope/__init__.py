@@ -13,7 +13,7 @@ from capture.envelope.layout import MAX_ENVELOPE, Envelope, parse_envelope
 from capture.envelope.seal import MANIFEST_LENGTH, MAX_MANIFEST, Body, SealingContext, seal
 from capture.envelope.signing import FileSigner, KeySigner, Signer, is_signed_by
 from capture.envelope.suites import HPKE, BodySuite, body_cipher, faster_suite, measured_suite
-from capture.envelope.verification import verify_envelope
+from capture.envelope.verification import certificate_subjects, verify_envelope
 from capture.errors import EnvelopeRefused, Refusal, SigningKeyUnusable
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Signer",
     "SigningKeyUnusable",
     "body_cipher",
+    "certificate_subjects",
     "commitment_to",
     "content_key_info",
     "faster_suite",

@@ -57,6 +57,19 @@ def verify_envelope(envelope: Envelope, *, site: SiteId, authorities: Sequence[x
         raise EnvelopeRefused(Refusal.SIGNATURE, "The envelope is not what the device signed.")
 
 
+def certificate_subjects(envelope: Envelope) -> tuple[str, ...]:
+    """Whom the certificates in `envelope` name (RFC 4514), in their order; nobody has verified them yet.
+
+    Raises:
+        EnvelopeRefused: CERTIFICATE: one of them is none.
+    """
+    try:
+        certificates = [x509.load_der_x509_certificate(der) for der in envelope.header.certificates]
+        return tuple(certificate.subject.rfc4514_string() for certificate in certificates)
+    except _UNREADABLE as error:
+        raise _certificate("is not a certificate") from error
+
+
 def _chain(certificates: tuple[bytes, ...]) -> list[x509.Certificate]:
     try:
         chain = [x509.load_der_x509_certificate(der) for der in certificates]

@@ -22,7 +22,7 @@ from capture.redact.report import region_to_json
 from inference import InferenceError, Kind, Region, Sighting
 
 FORMAT: Final = "wardlens-sightings-2"
-_MALFORMED: Final = (KeyError, TypeError, ValueError)
+_MALFORMED: Final = (KeyError, OverflowError, RecursionError, TypeError, ValueError)
 
 
 class SightingLog:
@@ -76,11 +76,11 @@ class SightingLog:
                     end += len(line)
                     break
                 sighting = _from_json(entry)
+                if self.times and sighting.at_ns <= self.times[-1]:
+                    break
+                self.times.append(sighting.at_ns)
             except _MALFORMED:
                 break
-            if self.times and sighting.at_ns <= self.times[-1]:
-                break
-            self.times.append(sighting.at_ns)
             end += len(line)
         self._file.seek(end)
         self._file.truncate()

@@ -137,7 +137,7 @@ class CameraClient:
 def _json(answer: httpx.Response) -> Json:
     try:
         said = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CameraServiceAway from None
     if not isinstance(said, dict):
         raise CameraServiceAway
@@ -146,9 +146,10 @@ def _json(answer: httpx.Response) -> Json:
 
 def _refusal(answer: httpx.Response) -> CameraServiceRefused:
     said = _json(answer)
+    unanswered = said.get("unanswered", [])
     return CameraServiceRefused(
         str(said.get("sentence", "")),
         status=answer.status_code,
         error=str(said.get("error", "failed")),
-        unanswered=tuple(said.get("unanswered", ())),
+        unanswered=tuple(map(str, unanswered)) if isinstance(unanswered, list) else (),
     )

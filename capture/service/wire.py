@@ -39,7 +39,10 @@ def parse_live_message(data: bytes) -> LiveMessage:
     end = _LENGTH.size + length
     if end > len(data):
         raise ValueError("a live message is cut")
-    facts = json.loads(data[_LENGTH.size : end])
+    try:
+        facts = json.loads(data[_LENGTH.size : end])
+    except RecursionError as error:
+        raise ValueError("a live message is nested too deep") from error
     if not isinstance(facts, dict):
         raise ValueError("a live message says an object")  # noqa: TRY004 - what a peer sent is one family
     return LiveMessage(facts, data[end:])

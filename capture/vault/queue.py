@@ -203,25 +203,33 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     capture, digest, length, counter, urgent, state, sealed_at_ms, offers, reason, receipt = row
+    try:
+        known = State(state)
+    except ValueError as error:
+        raise QueueDamaged(str(error)) from error
     return Entry(
-        CaptureId(capture), digest, length, counter, bool(urgent), State(state), sealed_at_ms, offers, reason, receipt
+        CaptureId(capture), digest, length, counter, bool(urgent), known, sealed_at_ms, offers, reason, receipt
     )
 
 
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_SAID_OF_DAMAGE: Final = ("no such", "unsupported file format", "decode to UTF-8")
+"""In words of SQLite, where its code would fit a mistake of ours too."""
 
 
 def _translated(work: Callable[[], Result]) -> Result:
     """`work`, with SQLite's errors in the vault's words."""
     try:
         return work()
+    except UnicodeDecodeError as error:  # what a damaged file says goes into SQLite's own message
+        raise QueueDamaged("a name in it is no text") from error
     except sqlite3.DatabaseError as error:
         raise _in_our_words(error) from error
 
 
 def _in_our_words(error: sqlite3.DatabaseError) -> QueueDamaged | VaultError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _DAMAGED or "no such" in str(error):
+    if code in _DAMAGED or any(said in str(error) for said in _SAID_OF_DAMAGE):
         return QueueDamaged(str(error))
     if code == sqlite3.SQLITE_FULL:
         return VaultFull()

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from cryptography import x509
 
 from firmware.errors import RequestWrong, WorkFailed
 from firmware.terminal import JsonOption, out, print_facts
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from capture.identifiers import SiteId
     from sync.receiver import OpeningKey
 
@@ -27,7 +28,7 @@ def inspect(file: FileArgument, as_json: JsonOption = False) -> None:
 
     Example: wardlens envelope inspect capture.wle --json
     """
-    from capture.envelope import parse_envelope
+    from capture.envelope import certificate_subjects, parse_envelope
 
     envelope = parse_envelope(_bytes(file))
     header = envelope.header
@@ -40,7 +41,7 @@ def inspect(file: FileArgument, as_json: JsonOption = False) -> None:
         "bytes": len(envelope.raw),
         "body_suite": str(header.body_suite),
         "recipients": [recipient.key_id for recipient in header.recipients],
-        "certificates": [x509.load_der_x509_certificate(der).subject.rfc4514_string() for der in header.certificates],
+        "certificates": list(certificate_subjects(envelope)),
     }
     print_facts(facts, as_json=as_json)
 

@@ -100,7 +100,7 @@ def decode_certificates(body: bytes) -> list[x509.Certificate]:
         raise ValueError("the certificates are too large")
     try:
         certificates = load_der_pkcs7_certificates(base64.b64decode(b"".join(body.split()), validate=True))
-    except (UnsupportedAlgorithm, TypeError) as error:
+    except (UnsupportedAlgorithm, TypeError, x509.InvalidVersion) as error:
         raise ValueError("not a certs-only PKCS#7") from error
     if not 1 <= len(certificates) <= MAX_CERTIFICATES:
         raise ValueError("not one to eight certificates")

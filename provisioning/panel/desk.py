@@ -186,7 +186,7 @@ def read_memory(file: Path | None, now: float) -> SignInTries:
     """The counts of wrong PINs from before the restart; none when the file is not there or is not ours."""
     counts: object = {}
     if file is not None:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             counts = json.loads(file.read_text("utf-8"))
     if not isinstance(counts, dict):
         counts = {}

@@ -131,8 +131,11 @@ def megabytes(number: int) -> str:
 
 
 def clock_time(unix_ms: int) -> str:
-    """The time of day on this machine, with the date when it is not today's."""
-    at = datetime.fromtimestamp(unix_ms / 1000, UTC).astimezone()
+    """The time of day on this machine, with the date when it is not today's; says so of a time that no clock shows."""
+    try:
+        at = datetime.fromtimestamp(unix_ms / 1000, UTC).astimezone()
+    except (OverflowError, OSError, ValueError):
+        return "at an impossible time"
     today = datetime.now(UTC).astimezone().date()
     return f"{at:%H:%M}" if at.date() == today else f"{at:%d %b %H:%M}"
 

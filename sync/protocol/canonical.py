@@ -52,7 +52,8 @@ class Fields:
 
     def __init__(self, data: bytes, kind: str) -> None:
         self._left = _parse(data)
-        if self._take("v") != VERSION:
+        version = self._take("v")
+        if type(version) is not int or version != VERSION:  # JSON's true is Python's 1
             raise MessageRefused(Flaw.VERSION, "this version of the protocol is not known here")
         if self._take("type") != kind:
             raise MessageRefused(Flaw.TYPE, f"a message of the type {kind} was expected")

@@ -91,6 +91,6 @@ def certificate_days(file: Path) -> int:
     """Whole days that the certificate in a PEM file is still valid; 0 where it cannot be read."""
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, x509.InvalidVersion):
         return 0
     return (certificate.not_valid_after_utc - dt.datetime.now(dt.UTC)).days

@@ -50,12 +50,12 @@ class UplinkStatus:
         for name, kind in (("connected", bool), ("sentence", str), ("broker", str), ("protocol", int)):
             if type(getattr(self, name)) is not kind:
                 raise ValueError(f"{name} must be a {kind.__name__}")
-        if self.receivers not in (True, False, None):
+        if self.receivers is not None and type(self.receivers) is not bool:
             raise ValueError("receivers must be true, false or null")
         if not isinstance(self.sending, str) or (self.sending and not _CAPTURE.fullmatch(self.sending)):
             raise ValueError("sending must be a capture id or empty")
         for name in ("sent", "count", "updated_at_ms"):
-            if type(getattr(self, name)) is not int or getattr(self, name) < 0:
+            if type(getattr(self, name)) is not int or not 0 <= getattr(self, name) < 2**63:
                 raise ValueError(f"{name} must be a whole number")
 
 
@@ -63,7 +63,7 @@ def read_status(state: Path, *, now: Callable[[], float] = time.time) -> UplinkS
     """How the uplink is doing, from the device's state folder; says so where it seems not to run."""
     try:
         status = UplinkStatus(**json.loads((state / STATUS_FILE).read_bytes()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return UplinkStatus(sentence="The sync service has not said anything yet.")
     if abs(now() - status.updated_at_ms / 1000) > STALE_SECONDS:
         return UplinkStatus(

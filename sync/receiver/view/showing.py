@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -25,6 +25,8 @@ USES: Final = {
     "teaching": "teaching",
     "recognisable": "eyes or mouth seen",
 }
+
+_LARGEST_SHOWN: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,7 @@ def _kind(
     answers = [text(d.get("by")) for d in decisions if d.get("kind") == kind and d.get("action") == "confirm"]
     by_hand = sum(region.get("model") == "person" for region in own)
     models = sorted({text(region.get("model")) for region in own} - {"person", ""})
-    scores = sorted((float(s) for r in own if isinstance(s := r.get("score"), int | float)), reverse=True)
+    scores = sorted((float(s) for r in own if _number(s := r.get("score"))), reverse=True)
     why = []
     if models:
         why.append(f"found by {', '.join(models)}")
@@ -319,12 +321,13 @@ def _outline(region: Mapping[str, Any]) -> Outline:
     score = region.get("score")
     kind = text(region.get("kind"))
     name = KINDS.get(kind, "Something")
-    title = f"{name}, {text(region.get('model'))}" + (f" {score:.2f}" if isinstance(score, int | float) else "")
+    title = f"{name}, {text(region.get('model'))}" + (f" {score:.2f}" if _number(score) else "")
     return Outline(kind if kind in KINDS else "other", points, title)
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: object) -> TypeGuard[float]:
+    """Whether `value` is a number of a size that a page has room for; JSON has larger ones than a float holds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST_SHOWN
 
 
 def _items(value: object) -> list[Any]:

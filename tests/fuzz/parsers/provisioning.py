@@ -1,0 +1,321 @@
+"""What a site and a device read of each other, their key files, and what the panel is sent."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import TypeAdapter
+
+from parsers.parser import Parser
+from parsers.seeds import as_file, in_words, vectors
+from provisioning import canonical
+from provisioning.break_glass import FORMAT as BREAK_GLASS_FORMAT
+from provisioning.break_glass import read_break_glass
+from provisioning.certificates import from_der, from_pem, to_der
+from provisioning.enrolment import line, wire
+from provisioning.enrolment.server import _base64, _hex, _text
+from provisioning.errors import (
+    EnrolmentRefused,
+    EnrolmentUnreachable,
+    IdentityDamaged,
+    InvitationRefused,
+    ManifestRefused,
+    NotAccepted,
+)
+from provisioning.identity import FORMAT as DEVICE_FORMAT
+from provisioning.identity import DeviceIdentity, StateLayout
+from provisioning.invitation import PREFIX, _checksum, parse_address, parse_invitation
+from provisioning.keys import key_hash, read_ec_key, read_ed25519_key, to_pem
+from provisioning.manifest import verify_manifest
+from provisioning.manifest_fields import read_fields, write_fields
+from provisioning.panel.desk import read_memory
+from provisioning.panel.ledger_view import read_ledger
+from provisioning.panel.routes.entry import SignIn
+from provisioning.panel.routes.pairing import Invitation as InvitationBody
+from provisioning.panel.routes.review import Decide
+from provisioning.panel.routes.shoot import EncounterFields
+from provisioning.requests import read_request
+from provisioning.sealing_keys import FORMAT as OPENING_FORMAT
+from provisioning.sealing_keys import read_opening_key
+from sync.receiver.opening import OpeningKey
+
+
+def _root() -> x509.Certificate:
+    return x509.load_der_x509_certificate(base64.b64decode(vectors("site-manifest")["root"]))
+
+
+def _manifests() -> list[bytes]:
+    return [base64.b64decode(case["manifest"]) for case in vectors("site-manifest")["accepted"]]
+
+
+def _fields() -> list[bytes]:
+    return [canonical.encode(case["says"]) for case in vectors("site-manifest")["accepted"]]
+
+
+def _lines() -> list[bytes]:
+    return [case["line"].encode() for case in vectors("invitation")["valid"]]
+
+
+def _bodies() -> list[bytes]:
+    texts = [found.decode().removeprefix(PREFIX) for found in _lines()]
+    return [base64.b32decode(text + "=" * (-len(text) % 8))[:-4] for text in texts]
+
+
+def _line_of(body: bytes) -> str:
+    """The line of an invitation with this body: whoever alters one can compute its checksum too."""
+    return PREFIX + base64.b32encode(body + _checksum(body)).decode().rstrip("=")
+
+
+def _body_of(text: str) -> bytes:
+    text = text.removeprefix(PREFIX)
+    return base64.b32decode(text + "=" * (-len(text) % 8))[:-4]
+
+
+@cache
+def _key() -> ec.EllipticCurvePrivateKey:
+    return ec.derive_private_key(7, ec.SECP256R1())
+
+
+def _requests() -> list[bytes]:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "wl-0123456789")])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(name)
+    return [builder.sign(_key(), SHA256(), ecdsa_deterministic=True).public_bytes(Encoding.DER)]
+
+
+def _application() -> list[bytes]:
+    """The three things of an application that come as text, a line each."""
+    request = base64.b64encode(_requests()[0])
+    return [b"\n".join((b"da22e68223089fbc", b"Ward%207%20%C3%A4", request))]
+
+
+def _applied(data: bytes) -> wire.Application:
+    proof, _, rest = data.partition(b"\n")
+    name, _, request = rest.partition(b"\n")
+    _hex(in_words(proof))
+    body = _base64(request)
+    return wire.Application("0123456789abcdef", body, body, _text(in_words(name)))
+
+
+def _refused_enrolment(data: bytes) -> EnrolmentRefused | EnrolmentUnreachable:
+    return line._refused(403, data)
+
+
+@cache
+def _opening_key() -> OpeningKey:
+    return OpeningKey.from_bytes(bytes(range(96)))
+
+
+def _opening_file() -> bytes:
+    key = _opening_key()
+    private = base64.b64encode(key.to_bytes()).decode()
+    return canonical.encode({"format": OPENING_FORMAT, "id": key.key_id, "use": "site", "private": private})
+
+
+def _break_glass_file() -> bytes:
+    key = _opening_key()
+    fields = {
+        "format": BREAK_GLASS_FORMAT,
+        "site": "st-elsewhere",
+        "authorities": [vectors("site-manifest")["root"]],
+        "id": key.key_id,
+        "private": base64.b64encode(key.to_bytes()).decode(),
+    }
+    return canonical.encode(fields)
+
+
+def _device_facts() -> bytes:
+    fields = {
+        "format": DEVICE_FORMAT,
+        "device": "wl-0123456789",
+        "site": "st-elsewhere",
+        "name": "Ward 7",
+        "enrolment": "10.0.0.5:8443",
+        "root": key_hash(_root().public_key()).hex(),  # type: ignore[arg-type]
+        "created": 1_772_366_400,
+    }
+    return canonical.encode(fields)
+
+
+@cache
+def _layout() -> StateLayout:
+    pem = _root().public_bytes(Encoding.PEM)
+    layout = StateLayout(as_file("state/site-manifest.json", _manifests()[0]).parent)
+    for path in (layout.root, layout.certificate("identity"), layout.certificate("signing")):
+        as_file(f"state/{path.relative_to(layout.folder)}", pem)
+    return layout
+
+
+def _identity(data: bytes) -> DeviceIdentity:
+    as_file("state/device.json", data)
+    return DeviceIdentity.load(_layout().folder)
+
+
+def _json_body(data: bytes) -> object:
+    """As FastAPI reads a body before it hands it on."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+
+
+def _panel_bodies() -> list[bytes]:
+    said: list[dict[str, object]] = [
+        {"badge": "n-17", "pin": "1234"},
+        {"line": _lines()[0].decode()},
+        {"patient": "7", "body_site": "79951008", "side": None, "note": "", "urgent": True,
+         "consent": {"record": True, "second_opinion": False, "teaching": False}},
+        {"still": "0", "decision": {"action": "add", "kind": "face", "polygon": [[1, 1], [2, 1], [2, 2.5]]}},
+        {"still": "0", "decision": {"action": "remove", "kind": "face", "index": 1, "reason": "a doll"}},
+    ]  # fmt: skip
+    return [json.dumps(one).encode() for one in said]
+
+
+_PANEL: TypeAdapter[object] = TypeAdapter(SignIn | InvitationBody | EncounterFields | Decide)
+
+
+PARSERS = (
+    Parser(
+        "site-json",
+        ("provisioning.canonical.decode",),
+        lambda: [*_manifests(), *_fields()],
+        canonical.decode,
+        (ValueError,),
+        canonical.encode,
+        one_spelling=True,
+    ),
+    Parser(
+        "invitation",
+        ("provisioning.invitation.parse_invitation",),
+        _lines,
+        lambda data: parse_invitation(in_words(data)),
+        (InvitationRefused,),
+        lambda invitation: invitation.line.encode(),
+    ),
+    Parser(
+        "invitation-body",
+        ("provisioning.invitation.parse_invitation",),
+        _bodies,
+        lambda body: parse_invitation(_line_of(body)),
+        (InvitationRefused,),
+        lambda invitation: _body_of(invitation.line),
+        one_spelling=True,
+    ),
+    Parser(
+        "address",
+        ("provisioning.invitation.parse_address",),
+        lambda: [b"10.0.0.5:8443", b"[fe80::1]:443", b"Ward.Example:1"],
+        lambda data: parse_address(in_words(data)),
+        (NotAccepted,),
+        lambda address: str(address).encode(),
+    ),
+    Parser(
+        "site-manifest",
+        ("provisioning.manifest.verify_manifest",),
+        _manifests,
+        lambda data: verify_manifest(data, _root(), site="st-elsewhere"),
+        (ManifestRefused,),
+        only_seeds=True,
+    ),
+    Parser(
+        "site-manifest-fields",
+        ("provisioning.manifest_fields.read_fields",),
+        _fields,
+        lambda data: read_fields(canonical.decode(data)),
+        (ValueError,),
+        lambda manifest: canonical.encode(write_fields(manifest)),
+        one_spelling=True,
+    ),
+    Parser("certificate-request", ("provisioning.requests.read_request",), _requests, read_request, (ValueError,)),
+    Parser(
+        "enrolment-certificates",
+        ("provisioning.enrolment.wire.decode_certificates",),
+        lambda: [wire.encode_certificates([_root()]), wire.encode_certificates([_root(), _root()])],
+        wire.decode_certificates,
+        (ValueError,),
+    ),
+    Parser(
+        "certificate-der",
+        ("provisioning.certificates.from_der",),
+        lambda: [_root().public_bytes(Encoding.DER)],
+        from_der,
+        (ValueError,),
+        to_der,
+    ),
+    Parser(
+        "certificate-pem",
+        ("provisioning.certificates.from_pem",),
+        lambda: [_root().public_bytes(Encoding.PEM) * 2],
+        from_pem,
+        (ValueError,),
+    ),
+    Parser("enrolment-application", (), _application, _applied, (EnrolmentRefused,)),
+    Parser(
+        "enrolment-refusal",
+        (),
+        lambda: [b'{"error":"proof-wrong","sentence":"The proof is wrong."}'],
+        _refused_enrolment,
+        (EnrolmentRefused, EnrolmentUnreachable),
+    ),
+    Parser(
+        "opening-key-file",
+        ("provisioning.sealing_keys.read_opening_key",),
+        lambda: [_opening_file()],
+        lambda data: read_opening_key(as_file("opening.json", data)),
+        (ValueError,),
+    ),
+    Parser(
+        "break-glass",
+        ("provisioning.break_glass.read_break_glass",),
+        lambda: [_break_glass_file()],
+        lambda data: read_break_glass(as_file("break-glass.json", data)),
+        (NotAccepted,),
+    ),
+    Parser(
+        "key-pem",
+        ("provisioning.keys.read_ec_key",),
+        lambda: [to_pem(_key())],
+        lambda data: read_ec_key(as_file("ec.pem", data)),
+        (ValueError,),
+    ),
+    Parser(
+        "receipt-key-pem",
+        ("provisioning.keys.read_ed25519_key",),
+        lambda: [to_pem(Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"receipt").digest()))],
+        lambda data: read_ed25519_key(as_file("ed25519.pem", data)),
+        (ValueError,),
+    ),
+    Parser(
+        "device-identity",
+        ("provisioning.identity.DeviceIdentity.load",),
+        lambda: [_device_facts()],
+        _identity,
+        (IdentityDamaged,),
+    ),
+    Parser(
+        "panel-memory",
+        ("provisioning.panel.desk.read_memory",),
+        lambda: [b'{"n-17":3,"n-18":12}'],
+        lambda data: read_memory(as_file("memory.json", data), 0.0),
+    ),
+    Parser(
+        "panel-ledger",
+        ("provisioning.panel.ledger_view.read_ledger",),
+        lambda: [case["lines"].encode() for case in vectors("ledger")["whole"]],
+        lambda data: read_ledger(as_file("ledger/camera.jsonl", data).parent),
+    ),
+    Parser(
+        "panel-body",
+        (),
+        _panel_bodies,
+        lambda data: _PANEL.validate_python(_json_body(data)),
+        (ValueError,),
+    ),
+)
