@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The pure cores are covered whole, every branch; a part of the tests cannot show that.
 PURE := $(foreach core,capture.envelope capture.vault.states sync.protocol,--cov=$(core)) --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
 
-.PHONY: help setup demo test lint fault bench bench-peers clean train lock
+.PHONY: help setup demo test lint fault fuzz bench bench-peers clean train lock
 
 help:  ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -50,6 +50,10 @@ fault: setup $(VENV)/.test  ## the long form of the fault tests: kills, full and
 	@tests/servers.sh
 	WARDLENS_FAULTS=long $(BIN)/python -m pytest tests/capture/service/test_camera_service_faults.py tests/fault \
 		tests/provisioning/panel/test_panel_load.py tests/provisioning/panel/test_panel_robustness.py tests/sync/receiver/test_view_robustness.py $(ARGS)
+
+fuzz: setup $(VENV)/.test  ## the long form of the fuzz tests: ARGS="NAME --rounds N" (a million rounds over all parsers: half an hour)
+	$(PIP) --editable ".[fuzz]" || echo "atheris has no wheel for this Python: going on without coverage" >&2
+	$(BIN)/python tests/fuzz/fuzz.py $(ARGS)
 
 bench: setup  ## the figures of docs/benchmarks.md, on this machine
 	$(BIN)/wardlens bench $(ARGS)
