@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
+from typing import Final
 
 import structlog
 from starlette.datastructures import Headers
@@ -30,6 +32,7 @@ from provisioning.panel.sessions import Sessions
 BODY_SECONDS = 10.0
 
 _log = structlog.get_logger(__name__)
+_LENGTH: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 class Gate:
@@ -120,7 +123,7 @@ def _asked(scope: Scope, headers: Headers) -> Asked:
         origins=headers.getlist("origin"),
         custom=headers.get("x-wardlens", ""),
         media=headers.get("content-type", ""),
-        length=None if length is None else int(length) if length.isascii() and length.isdecimal() else -1,
+        length=None if length is None else int(length) if _LENGTH.fullmatch(length) else -1,
         fetch_site=headers.get("sec-fetch-site", ""),
     )
 

@@ -126,7 +126,7 @@ def create_view(
         return answer
 
     @app.get("/")
-    def newest(before: Annotated[int | None, Query(ge=1)] = None) -> Response:
+    def newest(before: Annotated[int | None, Query(ge=1, lt=2**63)] = None) -> Response:
         captures = archive.newest(PAGE + 1, before=before)
         more = captures[PAGE - 1].filed if len(captures) > PAGE else None
         return page("list.html", captures=every(captures[:PAGE]), facts=facts(), before=before, more=more)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import TypeAdapter
+from starlette.datastructures import Headers
 
 from parsers.parser import Parser
 from parsers.seeds import as_file, in_words, vectors
@@ -37,6 +38,8 @@ from provisioning.keys import key_hash, read_ec_key, read_ed25519_key, to_pem
 from provisioning.manifest import verify_manifest
 from provisioning.manifest_fields import read_fields, write_fields
 from provisioning.panel.desk import read_memory
+from provisioning.panel.gate import _asked, cookie_token
+from provisioning.panel.guard import refusal
 from provisioning.panel.ledger_view import read_ledger
 from provisioning.panel.routes.entry import SignIn
 from provisioning.panel.routes.pairing import Invitation as InvitationBody
@@ -178,6 +181,21 @@ def _panel_bodies() -> list[bytes]:
     return [json.dumps(one).encode() for one in said]
 
 
+_HEADERS = (
+    b"host: 127.0.0.1:8470\norigin: http://127.0.0.1:8470\nx-wardlens: 1\ncontent-type: application/json\n"
+    b"content-length: 42\nsec-fetch-site: same-origin\ncookie: __Host-wardlens=0123456789abcdef; other=1"
+)
+
+
+def _gated(data: bytes) -> object:
+    """As the panel judges the headers of a request, before it reads any body."""
+    pairs = [line.partition(b": ")[::2] for line in data.split(b"\n")]
+    headers = Headers(raw=[(name.lower(), value) for name, value in pairs])
+    asked = _asked({"type": "http", "method": "POST", "path": "/shutter", "scheme": "http"}, headers)
+    cookie_token(headers)
+    return refusal(asked, names=frozenset({"127.0.0.1"}), paired=True, signed_in=True)
+
+
 _PANEL: TypeAdapter[object] = TypeAdapter(SignIn | InvitationBody | EncounterFields | Decide)
 
 
@@ -311,6 +329,7 @@ PARSERS = (
         lambda: [case["lines"].encode() for case in vectors("ledger")["whole"]],
         lambda data: read_ledger(as_file("ledger/camera.jsonl", data).parent),
     ),
+    Parser("panel-headers", (), lambda: [_HEADERS], _gated),
     Parser(
         "panel-body",
         (),

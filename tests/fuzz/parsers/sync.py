@@ -6,6 +6,7 @@ import json
 from functools import cache, partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from starlette.datastructures import Headers
 
 from capture.canonical import to_canonical
 from capture.envelope import MANIFEST_LENGTH, EnvelopeRefused, parse_envelope
@@ -24,6 +25,7 @@ from sync.receiver.exporting import capture_record
 from sync.receiver.judging import Proven
 from sync.receiver.opening import NotOpenable, Opened, OpeningKey, _split, open_envelope
 from sync.receiver.record import capture_to_file
+from sync.receiver.view.guard import _host, _same_origin, session_of
 from sync.receiver.view.showing import shown
 from sync.uplink.status import UplinkStatus, read_status
 
@@ -115,6 +117,16 @@ def _columns_hold(new: NewCapture) -> None:
     assert new.taken_at_ms is None or abs(new.taken_at_ms) < 2**63
 
 
+_HEADERS = b"host: receiver.example:8480\norigin: https://receiver.example:8480\ncookie: wardlens_session=0123; other=1"
+
+
+def _guarded(data: bytes) -> object:
+    """As the hospital's view reads the headers of a request."""
+    pairs = [line.partition(b": ")[::2] for line in data.split(b"\n")]
+    headers = Headers(raw=[(name.lower(), value) for name, value in pairs])
+    return session_of(headers), _host(headers), _same_origin(headers)
+
+
 def _status(data: bytes) -> UplinkStatus:
     folder = as_file("status/sync-status.json", data).parent
     return read_status(folder, now=lambda: 1_790_000_000.0)
@@ -197,6 +209,7 @@ PARSERS = (
         lambda data: open_envelope(parse_envelope(data), [OpeningKey.from_bytes(raw) for raw in _opening_keys()]),
         (NotOpenable, EnvelopeRefused),
     ),
+    Parser("view-headers", (), lambda: [_HEADERS], _guarded),
     Parser("capture-manifest", (), lambda: [manifest()], _filed, (NotOpenable,)),
     Parser(
         "kept-head",

@@ -192,6 +192,11 @@ def test_earlier_pictures_are_a_page_away(browser, small_archive, ward, hospital
     assert re.findall(r"PAT-\d+", earlier) == ["PAT-00002", "PAT-00001"]
 
 
+def test_a_place_in_the_list_that_no_database_counts_to_is_refused(browser):
+    assert browser.get("/", params={"before": 2**63 - 1}).status_code == 200
+    assert browser.get("/", params={"before": 2**63}).status_code == 422
+
+
 def test_the_page_of_a_picture_has_its_whole_record(browser, filled):
     filed = filled.newest(1)[0]
     page = browser.get(f"/captures/{filed.capture}").text
