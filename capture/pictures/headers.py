@@ -22,6 +22,9 @@ ANIMATED: Final = "This file holds several pictures (an animation or pages). Sav
 CMYK: Final = "This picture is in print colours (CMYK), which cannot be shown truly. Save it as an RGB JPEG or PNG."
 EMPTY: Final = "This file is empty. Copy it again from where it came, or take the picture again."
 
+_MOST_PARTS: Final = 1 << 18
+"""Segments or chunks that are looked at: a PNG of 64 megapixels has some ten thousand."""
+
 
 class Format(StrEnum):
     """The picture formats that are read."""
@@ -75,7 +78,7 @@ def read_header(data: bytes) -> Header:
 def _jpeg(data: bytes) -> Header:
     """ITU-T T.81 annex B: marker segments up to the frame header."""
     at, orientation = 2, 1
-    while True:
+    for _ in range(_MOST_PARTS):
         if data[at] != 0xFF:
             raise PictureUnreadable(STRANGE)
         marker = data[at + 1]
@@ -93,8 +96,9 @@ def _jpeg(data: bytes) -> Header:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             return _jpeg_frame(data, at, marker, orientation)
         if length < 2:
-            raise PictureUnreadable(STRANGE)
+            break
         at += 2 + length
+    raise PictureUnreadable(STRANGE)
 
 
 def _jpeg_frame(data: bytes, at: int, marker: int, orientation: int) -> Header:
@@ -112,7 +116,7 @@ def _png(data: bytes) -> Header:
     if data[12:16] != b"IHDR":
         raise PictureUnreadable(STRANGE)
     at, orientation = 8, 1
-    while True:
+    for _ in range(_MOST_PARTS):
         length, name = struct.unpack_from(">I4s", data, at)
         if at + 12 + length > len(data):
             raise PictureUnreadable(TRUNCATED)
@@ -123,6 +127,7 @@ def _png(data: bytes) -> Header:
         if name == b"IEND":
             return Header(Format.PNG, width, height, orientation)
         at += 12 + length
+    raise PictureUnreadable(STRANGE)
 
 
 def _webp(data: bytes) -> Header:
@@ -133,7 +138,9 @@ def _webp(data: bytes) -> Header:
     if size + 8 > len(data):
         raise PictureUnreadable(TRUNCATED)
     at, orientation, canvas = 12, 1, (0, 0)
-    while at + 8 <= size + 8:
+    for _ in range(_MOST_PARTS):
+        if at > size:
+            return Header(Format.WEBP, *canvas, orientation)
         name, length = struct.unpack_from("<4sI", data, at)
         body = at + 8
         if name == b"VP8X":
@@ -149,7 +156,7 @@ def _webp(data: bytes) -> Header:
         elif name == b"EXIF":
             orientation = exif_orientation(data[body : body + length].removeprefix(b"Exif\0\0"))
         at = body + length + (length & 1)
-    return Header(Format.WEBP, *canvas, orientation)
+    raise PictureUnreadable(STRANGE)
 
 
 def _u24(data: bytes, at: int) -> int:

@@ -146,6 +146,22 @@ def png_of(width, height):
     return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(b"")) + png_chunk(b"IEND", b"")
 
 
+MANY = 1 << 18
+"""More segments or chunks than any picture has, in a file of a few megabytes."""
+ENDLESS = {
+    "fill bytes of a JPEG": b"\xff\xd8" + b"\xff" * (MANY + 9),
+    "empty chunks of a PNG": png_of(90, 60)[:33] + png_chunk(b"tEXt", b"") * MANY + png_chunk(b"IEND", b""),
+    "empty chunks of a WebP": b"RIFF"
+    + struct.pack("<I4s4sI4s3s3s", 22 + 8 * MANY, b"WEBP", b"VP8X", 10, b"", b"\x59\0\0", b"\x3b\0\0")
+    + b"none\0\0\0\0" * MANY,
+}
+
+
+@pytest.mark.parametrize("data", ENDLESS.values(), ids=ENDLESS)
+def test_a_file_of_nothing_but_small_parts_is_refused_after_a_bounded_number_of_them(data):
+    assert "not a picture" in sentence(data)
+
+
 def test_a_hundred_megapixels_are_refused_from_the_header_alone():
     assert "100 megapixels" in sentence(png_of(10_000, 10_000))
     assert "64 is the most" in sentence(png_of(10_000, 10_000))
