@@ -6,7 +6,6 @@ site: the site's id, its issuing certificates, and the opening key. Nothing of i
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final
 
 from cryptography import x509
 
+from capture.canonical import from_base64, to_base64
 from capture.identifiers import SiteId, site_id
 from provisioning import canonical, durable
 from provisioning.certificates import from_der, to_der
@@ -47,9 +47,9 @@ def write_break_glass(path: Path, site: SiteId, authorities: Sequence[x509.Certi
     fields = {
         "format": FORMAT,
         "site": site,
-        "authorities": [base64.b64encode(to_der(certificate)).decode() for certificate in authorities],
+        "authorities": [to_base64(to_der(certificate)) for certificate in authorities],
         "id": key.key_id,
-        "private": base64.b64encode(key.to_bytes()).decode(),
+        "private": to_base64(key.to_bytes()),
     }
     try:
         durable.write(path, canonical.encode(fields), mode=durable.PRIVATE)
@@ -68,8 +68,8 @@ def read_break_glass(path: Path) -> BreakGlass:
         fields = canonical.decode(path.read_bytes())
         if fields.keys() != _FIELDS or fields["format"] != FORMAT:
             raise ValueError("another format")
-        authorities = [from_der(base64.b64decode(str(text), validate=True)) for text in fields["authorities"]]
-        key = OpeningKey.from_bytes(base64.b64decode(str(fields["private"]), validate=True))
+        authorities = [from_der(from_base64(str(text))) for text in fields["authorities"]]
+        key = OpeningKey.from_bytes(from_base64(str(fields["private"])))
         if key.key_id != fields["id"]:
             raise ValueError("another key than it names")
         return BreakGlass(site_id(str(fields["site"])), tuple(authorities), key)

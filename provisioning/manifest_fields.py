@@ -6,7 +6,6 @@ refuses as if they were not.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from capture.canonical import from_base64, to_base64
 from capture.identifiers import site_id
 from provisioning.certificates import from_der, to_der
 from provisioning.clock import seconds
@@ -111,7 +111,7 @@ _TOP = {
 
 
 def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+    return to_base64(data)
 
 
 def _exactly(fields: Mapping[str, Any], names: set[str]) -> None:
@@ -145,11 +145,11 @@ def _texts(fields: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _data(fields: Mapping[str, Any], name: str) -> bytes:
-    return base64.b64decode(_get(fields, name, str), validate=True)
+    return from_base64(_get(fields, name, str))
 
 
 def _certificate(text: str) -> x509.Certificate:
-    return from_der(base64.b64decode(text, validate=True))
+    return from_der(from_base64(text))
 
 
 def _moment(fields: Mapping[str, Any], name: str) -> datetime:

@@ -5,9 +5,9 @@ One JSON file a key, 0600: format, key id, use, private bytes. The receiver read
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
+from capture.canonical import from_base64, to_base64
 from provisioning import canonical, durable
 from provisioning.terms import SealingTerm, SealingUse
 from sync.receiver.opening import OpeningKey
@@ -23,7 +23,7 @@ def make_opening_key(folder: Path, use: SealingUse) -> SealingTerm:
         "format": FORMAT,
         "id": term.key_id,
         "use": use.value,
-        "private": base64.b64encode(key.to_bytes()).decode(),
+        "private": to_base64(key.to_bytes()),
     }
     durable.write(path_of(folder, term.key_id), canonical.encode(fields), mode=durable.PRIVATE)
     return term
@@ -39,7 +39,7 @@ def read_opening_key(path: Path) -> OpeningKey:
     fields = canonical.decode(path.read_bytes())
     if fields.keys() != {"format", "id", "use", "private"} or fields["format"] != FORMAT:
         raise ValueError(f"{path.name} is not an opening key")
-    key = OpeningKey.from_bytes(base64.b64decode(str(fields["private"]), validate=True))
+    key = OpeningKey.from_bytes(from_base64(str(fields["private"])))
     if key.public.key_id != fields["id"]:
         raise ValueError(f"{path.name} holds another key than it names")
     return key

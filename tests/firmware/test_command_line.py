@@ -1,5 +1,6 @@
 """The command as its users meet it: help with an example, an exit status, one sentence, never a traceback."""
 
+import base64
 import json
 import os
 import subprocess
@@ -181,6 +182,10 @@ def test_an_interrupted_wipe_is_finished_before_the_device_is_paired_again(wardl
 def test_a_file_that_is_no_envelope_is_refused_by_its_reason(wardlens, tmp_path):
     (tmp_path / "letter.wle").write_text("Dear hospital,")
     refused(wardlens("envelope", "inspect", tmp_path / "letter.wle"), 1, "envelope")
+    vectors = json.loads((ROOT / "tests" / "vectors" / "envelope.json").read_text("utf-8"))
+    (case,) = (case for case in vectors["refused"] if case["name"] == "not a certificate")
+    (tmp_path / "stranger.wle").write_bytes(base64.b64decode(case["envelope"]))
+    refused(wardlens("envelope", "inspect", tmp_path / "stranger.wle"), 1, "certificate")
 
 
 def test_doctor_says_what_is_wrong_on_a_bare_machine(wardlens, tmp_path):

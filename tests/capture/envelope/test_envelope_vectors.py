@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from capture.canonical import from_base64
-from capture.envelope import EnvelopeRefused, SealingKey, parse_envelope, verify_envelope
+from capture.envelope import EnvelopeRefused, SealingKey, certificate_subjects, parse_envelope, verify_envelope
 from capture.identifiers import SiteId
 from sync.receiver.opening import NotOpenable, OpeningKey, open_envelope
 
@@ -76,3 +76,15 @@ def test_every_documented_reason_has_a_vector():
     }
     assert {(case["step"], case["reason"]) for case in VECTORS["refused"]} >= documented - {("parse", "too-large")}
     assert len(documented) == 16
+
+
+def test_whom_the_certificates_of_an_envelope_name_is_read_before_anybody_verified_them():
+    envelope = parse_envelope(from_base64(VECTORS["accepted"][0]["envelope"]))
+    assert certificate_subjects(envelope) == ("CN=ward-7-cart-2",)
+
+
+def test_what_stands_in_an_envelope_for_a_certificate_and_is_none_is_refused():
+    (case,) = (case for case in VECTORS["refused"] if case["name"] == "not a certificate")
+    with pytest.raises(EnvelopeRefused) as refused:
+        certificate_subjects(parse_envelope(from_base64(case["envelope"])))
+    assert refused.value.reason == "certificate"
