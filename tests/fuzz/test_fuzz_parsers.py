@@ -61,6 +61,14 @@ def test_every_function_that_reads_what_others_wrote_is_in_the_table():
     assert {function for function in covered if not _is_there(function)} == set()
 
 
+def test_the_page_of_attacks_names_every_parser():
+    page = (PROJECT / "docs" / "attacks.md").read_text("utf-8")
+    chapter = page.partition("## Bytes that somebody made up")[2].partition("\n## ")[0]
+    rows = [row.split("|")[2] for row in chapter.splitlines() if row.startswith("| ")][2:]
+    named = [name for row in rows for name in re.findall(r"`([a-z0-9-]+)`", row)]
+    assert sorted(named) == NAMES
+
+
 def _readers():
     """The public functions and methods of the rooms whose name says that they read, each with its module."""
     for room in ROOMS:
