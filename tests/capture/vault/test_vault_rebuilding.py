@@ -50,7 +50,35 @@ def damage_tables(folder):
     connection.close()
 
 
-DAMAGES = [damage_header, damage_pages, damage_empty, damage_missing, damage_version, damage_tables]
+def damage_states(folder):
+    connection = sqlite3.connect(folder / "queue.sqlite")
+    connection.execute("UPDATE entries SET state = 'seamed'")
+    connection.commit()
+    connection.close()
+
+
+def damage_text(folder):
+    connection = sqlite3.connect(folder / "queue.sqlite")
+    connection.execute("UPDATE entries SET reason = CAST(X'ff' AS TEXT)")
+    connection.commit()
+    connection.close()
+
+
+def damage_format(folder):
+    with (folder / "queue.sqlite").open("r+b") as file:
+        file.seek(44)  # the schema's format number
+        file.write((9).to_bytes(4, "big"))
+
+
+def damage_names(folder):
+    data = (folder / "queue.sqlite").read_bytes()
+    (folder / "queue.sqlite").write_bytes(data.replace(b"CREATE TABLE entries (", b"CREATE TABLE \xffntries ("))
+
+
+DAMAGES = [
+    damage_header, damage_pages, damage_empty, damage_missing, damage_version, damage_tables,
+    damage_states, damage_text, damage_format, damage_names,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
