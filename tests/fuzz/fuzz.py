@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 PROJECT: Final = HERE.parents[1]
 ROOMS: Final = ["capture", "sync", "provisioning", "inference", "firmware"]
+FATAL: Final = "fatal-"
+"""Begins the name of an input that ended the process itself."""
 ADDRESS_SPACE: Final = 8 << 30
 
 
@@ -43,21 +45,28 @@ class Finder:
 
         self._parser, self._judge = parser, judge
         self.seeds = parser.seeds()
-        self.rounds = 0
         self.complaints: set[str] = set()
 
     def take(self, data: bytes) -> None:
         """Judge `data`; keep it if it is wrong in a new way."""
-        self.rounds += 1
+        self.is_well(data)
+
+    def is_well(self, data: bytes) -> bool:
+        """Whether nothing is wrong with how `data` is taken; what is wrong in a new way is kept."""
         complaint = self._judge(self._parser, data, self.seeds)
-        if not complaint or complaint.partition(":")[0] in self.complaints:
-            return
-        self.complaints.add(complaint.partition(":")[0])
-        folder = HERE / "found" / self._parser.name
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{hashlib.sha256(data).hexdigest()[:12]}.bin"
-        path.write_bytes(data)
-        say(f"{self._parser.name}: {complaint} ({path.relative_to(PROJECT)})")
+        kind = complaint.partition(":")[0]
+        if complaint and kind not in self.complaints:
+            self.complaints.add(kind)
+            say(f"{self._parser.name}: {complaint} ({keep(self._parser.name, data).relative_to(PROJECT)})")
+        return not complaint
+
+
+def keep(name: str, data: bytes) -> Path:
+    """Where an input that is wrong lies from now on."""
+    path = HERE / "found" / name / f"{hashlib.sha256(data).hexdigest()[:12]}.bin"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
 
 
 def guided(name: str, rounds: int, seed: int) -> None:
@@ -77,9 +86,9 @@ def guided(name: str, rounds: int, seed: int) -> None:
         random = Random(number)
         if random.random() < 0.3:
             return bytes(atheris.Mutate(data, most))
-        return mutated(random, [data, data, *finder.seeds])[:most]
+        return mutated(random, [data] * len(finder.seeds) + list(finder.seeds))[:most]
 
-    quiet = ["-verbosity=0", "-print_final_stats=0", f"-artifact_prefix={corpus}/"]
+    quiet = ["-verbosity=0", "-print_final_stats=0", f"-artifact_prefix={corpus}/{FATAL}"]
     bounds = [f"-runs={rounds}", f"-seed={seed}", f"-max_len={LONGEST}", "-timeout=60", "-rss_limit_mb=4096"]
     atheris.Setup([sys.argv[0], *bounds, *quiet, corpus], finder.take, custom_mutator=change)
     atheris.Fuzz()
@@ -95,9 +104,7 @@ def unguided(name: str, rounds: int, seed: int) -> None:
     random, corpus, known = Random(seed), list(finder.seeds), set[str]()
     for _ in range(rounds):
         data = mutated(random, corpus)
-        finder.take(data)
-        way = _way(parser.parse, data)
-        if way not in known:
+        if finder.is_well(data) and (way := _way(parser.parse, data)) not in known:
             known.add(way)
             corpus.append(data)
 
@@ -128,11 +135,12 @@ def _is_well(name: str, rounds: int, seed: int) -> bool:
     with tempfile.TemporaryDirectory(prefix="wardlens-fuzz-") as folder:
         environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": folder}
         child = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        fatal = [keep(name, path.read_bytes()) for path in Path(folder).glob(f"*/{FATAL}*")]
     say(f"{name}: {rounds} rounds in {time.monotonic() - began:.0f} s")
     if child.stdout:
         say(child.stdout.rstrip())
     if child.returncode:
-        say(f"The process ended with {child.returncode}: {child.stderr[-500:]}")
+        say(f"The process ended with {child.returncode} ({', '.join(map(str, fatal))}): {child.stderr[-500:]}")
     return not child.stdout and not child.returncode
 
 
