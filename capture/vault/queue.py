@@ -175,6 +175,8 @@ def _lay_out(path: Path) -> None:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    if _file_formats(path) not in _FILE_FORMATS:  # SQLite would call it read-only, as if it were the disk's
+        raise QueueDamaged("the file format is none that SQLite writes")
     # mode=rw: a queue that is not there must be seen, not made in silence.
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
@@ -189,6 +191,19 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+_FILE_FORMATS: Final = frozenset({b"", b"\1\1", b"\2\2"})
+"""Without and with a write-ahead log; nothing of a file that is too short, which SQLite itself refuses."""
+
+
+def _file_formats(path: Path) -> bytes:
+    """The two bytes that say who may write and read the file (SQLite's file format, section 1.3)."""
+    try:
+        with path.open("rb") as file:
+            return file.read(20)[18:]
+    except OSError as error:
+        raise VaultUnwritable from error
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

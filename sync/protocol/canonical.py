@@ -118,6 +118,14 @@ class Fields:
                 raise MessageRefused(Flaw.VALUE, "an object of short strings and whole numbers was expected")
         return value
 
+    def texts(self, name: str, *, keys: int, characters: int) -> Mapping[str, str]:
+        """An object of at most `keys` short strings."""
+        found = self.flat(self._take(name), keys=keys, characters=characters)
+        texts = {key: value for key, value in found.items() if isinstance(value, str)}
+        if len(texts) < len(found):
+            raise MessageRefused(Flaw.VALUE, f"{name} must be an object of short strings")
+        return texts
+
     def items(self, name: str, most: int) -> list[object]:
         """A list of at most `most` items, unchecked."""
         value = self._take(name)

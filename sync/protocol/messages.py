@@ -238,7 +238,7 @@ def decode_state(payload: bytes) -> DeviceState:
             parked=fields.number("parked", 0, MAX_COUNTER),
             free_bytes=fields.number("free_bytes", 0, MAX_COUNTER),
             certificate_days=fields.number("certificate_days", -36500, 36500),
-            models={k: str(v) for k, v in fields.flat(fields.object("models"), keys=32, characters=128).items()},
+            models=fields.texts("models", keys=32, characters=128),
         )
     fields.done()
     return DeviceState(session, facts)

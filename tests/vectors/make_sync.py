@@ -179,6 +179,7 @@ REFUSED: list[tuple[str, str, str, bytes]] = [
     ("refusal-reason-with-space", "refusal", "value", canonical(PERMANENT | {"reason": "too large"})),
     ("state-online-a-number", "state", "value", canonical(BIRTH | {"online": 1})),
     ("state-offline-with-facts", "state", "fields", canonical(BIRTH | {"online": False})),
+    ("state-model-that-is-a-number", "state", "value", canonical(BIRTH | {"models": {"centerface": 7}})),
     ("state-version-too-long", "state", "value", canonical(BIRTH | {"version": "x" * 129})),
     ("state-queue-negative", "state", "value", canonical(BIRTH | {"queued": -1})),
     ("receivers-name-with-slash", "receivers", "value", canonical(RECEIVERS | {"receiver": "a/b"})),

@@ -248,8 +248,7 @@ PARSERS = (
         _fields,
         lambda data: read_fields(canonical.decode(data)),
         (ValueError,),
-        lambda manifest: canonical.encode(write_fields(manifest)),
-        one_spelling=True,
+        lambda manifest: canonical.encode(write_fields(manifest)),  # receipt keys stand in any order
     ),
     Parser("certificate-request", ("provisioning.requests.read_request",), _requests, read_request, (ValueError,)),
     Parser(
