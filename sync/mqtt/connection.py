@@ -203,9 +203,10 @@ class Connection:
             BrokerUnavailable: it does not answer, or is gone.
         """
         code, packet = self._client.subscribe([(name, 1) for name in filters])
-        if code is MQTTErrorCode.MQTT_ERR_SUCCESS and packet is not None:
-            self._wait(lambda: packet in self._subacks, self._settings.patience)
-        granted = self._subacks.pop(packet or 0, [])
+        if code is not MQTTErrorCode.MQTT_ERR_SUCCESS or packet is None:
+            raise failures.connection_lost(self._settings.host, self._settings.port, self._lost or "")
+        self._wait(lambda: packet in self._subacks, self._settings.patience)
+        granted = self._subacks.pop(packet)
         if len(granted) != len(filters) or any(reason >= 128 for reason in granted):
             raise BrokerRefuses(
                 f"The broker at {self._settings.host}:{self._settings.port} does not let this machine read its own "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -70,6 +71,27 @@ def test_what_a_device_says_reaches_the_receiver_and_back(broker, device, receiv
     assert answer.payload == b"yes"
     ward.close()
     hospital.close()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda connection: connection.publish(OFFER, b"hello"),
+        lambda connection: connection.subscribe(topics.RECEIVERS),
+        lambda connection: connection.step(10),
+    ],
+    ids=["publish", "subscribe", "step"],
+)
+def test_a_socket_that_fails_is_a_lost_connection_and_no_refusal(mosquitto, device, act):
+    connection = open_connection(device(mosquitto()))
+    unwritable = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(unwritable, connection._client.socket().fileno())
+    os.close(unwritable)
+    with pytest.raises(BrokerUnavailable, match="was lost"):
+        act(connection)
+    with pytest.raises(BrokerUnavailable, match="was lost"):
+        connection.step(0)
+    connection.close()
 
 
 @pytest.mark.parametrize("protocol", ["auto", 4, 5])
