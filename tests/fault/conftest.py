@@ -1,4 +1,4 @@
-"""What the fault tests share: how long they run, by which seed, and a ward for each module."""
+"""What the fault tests share: how long they run, by which seed, and a ward."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def seed() -> str:
     return os.environ.get("WARDLENS_FAULTS_SEED", "20261")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ward_with(bench: ModuleType, program: Callable[[str], Path]) -> Iterator[Callable[..., Any]]:
     """Makes wards at work, in folders with short names: a unix socket's path has at most 107 bytes."""
     program("mosquitto")
@@ -66,3 +66,9 @@ def ward_with(bench: ModuleType, program: Callable[[str], Path]) -> Iterator[Cal
             return running.enter_context(bench.ward_in(Path(folder), **how))
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def ward(ward_with: Callable[..., Any]) -> Any:
+    """A ward as it is by itself; every test leaves it at rest."""
+    return ward_with()

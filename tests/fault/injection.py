@@ -20,7 +20,7 @@ CALLS += ("flock", "fcntl", "close", "lseek", "newfstatat", "statfs", "connect",
 NO_SPACE = frozenset(
     {"openat", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "renameat", "renameat2", "mkdir"}
 )
-BROKEN_DISK = NO_SPACE | {"read", "pread64", "unlink", "unlinkat", "newfstatat", "statfs", "getdents64", "sendto"}
+BROKEN_DISK = NO_SPACE | {"read", "pread64", "unlink", "unlinkat", "newfstatat", "statfs", "getdents64"}
 
 _MADE = re.compile(r'openat\([^"]*"([^"]+)", [^)]*O_CREAT')
 _LINE = re.compile(r"^(\d+) +(\w+)\(", re.MULTILINE)

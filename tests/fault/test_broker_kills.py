@@ -25,8 +25,8 @@ def kill_in_the_middle(ward, bench, chance):
     return unsent > 0
 
 
-def test_a_broker_that_is_killed_and_forgets_everything_loses_nothing(ward_with, bench, long, seed):
-    ward, chance, kills = ward_with(), random.Random(seed), 0
+def test_a_broker_that_is_killed_and_forgets_everything_loses_nothing(ward, bench, long, seed):
+    chance, kills = random.Random(seed), 0
     while kills < (100 if long else 3):
         kills += kill_in_the_middle(ward, bench, chance)
         ward.broker.start()
@@ -34,11 +34,17 @@ def test_a_broker_that_is_killed_and_forgets_everything_loses_nothing(ward_with,
     ward.all_is_well()
 
 
+@pytest.fixture(scope="module")
+def storing(ward_with):
+    """A ward whose broker keeps what it has on the disk."""
+    return ward_with(store=STORE)
+
+
 @pytest.mark.parametrize("deleted", [False, True], ids=["old-store", "no-store"])
 def test_a_broker_that_comes_back_with_an_old_store_or_without_its_store_loses_nothing(
-    deleted, ward_with, bench, long, seed
+    deleted, storing, bench, long, seed
 ):
-    ward, chance = ward_with(store=STORE), random.Random(seed)
+    ward, chance = storing, random.Random(seed)
     for _ in range(50 if long else 1):
         kill_in_the_middle(ward, bench, chance)
         store = ward.place.broker / "mosquitto.db"

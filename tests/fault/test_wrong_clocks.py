@@ -33,11 +33,6 @@ class Clock:
         self._file.write_text(shift + "\n")
 
 
-@pytest.fixture(scope="module")
-def ward(ward_with):
-    return ward_with()
-
-
 @pytest.fixture(scope="module", params=sorted(ROLES))
 def machine(request):
     return request.param

@@ -64,13 +64,17 @@ class Process:
     handle: int
 
     def ended(self, within: float = 0.0) -> bool:
-        return bool(select.select([self.handle], [], [], within)[0])
+        """Whether it has ended, at the latest after so many seconds."""
+        waiting = select.poll()
+        waiting.register(self.handle, select.POLLIN)
+        return bool(waiting.poll(within * 1000))
 
     def kill(self) -> None:
         """As at a power cut, and waited for."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.handle, signal.SIGKILL)
         assert self.ended(PATIENCE)
+        os.close(self.handle)
 
 
 class Services:
@@ -80,13 +84,15 @@ class Services:
         temporary = place.folder / "tmp"
         temporary.mkdir(exist_ok=True)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("WARDLENS_")}
+        # A file of Python's own is none of the service's.
+        clean |= {"TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
         self._place = place
         self._mother = subprocess.Popen(
             [sys.executable, SERVICES],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=clean | {"TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"} | (environment or {}),
+            env=clean | (environment or {}),
         )
         place.logs.mkdir(exist_ok=True)
 
@@ -193,16 +199,16 @@ class Ward:
 
     @contextlib.contextmanager
     def moved(self, roles: Sequence[str], environment: dict[str, str]) -> Iterator[None]:
-        """These services run in another environment, until the block ends; then they are killed."""
+        """These services run in another environment, until the block ends."""
         before, services = dict(self.services), Services(self.place, environment)
         self.services |= dict.fromkeys(roles, services)
         try:
             yield
         finally:
-            for role in roles:
-                self.stop(role)
-            services.close()
             self.services |= before
+            for role in set(roles) - {"capture"}:
+                self.run(role)
+            services.close()
 
     def stop(self, role: str) -> None:
         if role in self.running:
@@ -213,6 +219,7 @@ class Ward:
         self.hear()
         before = len(self.taken)
         assert self.run("capture").ended(PATIENCE), "the picture was not taken in time"
+        self.stop("capture")
         self.hear()
         assert len(self.taken) == before + 1, self.said("capture")
 
@@ -260,7 +267,7 @@ class Ward:
         """Where this service may make files."""
         settings = self.place.settings
         own = settings.receiver.archive if role == "receiver" else settings.state
-        return (str(own), str(self._told))
+        return (str(own), str(self._told), str(self.place.logs))
 
     def said(self, role: str) -> str:
         """What this service has logged since it was started."""
