@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = version("wardlens")
 _POLL_SECONDS: Final = 0.5
+_CHANCE: Final = secrets.SystemRandom().random
 _log = structlog.get_logger(__name__)
 
 
@@ -126,8 +129,21 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
     )
 
 
-def make_uplink(settings: Settings, identity: DeviceIdentity) -> Uplink:
-    """What carries the vault to the hospital: the identity key for TLS, the pinned receipt keys, no pixel code."""
+def make_uplink(
+    settings: Settings,
+    identity: DeviceIdentity,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    chance: Callable[[], float] = _CHANCE,
+) -> Uplink:
+    """What carries the vault to the hospital: the identity key for TLS, the pinned receipt keys, no pixel code.
+
+    Args:
+        settings: of this device.
+        identity: who it is.
+        clock: seconds that only grow.
+        chance: uniform in [0, 1), which spreads a fleet's waits.
+    """
     from sync.mqtt import TlsFiles
     from sync.uplink import Uplink, UplinkSettings
 
@@ -147,6 +163,8 @@ def make_uplink(settings: Settings, identity: DeviceIdentity) -> Uplink:
         ),
         receipt_keys=lambda: DeviceIdentity.load(settings.state).receipt_keys,
         heads=lambda: read_heads(settings.state / "ledger"),
+        clock=clock,
+        chance=chance,
     )
 
 

@@ -1,5 +1,5 @@
-"""What all rooms' tests share: where real pictures, models and servers are, a real PostgreSQL, and a portrait that
-anybody may use.
+"""What all rooms' tests share: where real pictures, models and servers are, a real PostgreSQL, a bucket in memory, and
+a portrait that anybody may use.
 
 A missing server is a skip on a newcomer's machine and a failure in CI: under `WARDLENS_REQUIRE_SERVERS=1` every skip
 fails, but for tests marked `data` while `WARDLENS_TEST_DATA` is unset, and skips whose reason begins with "hardware:".
@@ -15,8 +15,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -132,17 +134,85 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres_database(postgres: str) -> str:
-    """The URL of a new, empty PostgreSQL database."""
-    from sqlalchemy import create_engine, text  # noqa: PLC0415 - only where a database is made
+@pytest.fixture(scope="session")
+def new_database(postgres: str) -> Callable[[], str]:
+    """Makes an empty PostgreSQL database, and gives its URL."""
 
-    name = f"archive_{os.urandom(4).hex()}"
-    server = create_engine(postgres.format(name="postgres"), isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    server.dispose()
-    return postgres.format(name=name)
+    def make() -> str:
+        from sqlalchemy import create_engine, text  # noqa: PLC0415 - only where a database is made
+
+        name = f"archive_{os.urandom(4).hex()}"
+        server = create_engine(postgres.format(name="postgres"), isolation_level="AUTOCOMMIT")
+        with server.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        server.dispose()
+        return postgres.format(name=name)
+
+    return make
+
+
+@pytest.fixture
+def postgres_database(new_database: Callable[[], str]) -> str:
+    """The URL of a new, empty PostgreSQL database."""
+    return new_database()
+
+
+class _Bucket(BaseHTTPRequestHandler):
+    """As much of S3 as the archive uses: put, get and list, in memory."""
+
+    protocol_version = "HTTP/1.1"
+    objects: dict[str, bytes]
+
+    def do_PUT(self) -> None:
+        length = int(self.headers.get("x-amz-decoded-content-length") or self.headers["content-length"])
+        data = self.rfile.read(length)
+        if len(data) == length:  # a client that dies half-way leaves nothing, as with S3
+            self.objects[self.path] = data
+        self._answer(200, b"")
+
+    def do_GET(self) -> None:
+        if "list-type" in self.path:
+            self._answer(
+                200, b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
+            )
+        elif self.path in self.objects:
+            self._answer(200, self.objects[self.path])
+        else:
+            self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.send_header("etag", '"1"')
+        self.send_header("last-modified", "Mon, 23 Nov 2026 12:00:00 GMT")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="session")
+def bucket() -> Iterator[tuple[str, dict[str, str]]]:
+    """A bucket that speaks S3 on loopback: its URL and the options to reach it."""
+    handler = type("Bucket", (_Bucket,), {"objects": {}})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield (
+        "s3://wardlens/archive",
+        {
+            "endpoint": f"http://127.0.0.1:{server.server_port}",
+            "region": "us-east-1",
+            "access_key_id": "test",
+            "secret_access_key": "test",
+            "allow_http": "true",
+        },
+    )
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def _may_skip(item: pytest.Item | None, reason: str) -> bool:

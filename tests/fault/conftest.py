@@ -61,7 +61,7 @@ def ward_with(bench: ModuleType, program: Callable[[str], Path]) -> Iterator[Cal
     where = MEMORY if os.access(MEMORY, os.W_OK) else None
     with ExitStack() as running:
 
-        def make(**how: str) -> Any:
+        def make(**how: Any) -> Any:
             folder = running.enter_context(tempfile.TemporaryDirectory(dir=where, prefix="wl-"))
             return running.enter_context(bench.ward_in(Path(folder), **how))
 
@@ -72,3 +72,17 @@ def ward_with(bench: ModuleType, program: Callable[[str], Path]) -> Iterator[Cal
 def ward(ward_with: Callable[..., Any]) -> Any:
     """A ward as it is by itself; every test leaves it at rest."""
     return ward_with()
+
+
+@pytest.fixture(scope="session")
+def large_ward(
+    ward_with: Callable[..., Any], new_database: Callable[[], str], bucket: tuple[str, dict[str, str]]
+) -> Any:
+    """A ward whose hospital keeps its archive in PostgreSQL and a bucket."""
+    return ward_with(database=new_database(), bucket=bucket)
+
+
+@pytest.fixture(scope="session", params=["small", "large"])
+def any_ward(request: pytest.FixtureRequest) -> Any:
+    """Each kind of hospital in turn."""
+    return request.getfixturevalue("ward" if request.param == "small" else "large_ward")

@@ -4,7 +4,7 @@ Everything is loaded once; then each line of standard input, one JSON object, fo
 its process id. `role` is what it runs, `config` the settings file, `log` where it prints, `told` where "capture"
 writes one line for each picture that it reported as taken. With `traced` it begins only when a tracer has hold of all
 its threads, so that strace counts the service's own system calls and not Python's. With `step` a receiver ends at that
-step of its work, as at a power cut.
+step of its work, as at a power cut, or, with `stops`, stops there until it is told to go on (SIGCONT).
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import ctypes
 import encodings.idna
 import json
 import os
+import random
 import signal
 import sys
 import threading
 import time
 import traceback
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,9 +30,8 @@ import capture.service
 import sync.mqtt
 import sync.uplink
 from capture.encounter import BODY_SITES, Consent, Encounter
-from firmware.commands.device import run_sync
 from firmware.commands.room_errors import sentence_of
-from firmware.device import camera_service_parts
+from firmware.device import camera_service_parts, make_uplink
 from firmware.from_files import Answers, FileCapturer
 from firmware.hospital import receiver_broker, receiver_parts
 from firmware.logging import configure_logging
@@ -62,26 +63,70 @@ class NothingFound:
         return []
 
 
-def take(settings: Settings, told: Path, picture: Path, encounter: dict[str, str]) -> None:
-    """One picture, all the way into the vault; its line in `told` is what the person reads: taken."""
+def take(settings: Settings, told: Path, asked: dict[str, Any]) -> None:
+    """Pictures, all the way into the vault; a line of each in `told` is what the person reads: taken."""
     parts = camera_service_parts(settings, DeviceIdentity.load(settings.state))
     looking = Deidentifier(still=[NothingFound()], live=[], second_look=[NothingFound()], threads=1)
-    who = Encounter(**encounter, laterality=None, body_site=next(iter(BODY_SITES)), consent=Consent(record=True))
-    kept = FileCapturer(parts, looking, "1.0").take(picture, who, Answers("4711"))
+    body_site, consent = next(iter(BODY_SITES)), Consent(record=True)
+    who = Encounter(**asked["encounter"], laterality=None, body_site=body_site, consent=consent)
+    capturer = FileCapturer(parts, looking, "1.0")
     line = os.open(told, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(line, f"{kept.capture} {kept.digest}\n".encode())
+    for _ in range(asked["number"]):
+        kept = capturer.take(Path(asked["picture"]), who, Answers("4711"))
+        os.write(line, f"{kept.capture} {kept.digest}\n".encode())
 
 
-def receive(settings: Settings, step: str) -> None:
+class Waits(threading.Event):
+    """A stop that never comes, and a clock: every wait for it passes at once, and the clock says that it passed.
+
+    Once `hours` have passed a line in `told` says so.
+    """
+
+    def __init__(self, hours: float, told: Path) -> None:
+        super().__init__()
+        self._skipped = 0.0
+        self._hours, self._told = hours, told
+
+    def clock(self) -> float:
+        return time.monotonic() + self._skipped
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self._skipped += timeout
+        if self._hours and self._skipped > self._hours * 3600:
+            self._hours = 0
+            self._told.write_text(f"{self._skipped}\n")
+        return False
+
+
+def send(settings: Settings, asked: dict[str, Any]) -> None:
+    """The uplink, until it is killed. Alone in its ward, it waits a tenth of what one of a fleet would wait."""
+    identity, chance = DeviceIdentity.load(settings.state), random.SystemRandom().random
+    if not asked["hours"]:
+        make_uplink(settings, identity, chance=lambda: chance() / 10).run(threading.Event())
+        return
+    waits = Waits(asked["hours"], Path(asked["waited"]))
+    make_uplink(settings, identity, clock=waits.clock, chance=lambda: 0.9 + chance() / 10).run(waits)
+
+
+def receive(settings: Settings, asked: dict[str, Any]) -> None:
     """A receiver, until it is killed; with `step`, until it gets there."""
+    name = asked["name"] or settings.receiver.name
+    settings = settings.model_copy(update={"receiver": settings.receiver.model_copy(update={"name": name})})
     parts = receiver_parts(settings, Site.load(settings.receiver.site))
-    if not step:
+    parts = replace(parts, archive=replace(parts.archive, object_options=asked["object_options"]))
+    if not asked["step"]:
         run_receiver(parts)
         return
+    steps = [asked["step"]]
 
-    def end_at(name: str) -> None:
-        if name == step:
+    def at(step: str) -> None:
+        if step not in steps:
+            return
+        steps.remove(step)
+        if not asked["stops"]:
             os._exit(DIED_AT_ITS_STEP)
+        os.kill(os.getpid(), signal.SIGSTOP)
 
     archive = Archive.open(parts.archive)
     ingest = Ingest(
@@ -90,10 +135,10 @@ def receive(settings: Settings, step: str) -> None:
         trust=parts.trust,
         keys=parts.opening_keys,
         signer=parts.receipt_signer,
-        step=end_at,
+        step=at,
     )
     broker = receiver_broker(settings, Site.load(settings.receiver.site))
-    Receiver(parts.name, broker, archive, ingest, step=end_at).run(threading.Event())
+    Receiver(parts.name, broker, archive, ingest, step=at).run(threading.Event())
 
 
 def serve(asked: dict[str, Any]) -> None:
@@ -102,11 +147,11 @@ def serve(asked: dict[str, Any]) -> None:
     configure_logging(settings.log)
     match asked["role"]:
         case "capture":
-            take(settings, Path(asked["told"]), Path(asked["picture"]), asked["encounter"])
+            take(settings, Path(asked["told"]), asked)
         case "sync":
-            run_sync(config=Path(asked["config"]))
-        case "receiver":
-            receive(settings, asked["step"])
+            send(settings, asked)
+        case "receiver" | "rival":
+            receive(settings, asked)
 
 
 def wait_for_tracer() -> None:

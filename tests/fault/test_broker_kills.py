@@ -1,4 +1,7 @@
-"""The broker is killed while pictures are being sent, and forgets: everything, or what it had saved (promise 3)."""
+"""The broker is killed while pictures are sent, and forgets: everything, or what it had saved; or it is long away.
+
+Promise 3.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,7 @@ STORE = "persistence true\npersistence_location {folder}/\nautosave_on_changes t
 def kill_in_the_middle(ward, bench, chance):
     """Pictures begin their way; after some chunks the broker is gone."""
     ward.stop("sync")
-    for _ in range(PICTURES):
-        ward.take()
+    ward.take(PICTURES)
     assert ward.wire.listening.wait(bench.PATIENCE)
     seen = ward.wire.kinds["chunk"] + chance.randint(1, 2 * PICTURES - 2)
     ward.run("sync")
@@ -53,4 +55,20 @@ def test_a_broker_that_comes_back_with_an_old_store_or_without_its_store_loses_n
             store.unlink()
         ward.broker.start()
         ward.settle()
+    ward.all_is_well()
+
+
+def test_a_broker_that_is_away_for_days_gets_all_that_was_taken_meanwhile(ward_with, bench, long):
+    """The days pass for the device in the time that its tries to connect take: its waits cost nothing."""
+    ward, (pictures, hours) = ward_with(), (2_000, 72) if long else (20, 12)
+    ward.broker.kill()
+    ward.run("sync", hours=hours)
+    ward.take(pictures)
+    bench.until(ward.waited.exists, "the days", 600)
+    tries = ward.said("sync").count("broker-unreachable")
+    assert hours * 12 <= tries <= hours * 24, "at least every five minutes, and not much oftener"
+    assert len(ward.envelopes()) == pictures
+    ward.nothing_is_lost()
+    ward.broker.start()
+    ward.settle(patience=60 + pictures, every=0.1 if pictures < 100 else 1.0)
     ward.all_is_well()

@@ -15,13 +15,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy import select as rows_of
 
 from capture.vault import State
@@ -39,11 +39,13 @@ from sync.brokers import PrivateMosquitto
 from sync.errors import BrokerUnavailable
 from sync.mqtt import BrokerSettings, Message, TlsFiles, open_connection
 from sync.protocol import decode_receipt, topics
-from sync.receiver.archive.tables import captures, receipts
+from sync.receiver.archive import Archive, ArchiveSettings
+from sync.receiver.archive.tables import captures, metadata, receipts
 
 SERVICES = Path(__file__).parent / "services.py"
-ROLES = ("capture", "sync", "receiver")
+ROLES = ("capture", "sync", "receiver", "rival")
 LISTENER = "watcher"
+RIVAL = "receiver-2"
 PATIENCE = 90.0
 LOOK_SECONDS = 1.0
 
@@ -68,6 +70,13 @@ class Process:
         waiting = select.poll()
         waiting.register(self.handle, select.POLLIN)
         return bool(waiting.poll(within * 1000))
+
+    def stopped(self) -> bool:
+        """Whether it has stopped by itself, and waits to be told to go on."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def go_on(self) -> None:
+        signal.pidfd_send_signal(self.handle, signal.SIGCONT)
 
     def kill(self) -> None:
         """As at a power cut, and waited for."""
@@ -96,11 +105,11 @@ class Services:
         )
         place.logs.mkdir(exist_ok=True)
 
-    def start(self, role: str, *, traced: bool = False, step: str = "", **more: Any) -> Process:
+    def start(self, role: str, *, traced: bool = False, **more: Any) -> Process:
         asked = {"role": role, "config": str(self._place.file), "log": str(self._place.logs / f"{role}.log")}
         assert self._mother.stdin is not None
         assert self._mother.stdout is not None
-        self._mother.stdin.write(json.dumps(asked | {"traced": traced, "step": step} | more) + "\n")
+        self._mother.stdin.write(json.dumps(asked | {"traced": traced} | more) + "\n")
         self._mother.stdin.flush()
         pid = int(self._mother.stdout.readline())
         return Process(pid, os.pidfd_open(pid))
@@ -158,12 +167,14 @@ class Ward:
         taken: capture → digest, of every picture that was reported as taken.
         canaries: bytes that give the patient or the picture away.
         settled: those of them that left the device, rightly.
+        read: those of them whose objects the archive gave back whole.
         parked: why pictures waited for a person, and how often.
         spoken: how much each service had logged when it was last started.
+        looked: what each file was like when it was last searched for canaries.
     """
 
     place: DemoPlace
-    site: Site
+    archive: ArchiveSettings
     services: dict[str, Services]
     broker: PrivateMosquitto
     picture: Path
@@ -173,8 +184,10 @@ class Ward:
     running: dict[str, Process] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
     parked: Counter[str] = field(default_factory=Counter)
     spoken: dict[str, int] = field(default_factory=dict)
+    looked: dict[Path, tuple[int, int, int]] = field(default_factory=dict)
 
     def begin(self) -> None:
         """All services, and the first picture: what the hospital has of it is what nobody else may have."""
@@ -183,8 +196,8 @@ class Ward:
         until(lambda: "broker-connected" in self.said("receiver"), "the receiver, and its archive")
         self.take()
         until(self.arrived, "the first picture to arrive")
-        (stored,) = (path for path in self._pictures.rglob("*") if path.is_file())
-        jpeg = stored.read_bytes()
+        with self._opened() as archive:
+            jpeg = archive.picture(archive.newest(1)[0])
         self.canaries += [jpeg[len(jpeg) * part // 4 :][:32] for part in (1, 2, 3)]
 
     # What happens -------------------------------------------------------------------------------------------------
@@ -193,8 +206,21 @@ class Ward:
         """This service, started; whatever ran in its place is killed."""
         self.stop(role)
         self.spoken[role] = len(self._log(role))
-        more = {} if role != "capture" else {"picture": str(self.picture), "encounter": self.encounter}
-        self.running[role] = self.services[role].start(role, told=str(self._told), **more, **how)
+        asked: dict[str, Any] = {"told": str(self._told)}
+        match role:
+            case "capture":
+                asked |= {"picture": str(self.picture), "encounter": self.encounter, "number": 1}
+            case "sync":
+                asked |= {"hours": 0, "waited": str(self.waited)}
+            case _:
+                options = dict(self.archive.object_options)
+                asked |= {
+                    "name": RIVAL if role == "rival" else "",
+                    "step": "",
+                    "stops": False,
+                    "object_options": options,
+                }
+        self.running[role] = self.services[role].start(role, **asked | how)
         return self.running[role]
 
     @contextlib.contextmanager
@@ -214,14 +240,14 @@ class Ward:
         if role in self.running:
             self.running.pop(role).kill()
 
-    def take(self) -> None:
-        """A picture, reported as taken."""
+    def take(self, number: int = 1) -> None:
+        """Pictures, reported as taken."""
         self.hear()
         before = len(self.taken)
-        assert self.run("capture").ended(PATIENCE), "the picture was not taken in time"
+        assert self.run("capture", number=number).ended(PATIENCE + number), "the picture was not taken in time"
         self.stop("capture")
         self.hear()
-        assert len(self.taken) == before + 1, self.said("capture")
+        assert len(self.taken) == before + number, self.said("capture")
 
     def hear(self) -> None:
         """Notes what was reported as taken."""
@@ -231,6 +257,11 @@ class Ward:
     @property
     def _told(self) -> Path:
         return self.place.folder / "told"
+
+    @property
+    def waited(self) -> Path:
+        """Where a device that waits for hours says that they are over."""
+        return self.place.folder / "waited"
 
     def ends_or_arrives(self, role: str, seconds: float = PATIENCE) -> str:
         """What comes first: the service "ended", all "arrived" by its work, or it "hung" until the time was over."""
@@ -242,12 +273,17 @@ class Ward:
                 return "arrived"
         return "hung"
 
-    def settle(self) -> None:
-        """All arrives, with a person who looks at the screen now and then and lets what is parked be tried again."""
-        end = time.monotonic() + PATIENCE
+    def settle(self, patience: float = 0.0, every: float = 0.01) -> None:
+        """All arrives, with a person who looks at the screen now and then and lets what is parked be tried again.
+
+        Args:
+            patience: seconds that it may take, instead of those that are always enough for a few pictures.
+            every: seconds between two looks at where the pictures are.
+        """
+        end = time.monotonic() + (patience or PATIENCE)
         look = time.monotonic() + LOOK_SECONDS
         while not self.arrived():
-            ended = self.running["sync"].ended(0.01) or self.running["receiver"].ended()
+            ended = self.running["sync"].ended(every) or self.running["receiver"].ended()
             said = f"{self.said('sync')}{self.said('receiver')}"
             assert not ended, f"a service ended by itself: {said}"
             assert time.monotonic() < end, f"it did not all arrive: {said}"
@@ -277,9 +313,13 @@ class Ward:
         log = self.place.logs / f"{role}.log"
         return log.read_bytes().decode("latin-1") if log.exists() else ""
 
-    @property
-    def _pictures(self) -> Path:
-        return self.place.settings.receiver.archive / "objects" / "pictures"
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Archive]:
+        archive = Archive.open(self.archive)
+        try:
+            yield archive
+        finally:
+            archive.close()
 
     # What must hold -----------------------------------------------------------------------------------------------
 
@@ -287,29 +327,41 @@ class Ward:
         return {path.stem: path for path in (self.place.settings.state / "vault/envelopes").rglob("*.wle")}
 
     def filed(self) -> dict[str, tuple[str, bytes]]:
-        """Capture → digest and receipt of every row of the archive; fails if a capture has two rows."""
-        engine = create_engine(archive_settings(self.place.settings).database, poolclass=NullPool)
+        """Capture → digest and receipt of what is filed of all that is not settled; fails if one has two rows."""
         joined = captures.outerjoin(receipts, captures.c.capture == receipts.c.capture)
-        try:
-            with engine.connect() as connection:
-                asked = rows_of(captures.c.capture, captures.c.digest, receipts.c.receipt).select_from(joined)
-                found = connection.execute(asked).all()
-        finally:
-            engine.dispose()
+        asked = rows_of(captures.c.capture, captures.c.digest, receipts.c.receipt).select_from(joined)
+        with self.rows() as connection:
+            found = connection.execute(asked.where(captures.c.capture.in_(self._open_questions()))).all()
         assert len({row[0] for row in found}) == len(found), "a capture was filed twice"
         return {row[0]: (row[1], bytes(row[2])) for row in found}
 
+    def _open_questions(self) -> set[str]:
+        return self.taken.keys() - self.settled
+
+    @contextlib.contextmanager
+    def rows(self) -> Iterator[Connection]:
+        """The archive's database, looked at from outside."""
+        engine = create_engine(self.archive.database, poolclass=NullPool)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
     def arrived(self) -> bool:
         """Whether everything that was taken is at the hospital and gone from the device."""
-        return not self.envelopes() and self.taken.keys() <= self.filed().keys()
+        return not self.envelopes() and self._open_questions() <= self.filed().keys()
 
     def nothing_is_lost(self) -> None:
         """Asserts what must hold at every moment, whoever is dead: read from outside, touching nothing."""
         self.hear()
         # The device first: what leaves it between the two looks is in the second one.
-        there = {capture: path.read_bytes() for capture, path in self._present().items()}
+        there = {}
+        for capture, path in self.envelopes().items():
+            with contextlib.suppress(FileNotFoundError):
+                there[capture] = path.read_bytes()
         filed = self.filed()
-        for capture in self.taken.keys() - self.settled:
+        for capture in self._open_questions():
             digest = self.taken[capture]
             if capture in there:
                 assert hashlib.sha256(there[capture]).hexdigest() == digest, f"{capture} changed in the vault"
@@ -319,16 +371,13 @@ class Ward:
                 assert filed[capture][0] == digest, f"{capture} is filed as something else"
         self.nothing_is_seen()
 
-    def _present(self) -> dict[str, Path]:
-        return {capture: path for capture, path in self.envelopes().items() if path.exists()}
-
     def what_is_gone_has_its_receipt(self) -> None:
         """Asserts that every envelope which left the device was freed by the site's signature over exactly it."""
         identity = DeviceIdentity.load(self.place.settings.state)
         filed, there = self.filed(), self.envelopes()
         with open_vault(self.place.settings) as vault:
             entries = {entry.capture: entry for entry in vault.entries()}
-        for capture in self.taken.keys() - self.settled - there.keys():
+        for capture in self._open_questions() - there.keys():
             entry, (digest, receipt) = entries[capture], filed[capture]
             assert entry.state is State.ERASED, f"{capture} is {entry.state} and has no file"
             assert entry.receipt == receipt, f"{capture} has two receipts that differ"
@@ -344,16 +393,58 @@ class Ward:
         folders = (self.place.settings.state, self.place.logs, self.place.broker, self.place.folder / "tmp")
         for path in (path for folder in folders for path in folder.rglob("*")):
             with contextlib.suppress(FileNotFoundError, IsADirectoryError, OSError):
-                data = path.read_bytes()
-                assert not [canary[:12] for canary in self.canaries if canary in data], f"plaintext in {path}"
+                self._search(path)
         assert not list((self.place.folder / "tmp").iterdir())
+
+    def _search(self, path: Path) -> None:
+        """Asserts that no canary is in this file; what was searched before and only grew is searched from there on."""
+        state = path.stat()
+        looked, self.looked[path] = self.looked.get(path), (state.st_ino, state.st_size, state.st_mtime_ns)
+        if looked == self.looked[path]:
+            return
+        data = path.read_bytes()
+        if path.parent == self.place.logs and looked is not None:
+            data = data[max(0, looked[1] - 64) :]
+        leaks = [canary[:12] for canary in self.canaries if canary in data]
+        if leaks:
+            del self.looked[path]
+        assert not leaks, f"plaintext in {path}"
+
+    def the_archive_gives_it_back(self) -> None:
+        """Asserts that what is filed is there, whole, and plain where a record belongs and nowhere else."""
+        with self._opened() as archive:
+            for filed in archive.everything():
+                if filed.capture not in self.read:
+                    sealed, picture = archive.envelope(filed), archive.picture(filed)
+                    assert not [canary[:12] for canary in self.canaries if canary in sealed]
+                    assert self.canaries[-1] in picture
+                    self.read.add(filed.capture)
+        assert self.taken.keys() <= self.read
+        for table, dump in self.dumps().items():
+            leaks = [canary[:12] for canary in self.canaries if canary in dump]
+            # A row of the record names the patient; no row of any table is a picture.
+            assert not leaks or (table == captures.name and leaks == [self.canaries[0][:12]]), f"{table}: {leaks}"
+
+    def dumps(self) -> dict[str, bytes]:
+        """Every column of every row of each table of the archive, end to end."""
+        with self.rows() as connection:
+            return {
+                table.name: b"".join(
+                    value if isinstance(value, bytes) else str(value).encode()
+                    for row in connection.execute(rows_of(table))
+                    for value in row
+                )
+                for table in metadata.sorted_tables
+            }
 
     def all_is_well(self) -> None:
         """Asserts every promise of a ward at rest, the ledger's and the archive's bytes among them."""
         self.nothing_is_lost()
         self.what_is_gone_has_its_receipt()
-        assert self.arrived(), f"there: {sorted(self.envelopes())}, not filed: {self.taken.keys() - self.filed()}"
+        missing = self._open_questions() - self.filed().keys()
+        assert self.arrived(), f"there: {sorted(self.envelopes())}, not filed: {missing}"
         assert self.settled == self.taken.keys()
+        self.the_archive_gives_it_back()
         ledgers = verify_ledgers(self.place.settings)
         assert all(chain["whole"] for chain in ledgers.values()), ledgers
 
@@ -367,17 +458,16 @@ def _picture_in(folder: Path) -> tuple[Path, bytes]:
     return path, pixels[120, 100:116].tobytes()
 
 
-def _place_in(folder: Path, database: str) -> DemoPlace:
+def _place_in(folder: Path, database: str, objects: str) -> DemoPlace:
     place = make_place(folder, folder / "pictures", models=folder, mqtt="auto")
-    if database:
-        text = place.file.read_text().replace("[receiver]", f'[receiver]\ndatabase = "{database}"')
-        place.file.write_text(text)
+    where = f'[receiver]\ndatabase = "{database}"\nobjects = "{objects}"'
+    place.file.write_text(place.file.read_text().replace("[receiver]", where))
     return DemoPlace(folder, place.file, load_settings(place.file))
 
 
 def _paired_site(place: DemoPlace) -> Site:
     settings = place.settings
-    at, receivers = BrokerAddress(HOST, settings.broker.port), [settings.receiver.name, LISTENER]
+    at, receivers = BrokerAddress(HOST, settings.broker.port), [settings.receiver.name, RIVAL, LISTENER]
     site = Site.create(place.site, "north-hospital", "North Hospital", hosts=[HOST], broker=at, receivers=receivers)
 
     def approve(digits: str) -> None:
@@ -390,16 +480,23 @@ def _paired_site(place: DemoPlace) -> Site:
 
 
 @contextlib.contextmanager
-def ward_in(folder: Path, *, database: str = "", store: str = "persistence false") -> Iterator[Ward]:
+def ward_in(
+    folder: Path,
+    *,
+    database: str = "",
+    bucket: tuple[str, dict[str, str]] = ("", {}),
+    store: str = "persistence false",
+) -> Iterator[Ward]:
     """A ward at work: paired, its broker and its services up, and one picture already on its way.
 
     Args:
         folder: where everything of it is; a short path.
         database: URL of the archive's rows; SQLite in the archive's folder if empty.
+        bucket: where the archive's objects are, and how it is reached; the archive's folder if empty.
         store: what Mosquitto's configuration says of its store; `{folder}` is the broker's.
     """
     picture, pixels = _picture_in(folder)
-    place = _place_in(folder, database)
+    place = _place_in(folder, database, bucket[0])
     site, settings = _paired_site(place), place.settings
     settings.receiver.archive.mkdir(mode=0o700)
     patient = f"CANARY-{secrets.token_hex(4).upper()}"
@@ -415,6 +512,7 @@ def ward_in(folder: Path, *, database: str = "", store: str = "persistence false
         running.callback(services.close)
         wire = Wire(BrokerSettings(HOST, port, LISTENER, tls), canaries)
         running.callback(wire.close)
-        ward = Ward(place, site, dict.fromkeys(ROLES, services), mosquitto, picture, encounter, canaries, wire)
+        archive = replace(archive_settings(settings), object_options=bucket[1])
+        ward = Ward(place, archive, dict.fromkeys(ROLES, services), mosquitto, picture, encounter, canaries, wire)
         ward.begin()
         yield ward

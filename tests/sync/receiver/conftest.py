@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -68,59 +66,3 @@ def archive(make_archive: Callable[..., Any], database: str) -> Any:
 def small_archive(make_archive: Callable[..., Any]) -> Any:
     """An empty archive on SQLite, for what does not depend on the database."""
     return make_archive()
-
-
-class _Bucket(BaseHTTPRequestHandler):
-    """As much of S3 as the archive uses: put, get and list, in memory."""
-
-    protocol_version = "HTTP/1.1"
-    objects: dict[str, bytes]
-
-    def do_PUT(self) -> None:
-        length = int(self.headers.get("x-amz-decoded-content-length") or self.headers["content-length"])
-        self.objects[self.path] = self.rfile.read(length)
-        self._answer(200, b"")
-
-    def do_GET(self) -> None:
-        if "list-type" in self.path:
-            self._answer(
-                200, b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
-            )
-        elif self.path in self.objects:
-            self._answer(200, self.objects[self.path])
-        else:
-            self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.send_header("etag", '"1"')
-        self.send_header("last-modified", "Mon, 23 Nov 2026 12:00:00 GMT")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture
-def bucket() -> Iterator[tuple[str, dict[str, str]]]:
-    """A bucket that speaks S3 on loopback: its URL and the options to reach it."""
-    handler = type("Bucket", (_Bucket,), {"objects": {}})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield (
-        "s3://wardlens/archive",
-        {
-            "endpoint": f"http://127.0.0.1:{server.server_port}",
-            "region": "us-east-1",
-            "access_key_id": "test",
-            "secret_access_key": "test",
-            "allow_http": "true",
-        },
-    )
-    server.shutdown()
-    thread.join()
-    server.server_close()
