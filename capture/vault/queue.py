@@ -6,6 +6,7 @@ FULL, because with NORMAL a power cut may roll back what was committed, and "tak
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -211,6 +212,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA trusted_schema = OFF")
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
+    unread = _UNREAD.search(verdict[0])
+    if unread and int(unread[1]) & 0xFF not in _DAMAGED:
+        raise VaultUnwritable  # The disk did not give a page; that says nothing of what is in it.
     version = connection.execute("PRAGMA user_version").fetchone()
     if verdict != ("ok",) or version != (SCHEMA_VERSION,):
         raise QueueDamaged(f"quick_check says {verdict}, the version is {version}")
@@ -230,6 +234,8 @@ def _entry(row: tuple[Any, ...]) -> Entry:
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _SAID_OF_DAMAGE: Final = ("no such", "unsupported file format", "decode to UTF-8")
 """In words of SQLite, where its code would fit a mistake of ours too."""
+_UNREAD: Final = re.compile(r"unable to get the page\. error code=(\d+)", re.ASCII)
+"""How a check says that it could not look (sqlite.org, btree.c, checkTreePage); the code is SQLite's, extended."""
 
 
 def _translated(work: Callable[[], Result]) -> Result:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -261,3 +263,21 @@ def test_a_new_version_of_the_queue_is_not_read_as_this_one(folder, monkeypatch,
     monkeypatch.setattr(queue_module, "SCHEMA_VERSION", 2)
     with opened(folder) as vault:
         assert vault.findings.adopted == 1
+
+
+@pytest.mark.parametrize("read", range(1, 7))
+def test_a_read_that_fails_while_the_queue_is_checked_does_not_forget_the_queue(
+    folder, sealed, program, tmp_path, read
+):
+    strace, envelope = program("strace"), sealed(1)
+    with opened(folder) as vault:
+        vault.put(envelope)
+        vault.receipted(envelope.capture, envelope.digest, b"r")
+        vault.erase(envelope.capture)
+    fails = ["-e", "trace=pread64", "-e", f"inject=pread64:error=EIO:when={read}", "-P", folder / "queue.sqlite"]
+    code = "import sys; from pathlib import Path; from capture.vault import Vault; Vault(Path(sys.argv[1])).close()"
+    command = [strace, "-f", "-qq", "-o", tmp_path / "trace", *fails, sys.executable, "-c", code, folder]
+    subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert "(INJECTED)" in (tmp_path / "trace").read_text()
+    with opened(folder) as vault:
+        assert vault.entry(envelope.capture).receipt == b"r"
