@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 SERVICES = ("capture", "sync", "receiver")
-SHORT = {"capture": 80, "sync": 60, "receiver": 50, "large": 10}
+SHORT = {"capture": 110, "sync": 50, "receiver": 30, "large": 10}
 LONG = {"capture": 500, "sync": 600, "receiver": 700, "large": 200}
 REST = 10
 """So many faults between two moments of rest, at which all has arrived."""
-GOES_ON_SECONDS = 1.0
+GOES_ON_SECONDS = 0.6
 
 
 @dataclass(frozen=True)
