@@ -43,6 +43,12 @@ def injection(program: Callable[[str], Path]) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def power() -> ModuleType:
+    """tests/fault/power.py."""
+    return _loaded("power")
+
+
+@pytest.fixture(scope="session")
 def long() -> bool:
     """Whether this is `make fault`, which takes its time."""
     return os.environ.get("WARDLENS_FAULTS") == "long"

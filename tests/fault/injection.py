@@ -7,7 +7,7 @@ import re
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ NO_SPACE = frozenset(
     {"openat", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "renameat", "renameat2", "mkdir"}
 )
 BROKEN_DISK = NO_SPACE | {"read", "pread64", "unlink", "unlinkat", "newfstatat", "statfs", "getdents64"}
+
+WHOLE = 16 * 1024 * 1024
+"""More bytes than any call of a service takes."""
 
 _MADE = re.compile(r'openat\([^"]*"([^"]+)", [^)]*O_CREAT')
 _LINE = re.compile(r"^(\d+) +(\w+)\(", re.MULTILINE)
@@ -91,11 +94,20 @@ def a_part(groups: dict[tuple[str, str], list[Fault]], number: int, seed: str) -
     return chosen[:number]
 
 
-@contextmanager
-def traced(pid: int, trace: Path, fault: Fault | None, calls: tuple[str, ...] = CALLS) -> Iterator[None]:
+def traced(pid: int, trace: Path, fault: Fault | None) -> AbstractContextManager[None]:
     """strace has hold of this process and of every thread it starts; with `fault`, that happens to it once."""
-    watched = ["-e", f"trace={names(calls)}"] if fault is None else ["-e", f"trace={fault.call}", "-e", fault.inject]
-    command = ["strace", "-f", "-qq", "-s", "0", *watched, "-o", str(trace), "-p", str(pid)]
+    watched = ("-e", f"trace={names(CALLS)}") if fault is None else ("-e", f"trace={fault.call}", "-e", fault.inject)
+    return _strace(pid, trace, "-s", "0", *watched)
+
+
+def recorded(pid: int, trace: Path, calls: tuple[str, ...]) -> AbstractContextManager[None]:
+    """The same, with every byte of these calls and the files behind their descriptors, all in hexadecimal."""
+    return _strace(pid, trace, "-y", "-xx", "-s", str(WHOLE), "-e", f"trace={names(calls)}")
+
+
+@contextmanager
+def _strace(pid: int, trace: Path, *options: str) -> Iterator[None]:
+    command = ["strace", "-f", "-qq", *options, "-o", str(trace), "-p", str(pid)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as strace:
         try:
             yield

@@ -4,7 +4,8 @@ Everything is loaded once; then each line of standard input, one JSON object, fo
 its process id. `role` is what it runs, `config` the settings file, `log` where it prints, `told` where "capture"
 writes one line for each picture that it reported as taken. With `traced` it begins only when a tracer has hold of all
 its threads, so that strace counts the service's own system calls and not Python's. With `step` a receiver ends at that
-step of its work, as at a power cut, or, with `stops`, stops there until it is told to go on (SIGCONT).
+step of its work, as at a power cut, or, with `stops`, stops there until it is told to go on (SIGCONT). With `marks` it
+writes the name of each step into that file.
 """
 
 from __future__ import annotations
@@ -115,12 +116,14 @@ def receive(settings: Settings, asked: dict[str, Any]) -> None:
     settings = settings.model_copy(update={"receiver": settings.receiver.model_copy(update={"name": name})})
     parts = receiver_parts(settings, Site.load(settings.receiver.site))
     parts = replace(parts, archive=replace(parts.archive, object_options=asked["object_options"]))
-    if not asked["step"]:
+    if not asked["step"] and not asked["marks"]:
         run_receiver(parts)
         return
     steps = [asked["step"]]
+    marks = os.open(asked["marks"] or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def at(step: str) -> None:
+        os.write(marks, f"{step}\n".encode())
         if step not in steps:
             return
         steps.remove(step)

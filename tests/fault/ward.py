@@ -193,7 +193,9 @@ class Ward:
         """All services, and the first picture: what the hospital has of it is what nobody else may have."""
         for role in ("receiver", "sync"):
             self.run(role)
-        until(lambda: "broker-connected" in self.said("receiver"), "the receiver, and its archive")
+        receiver = self.running["receiver"]
+        until(lambda: "broker-connected" in self.said("receiver") or receiver.ended(), "the receiver, and its archive")
+        assert not receiver.ended(), self.said("receiver")
         self.take()
         until(self.arrived, "the first picture to arrive")
         with self._opened() as archive:
@@ -206,20 +208,15 @@ class Ward:
         """This service, started; whatever ran in its place is killed."""
         self.stop(role)
         self.spoken[role] = len(self._log(role))
-        asked: dict[str, Any] = {"told": str(self._told)}
+        asked: dict[str, Any] = {"told": str(self.told)}
         match role:
             case "capture":
                 asked |= {"picture": str(self.picture), "encounter": self.encounter, "number": 1}
             case "sync":
                 asked |= {"hours": 0, "waited": str(self.waited)}
             case _:
-                options = dict(self.archive.object_options)
-                asked |= {
-                    "name": RIVAL if role == "rival" else "",
-                    "step": "",
-                    "stops": False,
-                    "object_options": options,
-                }
+                asked |= {"name": RIVAL if role == "rival" else "", "step": "", "stops": False, "marks": ""}
+                asked |= {"object_options": dict(self.archive.object_options)}
         self.running[role] = self.services[role].start(role, **asked | how)
         return self.running[role]
 
@@ -251,11 +248,12 @@ class Ward:
 
     def hear(self) -> None:
         """Notes what was reported as taken."""
-        if self._told.exists():
-            self.taken |= dict(line.split() for line in self._told.read_text().splitlines())
+        if self.told.exists():
+            self.taken |= dict(line.split() for line in self.told.read_text().splitlines())
 
     @property
-    def _told(self) -> Path:
+    def told(self) -> Path:
+        """Where pictures are reported as taken, a line each."""
         return self.place.folder / "told"
 
     @property
@@ -303,7 +301,7 @@ class Ward:
         """Where this service may make files."""
         settings = self.place.settings
         own = settings.receiver.archive if role == "receiver" else settings.state
-        return (str(own), str(self._told), str(self.place.logs))
+        return (str(own), str(self.told), str(self.place.logs))
 
     def said(self, role: str) -> str:
         """What this service has logged since it was started."""
