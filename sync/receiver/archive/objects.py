@@ -1,7 +1,7 @@
 """The object store: bytes under a name made of their digest, in a folder or in a bucket.
 
-A folder is made durable here, because the library beneath renames without an fsync and a receipt that follows frees
-the only other copy.
+A folder is written here, because the library beneath renames without an fsync: a receipt that follows frees the only
+other copy, and the same bytes may lie under that name already, filed.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -41,7 +42,7 @@ class Objects:
     def __init__(self, store: ObjectStore, folder: Path | None) -> None:
         self._store = store
         self._folder = folder
-        self._synced: set[Path] = set()
+        self._named: set[Path] = set()
 
     @classmethod
     def open(cls, location: str, options: Mapping[str, str]) -> Objects:
@@ -71,9 +72,10 @@ class Objects:
         key = object_key(folder, digest)
         self._there()
         with _translated():
-            self._store.put(key, data)
-            if self._folder is not None:
-                self._sync(self._folder / key)
+            if self._folder is None:
+                self._store.put(key, data)
+            else:
+                self._write(self._folder / key, data)
 
     def get(self, folder: str, digest: str) -> bytes:
         """The bytes under `digest`, checked against it.
@@ -107,18 +109,28 @@ class Objects:
         if self._folder is not None and not self._folder.is_dir():
             raise ArchiveUnavailable(f"The archive's object folder {self._folder} is gone. Mount it again.")
 
-    def _sync(self, path: Path) -> None:
-        """The file, its folder, and once each the folders above are on the disk, not only in its cache."""
-        assert self._folder is not None
-        _fsync(path)
+    def _write(self, path: Path, data: bytes) -> None:
+        """The bytes are on the disk before they have their name; then it is, and those of the folders above."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
         _fsync(path.parent)
-        for parent in path.parent.parents:
-            if parent in self._synced:
-                return
-            _fsync(parent)
-            self._synced.add(parent)
-            if parent == self._folder.parent:
-                return
+        if path.parent not in self._named:
+            assert self._folder is not None
+            for parent in path.parent.parents:
+                _fsync(parent)
+                if parent == self._folder.parent:
+                    break
+            self._named.add(path.parent)
 
 
 def _bucket(location: str, options: dict[str, str]) -> S3Store:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -90,29 +89,27 @@ def test_a_database_that_cannot_be_used_is_one_sentence(url):
     assert caught.value.sentence.endswith(".")
 
 
-def test_an_object_is_synced_with_its_folder_before_put_returns(tmp_path):
-    trace = tmp_path / "trace"
+@pytest.mark.parametrize("digest", ["ab" * 32, "cd" * 32], ids=["the-first", "the-next"])
+def test_an_object_is_synced_before_it_has_its_name_and_its_folder_before_put_returns(tmp_path, digest, program):
+    strace, trace = program("strace"), tmp_path / "trace"
     code = (
         "import sys; from sync.receiver.archive.objects import Objects;"
-        "o = Objects.open(sys.argv[1], {}); print('begin', flush=True);"
-        "o.put('envelopes', 'ab' * 32, b'x' * 5000); print('end', flush=True)"
+        "o = Objects.open(sys.argv[1], {});"
+        "put = lambda digest: (print('begin ' + digest, flush=True), o.put('envelopes', digest, b'x' * 5000));"
+        "put('ab' * 32); put('cd' * 32); print('begin end', flush=True)"
     )
-    strace = "/usr/bin/strace"
-    if not Path(strace).exists():
-        pytest.skip("strace is not installed; tests/servers.sh says how")
     subprocess.run(
         [strace, "-f", "-y", "-e", "trace=write,fsync,rename", "-o", trace, sys.executable, "-c", code, tmp_path / "o"],
         check=True,
         capture_output=True,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    lines = trace.read_text().splitlines()
-    begin = next(i for i, line in enumerate(lines) if '"begin' in line)
-    end = next(i for i, line in enumerate(lines) if '"end' in line)
-    synced = [line for line in lines[begin:end] if "fsync(" in line]
-    assert any(".wle>" in line for line in synced), "the file"
-    assert any("envelopes/ab>" in line for line in synced), "its folder"
-    assert any("envelopes>" in line for line in synced), "the folder's folder, where the folder's name is"
+    lines = trace.read_text().partition(f"begin {digest[:8]}")[2].partition('"begin ')[0].splitlines()
+    (renamed,) = (number for number, line in enumerate(lines) if "rename(" in line)
+    before, after = lines[:renamed], lines[renamed:]
+    assert any("fsync(" in line and ".part>" in line for line in before), "the file, under a name that nobody reads"
+    for folder, what in ((f"envelopes/{digest[:2]}", "its folder"), ("envelopes", "where the folder's name is")):
+        assert any("fsync(" in line and f"{folder}>" in line for line in after), what
 
 
 def test_an_object_that_was_changed_is_never_given(small_archive, ward, hospital, tmp_path):
