@@ -195,8 +195,11 @@ class DeviceMachine:
                 effects = self._refusal(message, now)
         return effects + self._go(now)
 
-    def unreadable(self, capture: CaptureId, now: float) -> DeviceEffects:
-        """The vault could not give a chunk of this capture."""
+    def unreadable(self, ticket: int, now: float) -> DeviceEffects:
+        """The vault could not give the chunk with this ticket, so that it never left: nobody will acknowledge it."""
+        capture, _ = self._tickets.pop(ticket, (None, None))
+        if capture not in self._journeys:
+            return self._go(now)
         self._forget(capture)
         return (Park(capture, "unreadable"), *self._go(now))
 

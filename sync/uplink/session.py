@@ -182,7 +182,7 @@ class Session:
             data = self._storage.chunk(upload.capture, offset, size)
         except (NotInVault, VaultDamaged) as error:
             _log.error(SyncEvent.CAPTURE_UNREADABLE, capture=upload.capture, why=type(error).__name__)
-            self._do(self._machine.unreadable(upload.capture, self._clock()))
+            self._do(self._machine.unreadable(effect.ticket, self._clock()))
             return
         topic = topics.chunk(self._settings.device, upload.capture)
         payload = Chunk(upload, effect.index, data).encode()

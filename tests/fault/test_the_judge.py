@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 
 import pytest
+
+from sync.receiver.archive.tables import outbox
+from sync.receiver.errors import ArchiveDamaged
 
 
 @contextlib.contextmanager
@@ -61,6 +65,31 @@ def test_plaintext_on_the_device_or_in_a_log_is_seen(ward, waiting, which):
             pytest.raises(AssertionError, match=f"plaintext in {file}"),
         ):
             ward.nothing_is_seen()
+
+
+def test_a_row_that_names_a_patient_where_no_record_belongs_is_seen(ward, waiting):
+    with ward.rows() as connection:
+        row = {"kind": "none", "capture": "", "topic": "", "payload": ward.canaries[0], "written_at_ms": 0}
+        connection.execute(outbox.insert().values(row))
+        connection.commit()
+        with pytest.raises(AssertionError, match="outbox"):
+            ward.nothing_is_in_the_dumps()
+        connection.execute(outbox.delete().where(outbox.c.kind == "none"))
+        connection.commit()
+
+
+def test_an_object_that_changed_in_the_archive_is_seen(ward):
+    capture = next(iter(ward.settled))
+    (path,) = (ward.place.settings.receiver.archive / "objects").rglob(f"{ward.taken[capture]}.wle")
+    ward.read.discard(capture)
+    with written(path, path.read_bytes()[:-1]), pytest.raises(ArchiveDamaged):
+        ward.the_archive_gives_it_back()
+
+
+def test_a_service_that_ended_by_itself_is_not_waited_for(ward, waiting):
+    signal.pidfd_send_signal(ward.run("sync").handle, signal.SIGKILL)
+    with pytest.raises(AssertionError, match="a service ended by itself"):
+        ward.until(lambda: False, "what never comes")
 
 
 def test_an_envelope_that_was_freed_by_a_receipt_for_another_is_seen(ward):

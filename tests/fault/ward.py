@@ -193,11 +193,9 @@ class Ward:
         """All services, and the first picture: what the hospital has of it is what nobody else may have."""
         for role in ("receiver", "sync"):
             self.run(role)
-        receiver = self.running["receiver"]
-        until(lambda: "broker-connected" in self.said("receiver") or receiver.ended(), "the receiver, and its archive")
-        assert not receiver.ended(), self.said("receiver")
+        self.until(lambda: "broker-connected" in self.said("receiver"), "the receiver, and its archive")
         self.take()
-        until(self.arrived, "the first picture to arrive")
+        self.until(self.arrived, "the first picture to arrive")
         with self._opened() as archive:
             jpeg = archive.picture(archive.newest(1)[0])
         self.canaries += [jpeg[len(jpeg) * part // 4 :][:32] for part in (1, 2, 3)]
@@ -271,6 +269,17 @@ class Ward:
                 return "arrived"
         return "hung"
 
+    def until(self, holds: Callable[[], Any], what: str) -> None:
+        """Nothing, as soon as the condition holds; fails at once if a service ended, for it then never would."""
+        until(lambda: holds() or self._ended(), what)
+        assert not self._ended(), f"a service ended by itself: {self._words()}"
+
+    def _ended(self) -> list[str]:
+        return [role for role, process in self.running.items() if role != "capture" and process.ended()]
+
+    def _words(self) -> str:
+        return "".join(self.said(role) for role in ("sync", "receiver"))
+
     def settle(self, patience: float = 0.0, every: float = 0.01) -> None:
         """All arrives, with a person who looks at the screen now and then and lets what is parked be tried again.
 
@@ -281,10 +290,9 @@ class Ward:
         end = time.monotonic() + (patience or PATIENCE)
         look = time.monotonic() + LOOK_SECONDS
         while not self.arrived():
-            ended = self.running["sync"].ended(every) or self.running["receiver"].ended()
-            said = f"{self.said('sync')}{self.said('receiver')}"
-            assert not ended, f"a service ended by itself: {said}"
-            assert time.monotonic() < end, f"it did not all arrive: {said}"
+            self.running["sync"].ended(every)
+            assert not self._ended(), f"a service ended by itself: {self._words()}"
+            assert time.monotonic() < end, f"it did not all arrive: {self._words()}"
             if time.monotonic() > look:
                 look = time.monotonic() + LOOK_SECONDS
                 self._retry_parked()
@@ -409,7 +417,7 @@ class Ward:
         assert not leaks, f"plaintext in {path}"
 
     def the_archive_gives_it_back(self) -> None:
-        """Asserts that what is filed is there, whole, and plain where a record belongs and nowhere else."""
+        """Asserts that what is filed is there and whole, sealed in its envelope and plain in its picture."""
         with self._opened() as archive:
             for filed in archive.everything():
                 if filed.capture not in self.read:
@@ -418,9 +426,11 @@ class Ward:
                     assert self.canaries[-1] in picture
                     self.read.add(filed.capture)
         assert self.taken.keys() <= self.read
+
+    def nothing_is_in_the_dumps(self) -> None:
+        """Asserts that only the record's own rows name the patient, and that no row of any table is a picture."""
         for table, dump in self.dumps().items():
             leaks = [canary[:12] for canary in self.canaries if canary in dump]
-            # A row of the record names the patient; no row of any table is a picture.
             assert not leaks or (table == captures.name and leaks == [self.canaries[0][:12]]), f"{table}: {leaks}"
 
     def dumps(self) -> dict[str, bytes]:
@@ -443,6 +453,7 @@ class Ward:
         assert self.arrived(), f"there: {sorted(self.envelopes())}, not filed: {missing}"
         assert self.settled == self.taken.keys()
         self.the_archive_gives_it_back()
+        self.nothing_is_in_the_dumps()
         ledgers = verify_ledgers(self.place.settings)
         assert all(chain["whole"] for chain in ledgers.values()), ledgers
 

@@ -17,6 +17,7 @@ class Faults:
         disconnect: in a second, that a device's connection breaks.
         restart: in a second, that a device's sync process is killed and starts again.
         receivers_die: in a second, that all receivers go away for a while.
+        broker_dies: in a second, that the broker is killed and forgets everything; all come back, each in its time.
         crash: that a receiver dies between committing and what comes next.
         busy: that the hospital cannot file a complete envelope now.
         corrupt: that an acknowledged chunk was stored with a wrong byte.
@@ -29,6 +30,7 @@ class Faults:
     disconnect: float = 0.0
     restart: float = 0.0
     receivers_die: float = 0.0
+    broker_dies: float = 0.0
     crash: float = 0.0
     busy: float = 0.0
     corrupt: float = 0.0

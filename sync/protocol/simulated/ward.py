@@ -60,6 +60,7 @@ class Device:
         most_in_flight: the largest window that was ever seen.
         ignored: how often each kind of answer changed nothing.
         offered: what the machine said it had offered.
+        online: whether it is connected with the broker.
     """
 
     def __init__(self, name: DeviceId, make_machine: Callable[[], DeviceMachine]) -> None:
@@ -69,6 +70,7 @@ class Device:
         self.ignored: dict[str, int] = {}
         self.offered: set[CaptureId] = set()
         self.wants_reconnect = False
+        self.online = False
         self._make_machine = make_machine
         self.machine = make_machine()
 

@@ -45,6 +45,8 @@ class World:
         self._generation: dict[DeviceId, int] = {}
         self.hospital = Hospital(SITE, chance)
         self.receivers_up = True
+        self._retained: bool | None = True
+        self._broker = 0
         self.originals: dict[CaptureId, bytes] = {}
         self.messages = 0
         self.devices = [self._make_device(device_id(f"device-{number}")) for number in range(devices)]
@@ -76,6 +78,20 @@ class World:
             self.now, _, event = heapq.heappop(self._events)
             event()
         self.now = end
+
+    def kill_broker(self, away: float = AWAY_SECONDS) -> None:
+        """The broker is killed: what it had is gone, sessions and retained messages too. It is back at once.
+
+        Args:
+            away: the most seconds that a device or the receivers take to come back to it.
+        """
+        self._broker += 1
+        self._retained = None
+        self.receivers_up = False
+        self._at(self.now + self._chance() * away, lambda: self._set_receivers(up=True))
+        for device in self.devices:
+            self._disconnect(device)
+            self._at(self.now + self._chance() * away, lambda d=device: self._connect(d))  # type: ignore[misc]
 
     def settle(self, minutes: int = 60) -> None:
         """No more faults: let everything arrive, with a person who looks once a minute and retries what is parked."""
@@ -140,33 +156,40 @@ class World:
         if self.receivers_up and self._chance() < self.faults.receivers_die:
             self._set_receivers(up=False)
             self._at(self.now + self._chance() * AWAY_SECONDS, lambda: self._set_receivers(up=True))
+        if self._chance() < self.faults.broker_dies:
+            self.kill_broker()
         for device in self.devices:
             if self._chance() < self.faults.restart:
                 device.restart()
                 device.wants_reconnect = True
-            if device.wants_reconnect or self._chance() < self.faults.disconnect:
-                self._reconnect(device)
+            if device.online and (device.wants_reconnect or self._chance() < self.faults.disconnect):
+                self._disconnect(device)
+                self._connect(device)
             self._perform(device, lambda d=device: d.machine.plan(d.vault.pending(), self.now))  # type: ignore[misc]
             self._perform(device, lambda d=device: d.machine.tick(self.now))  # type: ignore[misc]
 
     def _set_receivers(self, *, up: bool) -> None:
         if up == self.receivers_up:
             return
-        self.receivers_up = up
-        for device in self.devices:
+        self.receivers_up = self._retained = up
+        for device in (device for device in self.devices if device.online):
             self._perform(device, lambda d=device: d.machine.receivers(self.now, present=up, just_now=True))  # type: ignore[misc]
 
     # The broker.
 
     def _connect(self, device: Device) -> None:
+        if device.online:
+            return
+        device.online = True
         self._perform(device, lambda: device.machine.connected(self.now, chunk_size=CHUNK))
-        self._perform(device, lambda: device.machine.receivers(self.now, present=self.receivers_up))
+        present = self._retained
+        if present is not None:
+            self._perform(device, lambda: device.machine.receivers(self.now, present=present))
 
-    def _reconnect(self, device: Device) -> None:
+    def _disconnect(self, device: Device) -> None:
         self._generation[device.name] += 1
-        device.wants_reconnect = False
+        device.online = device.wants_reconnect = False
         device.machine.disconnected(self.now)
-        self._connect(device)
 
     def _perform(self, device: Device, act: Callable[[], object]) -> None:
         effects = act()
@@ -181,9 +204,9 @@ class World:
         self._later(lambda: self._acknowledge(device, ticket, generation, nobody=nobody and self._says_nobody))
         if nobody or self._chance() < self.faults.forget:
             return
-        copies = 2 if self._chance() < self.faults.duplicate else 1
+        copies, broker = 2 if self._chance() < self.faults.duplicate else 1, self._broker
         for _ in range(copies):
-            self._later(lambda: self._deliver(topic, payload))
+            self._later(lambda: self._deliver(topic, payload) if broker == self._broker else None)
 
     def _acknowledge(self, device: Device, ticket: int, generation: int, *, nobody: bool) -> None:
         if generation == self._generation[device.name]:
@@ -198,9 +221,11 @@ class World:
         device = next(d for d in self.devices if d.name == name)
         if self._chance() < self.faults.lose or self._chance() < self.faults.forget:
             return
-        copies = 2 if self._chance() < self.faults.duplicate else 1
+        copies, broker = 2 if self._chance() < self.faults.duplicate else 1, self._broker
         for _ in range(copies):
-            self._later(lambda: self._hear(device, topics.down(name, capture), payload))
+            self._later(lambda: self._hear(device, topics.down(name, capture), payload, broker))
 
-    def _hear(self, device: Device, topic: str, payload: bytes) -> None:
+    def _hear(self, device: Device, topic: str, payload: bytes, broker: int) -> None:
+        if broker != self._broker or not device.online:
+            return
         device.hear(topic, payload, self.now, lambda t, p, ticket: self._publish(device, t, p, ticket))

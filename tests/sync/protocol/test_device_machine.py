@@ -267,12 +267,20 @@ def test_a_permanent_refusal_parks_and_never_erases(reason):
     assert bench.all_of(Erase) == []
 
 
-def test_an_unreadable_envelope_is_parked_and_the_next_one_goes():
-    one, two = work(1), work(2)
+def test_an_unreadable_envelope_is_parked_once_and_the_next_one_has_the_whole_window():
+    one, two = work(1, chunks=6), work(2, chunks=6)
     bench = Bench(one, two)
-    park, *following = bench.machine.unreadable(one.capture, bench.now)
-    assert park == Park(one.capture, "unreadable")
+    bench.acknowledge(bench.all_of(SendOffer)[0])
+    unread = bench.answer(have(one))
+    assert len(unread) == WINDOW
+    parked, *following = [effect for chunk in unread for effect in bench.machine.unreadable(chunk.ticket, bench.now)]
+    assert parked == Park(one.capture, "unreadable")
+    assert not any(isinstance(effect, Park) for effect in following)
     assert MarkOffered(two.capture) in following
+    (offer,) = (effect for effect in following if isinstance(effect, SendOffer))
+    bench.acknowledge(offer)
+    assert bench.machine.in_flight == 0, "what never left is waited for by nobody"
+    assert len(bench.answer(have(two))) == WINDOW
 
 
 def test_urgent_goes_first_then_the_oldest():

@@ -9,10 +9,14 @@ import pytest
 
 from capture.identifiers import capture_id
 from sync.protocol import Offer, ReceiverMachine, Upload, topics
+from sync.protocol.device import ANSWER_SECONDS, RESUME_SECONDS
 from sync.protocol.receiver import Archived
 from sync.protocol.simulated import Broken, Faults, World
 
 SEEDS_A_TEST = 50
+ONE_PICTURE_SECONDS = 2.5
+"""An offer, its answer, four chunks and a receipt, each with its delay. Five are far below one lost answer's wait."""
+assert 5 * ONE_PICTURE_SECONDS < ANSWER_SECONDS
 
 
 def faults_of(random):
@@ -24,6 +28,7 @@ def faults_of(random):
         disconnect=random.choice([0, 0.02]),
         restart=random.choice([0, 0.02]),
         receivers_die=random.choice([0, 0.02]),
+        broker_dies=random.choice([0, 0.02]),
         crash=random.choice([0, 0.1]),
         busy=random.choice([0, 0.2]),
         corrupt=random.choice([0, 0, 0.02]),
@@ -49,7 +54,7 @@ def test_every_promise_holds_through_every_fault(first):
 
 @pytest.mark.parametrize("fault", [f.name for f in dataclasses.fields(Faults) if f.name != "delay"])
 def test_one_fault_alone_and_often_is_survived(fault):
-    often = {"lose": 0.3, "forget": 0.5, "corrupt": 0.1, "receivers_die": 0.1}.get(fault, 0.5)
+    often = {"lose": 0.3, "forget": 0.5, "corrupt": 0.1, "receivers_die": 0.1, "broker_dies": 0.1}.get(fault, 0.5)
     random = Random(fault)
     world = World(random.random, Faults(**{fault: often}), devices=2)
     for device in world.devices:
@@ -58,6 +63,23 @@ def test_one_fault_alone_and_often_is_survived(fault):
     world.run(60)
     world.settle()
     world.check()
+
+
+@pytest.mark.parametrize("says_nobody", [True, False])
+def test_after_a_broker_that_forgot_everything_all_arrives_without_waiting_for_a_timeout(says_nobody):
+    """Sessions, what was under way and the word that somebody listens are gone; all come back in any order."""
+    for seed in range(300):
+        random = Random(seed)
+        world = World(random.random, Faults(delay=random.choice([0.02, 0.2, 0.6])), says_nobody=says_nobody)
+        vault = world.devices[0].vault
+        for _ in range(5):
+            world.put(world.devices[0], random.randint(1500, 4000))
+        world.run(random.uniform(0, 3))
+        away = random.choice([0.5, 3, 10])
+        world.kill_broker(away)
+        world.run(away + RESUME_SECONDS + 5 * ONE_PICTURE_SECONDS)
+        world.check()
+        assert not vault.pending(), f"seed {seed}"
 
 
 def calm():
