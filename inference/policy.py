@@ -18,7 +18,7 @@ from inference.covering import coverage
 from inference.geometry import bounds, lies_in, overlap_of_smaller
 from inference.picture import Kind, Outcome, Region
 
-POLICY: Final = "wardlens-redaction-3"
+POLICY: Final = "wardlens-redaction-4"
 
 NEVER_CLEAR: Final = frozenset({Kind.TATTOO})
 """Kinds whose detector misses too many to be believed when it sees nothing (docs/models/wardlens-skin.md)."""
@@ -26,6 +26,8 @@ NEVER_CLEAR: Final = frozenset({Kind.TATTOO})
 _ALREADY_COVERED: Final = 0.5
 _SAME_PLACE: Final = 0.5
 _SLIVER: Final = 0.03
+_HIDDEN: Final = 0.95
+_GRID: Final = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +85,24 @@ def outcomes(
 
     Kinds in `never_clear` are UNSURE where CLEAR would be said.
 
-    A doubtful region that a sure one of its kind mostly overlaps is the same thing seen worse, and asks nobody.
+    A doubtful region that a sure one of its kind mostly overlaps is the same thing seen worse, and asks nobody. Nor
+    does one that hides nothing which sure ones, of whatever kind, do not hide already; but for kinds in `never_clear`.
     """
     answers: dict[Kind, Outcome] = {}
     seen = frozenset(looked)
+    unsettled = frozenset(never_clear)
+    certain = [region for region in regions if region.score >= thresholds.of(region.kind).cover]
     for kind in Kind:
         found = [region for region in regions if region.kind is kind]
-        sure = [region for region in found if region.score >= thresholds.of(kind).cover]
+        sure = [region for region in certain if region.kind is kind]
+        others = [] if kind in unsettled else certain
         doubtful = [region for region in found if region.score < thresholds.of(kind).cover]
-        if kind not in seen or not all(any(_same_place(one, other) for other in sure) for one in doubtful):
+        if kind not in seen or any(_asks(one, sure, others) for one in doubtful):
             answers[kind] = Outcome.UNSURE
         elif found:
             answers[kind] = Outcome.FOUND
         else:
-            answers[kind] = Outcome.UNSURE if kind in set(never_clear) else Outcome.CLEAR
+            answers[kind] = Outcome.UNSURE if kind in unsettled else Outcome.CLEAR
     return answers
 
 
@@ -106,6 +112,26 @@ def still_visible(regions: Iterable[Region], mask: NDArray[np.bool_], thresholds
     `mask` is H×W, true where the picture is covered. A detector may see a head above a neck where the fill is.
     """
     return tuple(region for region in covered(regions, thresholds) if _share_covered(region, mask) < _ALREADY_COVERED)
+
+
+def _asks(region: Region, sure: Sequence[Region], others: Sequence[Region]) -> bool:
+    """Whether a doubtful region is neither in the place of a sure one of its kind nor hidden by others."""
+    return not any(_same_place(region, one) for one in sure) and _share_hidden(region, others) < _HIDDEN
+
+
+def _share_hidden(region: Region, others: Sequence[Region]) -> float:
+    """How much of a region lies in others, on a grid of `_GRID` over its bounds."""
+    left, top, right, bottom = bounds(region.polygon)
+    wide, high = max(right - left, 1.0), max(bottom - top, 1.0)
+    inside, hidden = (
+        coverage(
+            _GRID,
+            _GRID,
+            [tuple(((x - left) / wide * _GRID, (y - top) / high * _GRID) for x, y in one.polygon) for one in drawn],
+        )
+        for drawn in ([region], others)
+    )
+    return float(hidden[inside].mean()) if inside.any() else 0.0
 
 
 def _same_place(region: Region, other: Region) -> bool:

@@ -40,6 +40,27 @@ def test_a_face_seen_surely_and_again_less_surely_in_the_same_place_asks_nobody(
     assert outcomes(apart, ALL, LIMITS)[Kind.FACE] is Outcome.UNSURE
 
 
+@pytest.mark.parametrize(("label", "answer"), [((0, 0, 60, 70), Outcome.FOUND), ((0, 0, 45, 70), Outcome.UNSURE)])
+def test_a_doubtful_code_asks_unless_all_of_it_is_hidden_by_a_sure_label(label: tuple[int, ...], answer: Outcome) -> None:
+    code = Region(Kind.CODE, box_polygon((10, 10, 50, 60)), LIMITS.code.ask, "m")
+    text = Region(Kind.TEXT, box_polygon(label), LIMITS.text.cover, "m")
+    regions = covered([code, text], LIMITS)
+    assert code in regions
+    assert outcomes(regions, ALL, LIMITS)[Kind.CODE] is answer
+
+
+def test_what_doubtful_regions_hide_settles_nothing() -> None:
+    code = Region(Kind.CODE, box_polygon((10, 10, 50, 60)), LIMITS.code.ask, "m")
+    regions = covered([code, _face(0.4, (0, 0, 60, 70))], LIMITS)
+    assert outcomes(regions, ALL, LIMITS)[Kind.CODE] is Outcome.UNSURE
+
+
+def test_a_kind_that_is_never_clear_is_not_settled_by_what_hides_it() -> None:
+    tattoo = Region(Kind.TATTOO, box_polygon((10, 10, 50, 60)), LIMITS.tattoo.ask, "m")
+    text = Region(Kind.TEXT, box_polygon((0, 0, 60, 70)), 0.9, "m")
+    assert outcomes([tattoo, text], ALL, LIMITS, NEVER_CLEAR)[Kind.TATTOO] is Outcome.UNSURE
+
+
 @given(st.sets(st.sampled_from(list(Kind))))
 def test_nobody_looked_is_unsure(looked: set[Kind]) -> None:
     answers = outcomes([], looked, LIMITS)
