@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from inference import facial, policy
+from inference.bare_skin import SURE_LINE, doubtful_lines
 from inference.covering import cover, coverage
 from inference.detectors import (
     GUARDED,
@@ -26,9 +27,11 @@ from inference.detectors import (
     Factory,
     ReadyDetector,
     features,
+    lines,
     read_codes,
 )
 from inference.detectors.features import FeatureFinder
+from inference.detectors.lines import LineReader
 from inference.errors import DecisionRefused
 from inference.film_regions import FilmCover, Sighting
 from inference.guard import Guard, Watch, WoundGuard, on_a_wound
@@ -46,6 +49,7 @@ from inference.picture import (
     Outcome,
     Photo,
     Pixels,
+    Polygon,
     Redaction,
     Region,
     Shown,
@@ -66,6 +70,13 @@ class FindsFeatures(Protocol):
         """The face in the region as often as it was seen; fewer than two leave it in doubt."""
 
 
+class ReadsAgain(Protocol):
+    """Pixels and the outline of a line in, whether it reads as letters again out."""
+
+    def firm(self, image: Pixels, polygon: Polygon) -> bool:
+        """Whether there are letters, however much of what is around them is seen."""
+
+
 class Deidentifier:
     """Makes Photos and LiveViews from Frames. Safe to call from several threads; `live` from one at a time.
 
@@ -82,6 +93,7 @@ class Deidentifier:
         second_look: Sequence[Detector],
         guard: Guard | None = None,
         features: FindsFeatures | None = None,
+        reader: ReadsAgain | None = None,
         never_clear: Iterable[Kind] = (),
         thresholds: Thresholds | None = None,
         threads: int | None = None,
@@ -93,6 +105,7 @@ class Deidentifier:
         self._second_look = tuple(second_look)
         self._guard = guard
         self._features = features
+        self._reader = reader
         self._never_clear = frozenset(never_clear)
         self._thresholds = thresholds or Thresholds()
         self._still_deadline = still_deadline_seconds
@@ -124,6 +137,7 @@ class Deidentifier:
             second_look=second_look,
             guard=guard,
             features=FeatureFinder(loaded[features.MODEL]),
+            reader=LineReader(loaded[lines.READER]),
             never_clear=policy.NEVER_CLEAR,
             thresholds=thresholds,
             threads=threads,
@@ -168,10 +182,10 @@ class Deidentifier:
         detectors = (*self._still, *watches)
         deadline = Deadline(self._still_deadline)
         first = look(detectors, frame.pixels, self._workers, deadline)
-        regions = policy.covered(first.regions, self._thresholds)
+        regions, asked = self._believed(frame, first.regions, watches, deadline)
         looked = frozenset(kind for detector in detectors for kind in detector.kinds)
         answers = dict(policy.outcomes(regions, looked, self._thresholds, self._never_clear))
-        answers |= dict.fromkeys(_on_wounds(regions, watches, frame), Outcome.UNSURE)
+        answers |= dict.fromkeys(asked, Outcome.UNSURE)
         took = {**first.milliseconds, "look": _since(begun)}
 
         mark = time.perf_counter()
@@ -180,9 +194,11 @@ class Deidentifier:
         took["cover"] = _since(mark)
 
         mark = time.perf_counter()
-        second = look(self._second_look, pixels, self._workers, Deadline(self._still_deadline))
+        deadline = Deadline(self._still_deadline)
+        second = look(self._second_look, pixels, self._workers, deadline)
         mask = coverage(frame.width, frame.height, polygons)
         left = policy.still_visible(second.regions, mask, self._thresholds)
+        left = self._read_again(pixels, left, _unsure_lines(left), deadline)
         if left:
             pixels = cover(pixels, [region.polygon for region in left])
             answers |= dict.fromkeys({region.kind for region in left}, Outcome.UNSURE)
@@ -210,9 +226,9 @@ class Deidentifier:
         """
         watches = self._watches() if thorough else ()
         detectors = (*self._live, *self._still, *watches) if thorough else self._live
-        answers = look(detectors, frame.pixels, self._workers, Deadline(self._still_deadline))
-        regions = policy.covered(answers.regions, self._thresholds)
-        return Sighting(frame.monotonic_ns, regions, _on_wounds(regions, watches, frame))
+        deadline = Deadline(self._still_deadline)
+        answers = look(detectors, frame.pixels, self._workers, deadline)
+        return Sighting(frame.monotonic_ns, *self._believed(frame, answers.regions, watches, deadline))
 
     def filmed(self, frame: Frame, covered: FilmCover) -> LiveView:
         """The frame of a film with this cover, which :func:`~inference.film_regions.steady` made of what was seen.
@@ -275,6 +291,29 @@ class Deidentifier:
         faces = facial.faces_of(redaction.regions, look_at)
         return [face for face in faces if not facial.doubt(face, sure, frame.width, frame.height)]
 
+    def _believed(
+        self, frame: Frame, found: Sequence[Region], watches: Sequence[Watch], deadline: Deadline
+    ) -> tuple[tuple[Region, ...], frozenset[Kind]]:
+        """What is covered of what was found, and the kinds that a person is asked about because of where it lies.
+
+        Lines in doubt on bare skin are read again: what does not read firmly is none, what does is asked about.
+        """
+        regions = policy.covered(found, self._thresholds)
+        doubtful = frozenset(line for watch in watches for line in doubtful_lines(regions, watch.bare))
+        regions = self._read_again(frame.pixels, regions, doubtful, deadline)
+        asked = frozenset(region.kind for region in regions if region in doubtful)
+        return regions, asked | _on_wounds(regions, watches, frame)
+
+    def _read_again(
+        self, pixels: Pixels, regions: tuple[Region, ...], doubtful: Collection[Region], deadline: Deadline
+    ) -> tuple[Region, ...]:
+        """The regions without those doubtful lines that do not read firmly."""
+        if self._reader is None or not doubtful:
+            return regions
+        again = [(line, self._workers.submit(self._reader.firm, pixels, line.polygon)) for line in doubtful]
+        loose = {line for line, asked in again if not answer_of(asked, "reader", self._workers, deadline)}
+        return tuple(region for region in regions if region not in loose)
+
     def scan(self, frame: Frame) -> list[Decoded]:
         """The codes in the frame that can be read, for the encounter (a wristband, a badge). Never log them."""
         return read_codes(frame.pixels, side=SCAN_SIDE)
@@ -290,6 +329,11 @@ class Deidentifier:
 
 def _make(table: Sequence[Factory], models: Mapping[str, LoadedModel], thresholds: Thresholds) -> list[ReadyDetector]:
     return [factory(models, thresholds) for factory in table]
+
+
+def _unsure_lines(regions: Sequence[Region]) -> frozenset[Region]:
+    """The lines that the reader is not sure of."""
+    return frozenset(region for region in regions if region.kind is Kind.TEXT and region.score < SURE_LINE)
 
 
 def _on_wounds(regions: Sequence[Region], watches: Sequence[Watch], frame: Frame) -> frozenset[Kind]:

@@ -3,7 +3,8 @@
 The estimate need not be exact, and nobody is shown it: it only decides whether a person is asked before a region that
 lies on a wound counts as settled. It never uncovers anything.
 
-One pass of our own network says where wounds are and where tattoos and printed things are, so the guard answers both.
+One pass of our own network says where wounds are and where tattoos and printed things are, so the guard answers both;
+and where skin is bare, on which letters are rare.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.bare_skin import BareSkin, bare_skin
 from inference.covering import coverage
 from inference.detectors.skin import SkinDetector
 from inference.detectors.skinmap import SkinMaps
@@ -35,10 +37,14 @@ _GRID: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """What one pass over a picture saw: identifiers, with the margins that cover them whole, and wounds, about."""
+    """What one pass over a picture saw: identifiers, with the margins that cover them whole, and wounds, about.
+
+    `bare` is where skin is bare, or None where nobody can say.
+    """
 
     regions: list[Region]
     wounds: list[Polygon]
+    bare: BareSkin | None = None
 
 
 class Guard(Protocol):
@@ -77,14 +83,14 @@ class WoundGuard:
         self._skin.prepare()
 
     def guarded(self, image: Pixels) -> Guarded:
-        """The tattoos, the printed things and the outline of each wound.
+        """The tattoos, the printed things, the outline of each wound, and where skin is bare.
 
         Raises:
             ModelMisbehaves: the model failed.
             ValueError: the model answered with something that is no map of probabilities.
         """
         regions, maps = self._skin.survey(image)
-        return Guarded(regions, outlines(maps))
+        return Guarded(regions, outlines(maps), bare_skin(maps))
 
 
 class Watch:
@@ -92,6 +98,7 @@ class Watch:
 
     Attributes:
         wounds: none before it has looked.
+        bare: where skin is bare; None before it has looked.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -99,12 +106,14 @@ class Watch:
         self.kinds = guard.kinds
         self.models = guard.models
         self.wounds: Sequence[Polygon] = ()
+        self.bare: BareSkin | None = None
         self._guard = guard
 
     def detect(self, image: Pixels) -> list[Region]:
         """What the guard sees beside wounds; raises what it raises."""
         seen = self._guard.guarded(image)
         self.wounds = guarded_wounds(seen.wounds)
+        self.bare = seen.bare
         return seen.regions
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from inference.canvas import Canvas
-from inference.detectors import faces, skinmap, text
+from inference.detectors import faces, lines, skinmap, text
 from inference.detectors.codes import CodeDetector, Decoded, read_codes
 from inference.detectors.detector import Detector
 from inference.detectors.faces import FaceDetector
@@ -45,7 +45,7 @@ def _face(canvas: Canvas, degrees: int, *, closer: bool = True) -> Factory:
 
 def _text(canvas: Canvas, *, most: int, thorough: bool = False) -> Factory:
     return lambda models, limits: TextDetector(
-        models[text.DETECTOR], models[text.READER], canvas, threshold=limits.text.ask, most=most, thorough=thorough
+        models[text.DETECTOR], models[lines.READER], canvas, threshold=limits.text.ask, most=most, thorough=thorough
     )
 
 

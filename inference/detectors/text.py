@@ -10,22 +10,13 @@ import numpy as np
 
 from inference.canvas import Canvas, fit
 from inference.detectors import textmap
+from inference.detectors.lines import LineReader
 from inference.detectors.paper import papers_around
-from inference.detectors.reading import (
-    LINES,
-    is_writing,
-    letters,
-    lying,
-    other_ways,
-    rows_of,
-    straighten,
-    upside_down,
-)
+from inference.detectors.reading import lying, other_ways, rows_of
 from inference.models import LoadedModel, Tensor
 from inference.picture import Kind, Pixels, Region
 
 DETECTOR: Final = "ppocr-v6-tiny-det"
-READER: Final = "ppocr-v6-tiny-rec"
 CORE: Final = 0.3
 LINE_THRESHOLD: Final = 0.5
 READ_RATIO: Final = 1.7
@@ -57,7 +48,7 @@ class TextDetector:
     ) -> None:
         self.models: Mapping[str, str] = {m.model.name: m.model.sha256 for m in (finder, reader)}
         self._finder = finder
-        self._reader = reader
+        self._reader = LineReader(reader)
         self._canvas = canvas
         self._threshold = threshold
         self._most = most
@@ -67,8 +58,7 @@ class TextDetector:
         """Warms the sessions that pictures lying and upright will use, and the reader's."""
         for canvas in {self._canvas.lying, self._canvas.upright}:
             self._finder.prepare(canvas)
-        for line in LINES:
-            self._reader.prepare(line)
+        self._reader.prepare()
 
     def detect(self, image: Pixels) -> list[Region]:
         """Each line of text, from `threshold` on.
@@ -104,7 +94,7 @@ class TextDetector:
         across = other_ways(laid) if self._thorough and min(line.size) >= SPECK else ()
         best = 0.0
         for way in (laid, *across):
-            best = max(best, self._both_ways(image, way, self._threshold))
+            best = max(best, self._reader.sure(image, way, self._threshold))
             if best >= self._threshold:
                 break
         return best
@@ -114,22 +104,10 @@ class TextDetector:
         laid = lying(block.quad(READ_RATIO) / scale)
         for way in (laid, *other_ways(laid)):
             for row in rows_of(way):
-                sure = self._both_ways(image, row, IN_ROWS)
+                sure = self._reader.sure(image, row, IN_ROWS)
                 if sure >= IN_ROWS:
                     return sure
         return 0.0
-
-    def _both_ways(self, image: Pixels, quad: textmap.Quad, enough: float) -> float:
-        """How sure the reader is of letters there, the right way up or upside down."""
-        line = straighten(image, quad)
-        best = 0.0
-        for view in (line, upside_down(line)):
-            sure, counts = letters(self._reader.run(_reader_tensor(view)))
-            if is_writing(counts):
-                best = max(best, sure)
-            if best >= enough:
-                break
-        return best
 
 
 def _finder_tensor(placed: Pixels) -> Tensor:
@@ -139,8 +117,3 @@ def _finder_tensor(placed: Pixels) -> Tensor:
         blob[0, channel] -= _MEAN[channel]
         blob[0, channel] /= _DEVIATION[channel]
     return blob
-
-
-def _reader_tensor(line: Pixels) -> Tensor:
-    """1×3×48×320 float32: blue, green, red, -1 to 1."""
-    return np.asarray(cv2.dnn.blobFromImage(line, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True), dtype=np.float32)

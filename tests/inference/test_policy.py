@@ -41,7 +41,9 @@ def test_a_face_seen_surely_and_again_less_surely_in_the_same_place_asks_nobody(
 
 
 @pytest.mark.parametrize(("label", "answer"), [((0, 0, 60, 70), Outcome.FOUND), ((0, 0, 45, 70), Outcome.UNSURE)])
-def test_a_doubtful_code_asks_unless_all_of_it_is_hidden_by_a_sure_label(label: tuple[int, ...], answer: Outcome) -> None:
+def test_a_doubtful_code_asks_unless_all_of_it_is_hidden_by_a_sure_label(
+    label: tuple[int, ...], answer: Outcome
+) -> None:
     code = Region(Kind.CODE, box_polygon((10, 10, 50, 60)), LIMITS.code.ask, "m")
     text = Region(Kind.TEXT, box_polygon(label), LIMITS.text.cover, "m")
     regions = covered([code, text], LIMITS)

@@ -1,0 +1,57 @@
+"""Where skin is bare: no print on it, wounds or not. Pure.
+
+Letters stand on paper, on screens, on cloth; on skin only a marker or a needle puts them. So a line that the reader is
+not sure of, and that stands on bare skin, is likelier a wound, a suture or a hair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.covering import coverage
+from inference.detectors.skinmap import SkinMaps
+from inference.picture import Kind, Polygon, Region
+
+SKIN: Final = 0.8
+"""How sure our network is of bare skin, or more."""
+PRINT: Final = 0.1
+"""How sure it is of print there, or less."""
+MOST_OF_IT: Final = 0.8
+"""Of a line's pixels that lie on bare skin."""
+SURE_LINE: Final = 0.7
+"""From here on the reader is believed wherever a line stands."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BareSkin:
+    """Where it is: h×w bool, and how many of its pixels one of the picture takes."""
+
+    mask: NDArray[np.bool_]
+    scale: float
+
+    def holds(self, polygon: Polygon) -> bool:
+        """Whether what is in the polygon, in pixels of the picture, stands on it."""
+        high, wide = self.mask.shape
+        inside = coverage(wide, high, [tuple((x * self.scale, y * self.scale) for x, y in polygon)])
+        return bool(inside.any() and self.mask[inside].mean() >= MOST_OF_IT)
+
+
+def bare_skin(maps: SkinMaps) -> BareSkin:
+    """What our network's maps say of it."""
+    return BareSkin((maps.skin >= SKIN) & (maps.printed <= PRINT), maps.scale)
+
+
+def doubtful_lines(regions: Sequence[Region], bare: BareSkin | None) -> frozenset[Region]:
+    """The lines that the reader is not sure of and that stand on bare skin."""
+    if bare is None:
+        return frozenset()
+    return frozenset(
+        region
+        for region in regions
+        if region.kind is Kind.TEXT and region.score < SURE_LINE and bare.holds(region.polygon)
+    )
