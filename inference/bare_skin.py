@@ -1,7 +1,8 @@
 """Where skin is bare: no print on it, wounds or not. Pure.
 
-Letters stand on paper, on screens, on cloth; on skin only a marker or a needle puts them. So a line that the reader is
-not sure of, and that stands on bare skin, is likelier a wound, a suture or a hair.
+Letters stand on paper, on screens, on cloth; on skin only a marker, a needle or a camera's date stamp puts them. So a
+line that the reader is not sure of, and that stands on bare skin, is likelier a wound, a suture or a hair, and is read
+again.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from inference.covering import coverage
 from inference.detectors.skinmap import SkinMaps
 from inference.picture import Kind, Polygon, Region
 
-SKIN: Final = 0.8
-"""How sure our network is of bare skin, or more."""
+SKIN: Final = 0.5
+"""How sure our network is of skin or of a wound in it, or more."""
 PRINT: Final = 0.1
 """How sure it is of print there, or less."""
-MOST_OF_IT: Final = 0.8
+MOST_OF_IT: Final = 0.6
 """Of a line's pixels that lie on bare skin."""
 SURE_LINE: Final = 0.7
 """From here on the reader is believed wherever a line stands."""
@@ -43,7 +44,7 @@ class BareSkin:
 
 def bare_skin(maps: SkinMaps) -> BareSkin:
     """What our network's maps say of it."""
-    return BareSkin((maps.skin >= SKIN) & (maps.printed <= PRINT), maps.scale)
+    return BareSkin((np.maximum(maps.skin, maps.wound) >= SKIN) & (maps.printed <= PRINT), maps.scale)
 
 
 def doubtful_lines(regions: Sequence[Region], bare: BareSkin | None) -> frozenset[Region]:

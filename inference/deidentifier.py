@@ -182,10 +182,10 @@ class Deidentifier:
         detectors = (*self._still, *watches)
         deadline = Deadline(self._still_deadline)
         first = look(detectors, frame.pixels, self._workers, deadline)
-        regions, asked = self._believed(frame, first.regions, watches, deadline)
+        regions = self._believed(frame, first.regions, watches, deadline)
         looked = frozenset(kind for detector in detectors for kind in detector.kinds)
         answers = dict(policy.outcomes(regions, looked, self._thresholds, self._never_clear))
-        answers |= dict.fromkeys(asked, Outcome.UNSURE)
+        answers |= dict.fromkeys(_on_wounds(regions, watches, frame), Outcome.UNSURE)
         took = {**first.milliseconds, "look": _since(begun)}
 
         mark = time.perf_counter()
@@ -228,7 +228,8 @@ class Deidentifier:
         detectors = (*self._live, *self._still, *watches) if thorough else self._live
         deadline = Deadline(self._still_deadline)
         answers = look(detectors, frame.pixels, self._workers, deadline)
-        return Sighting(frame.monotonic_ns, *self._believed(frame, answers.regions, watches, deadline))
+        regions = self._believed(frame, answers.regions, watches, deadline)
+        return Sighting(frame.monotonic_ns, regions, _on_wounds(regions, watches, frame))
 
     def filmed(self, frame: Frame, covered: FilmCover) -> LiveView:
         """The frame of a film with this cover, which :func:`~inference.film_regions.steady` made of what was seen.
@@ -293,16 +294,11 @@ class Deidentifier:
 
     def _believed(
         self, frame: Frame, found: Sequence[Region], watches: Sequence[Watch], deadline: Deadline
-    ) -> tuple[tuple[Region, ...], frozenset[Kind]]:
-        """What is covered of what was found, and the kinds that a person is asked about because of where it lies.
-
-        Lines in doubt on bare skin are read again: what does not read firmly is none, what does is asked about.
-        """
+    ) -> tuple[Region, ...]:
+        """What is covered of what was found: lines in doubt on bare skin only if they read again."""
         regions = policy.covered(found, self._thresholds)
         doubtful = frozenset(line for watch in watches for line in doubtful_lines(regions, watch.bare))
-        regions = self._read_again(frame.pixels, regions, doubtful, deadline)
-        asked = frozenset(region.kind for region in regions if region in doubtful)
-        return regions, asked | _on_wounds(regions, watches, frame)
+        return self._read_again(frame.pixels, regions, doubtful, deadline)
 
     def _read_again(
         self, pixels: Pixels, regions: tuple[Region, ...], doubtful: Collection[Region], deadline: Deadline
