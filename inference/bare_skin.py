@@ -26,6 +26,8 @@ MOST_OF_IT: Final = 0.6
 """Of a line's pixels that lie on bare skin."""
 SURE_LINE: Final = 0.7
 """From here on the reader is believed wherever a line stands."""
+MOST: Final = 8
+"""Lines of one picture that are read again, the likeliest first; the others are believed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,11 +50,11 @@ def bare_skin(maps: SkinMaps) -> BareSkin:
 
 
 def doubtful_lines(regions: Sequence[Region], bare: BareSkin | None) -> frozenset[Region]:
-    """The lines that the reader is not sure of and that stand on bare skin."""
-    if bare is None:
-        return frozenset()
-    return frozenset(
-        region
-        for region in regions
-        if region.kind is Kind.TEXT and region.score < SURE_LINE and bare.holds(region.polygon)
-    )
+    """At most eight lines that the reader is not sure of and that stand on bare skin."""
+    unsure = sorted(unsure_lines(regions), key=lambda line: -line.score)
+    return frozenset([line for line in unsure if bare is not None and bare.holds(line.polygon)][:MOST])
+
+
+def unsure_lines(regions: Sequence[Region]) -> frozenset[Region]:
+    """The lines that the reader is not sure of."""
+    return frozenset(region for region in regions if region.kind is Kind.TEXT and region.score < SURE_LINE)

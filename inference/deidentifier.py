@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from inference import facial, policy
-from inference.bare_skin import SURE_LINE, doubtful_lines
+from inference.bare_skin import doubtful_lines, unsure_lines
 from inference.covering import cover, coverage
 from inference.detectors import (
     GUARDED,
@@ -55,6 +55,7 @@ from inference.picture import (
     Shown,
 )
 from inference.policy import Thresholds
+from inference.printed_things import read_things
 from inference.viewfinder import Viewfinder
 from inference.workers import Workers
 
@@ -198,7 +199,7 @@ class Deidentifier:
         second = look(self._second_look, pixels, self._workers, deadline)
         mask = coverage(frame.width, frame.height, polygons)
         left = policy.still_visible(second.regions, mask, self._thresholds)
-        left = self._read_again(pixels, left, _unsure_lines(left), deadline)
+        left = self._read_again(pixels, left, unsure_lines(left), deadline)
         if left:
             pixels = cover(pixels, [region.polygon for region in left])
             answers |= dict.fromkeys({region.kind for region in left}, Outcome.UNSURE)
@@ -295,10 +296,15 @@ class Deidentifier:
     def _believed(
         self, frame: Frame, found: Sequence[Region], watches: Sequence[Watch], deadline: Deadline
     ) -> tuple[Region, ...]:
-        """What is covered of what was found: lines in doubt on bare skin only if they read again."""
+        """What is covered of what was found: lines in doubt on bare skin only if they read again.
+
+        And the whole of a printed thing that a line or a code was read on.
+        """
         regions = policy.covered(found, self._thresholds)
         doubtful = frozenset(line for watch in watches for line in doubtful_lines(regions, watch.bare))
-        return self._read_again(frame.pixels, regions, doubtful, deadline)
+        regions = self._read_again(frame.pixels, regions, doubtful, deadline)
+        things = [thing for watch in watches for thing in watch.things]
+        return regions + read_things(regions, things, frame.width, frame.height)
 
     def _read_again(
         self, pixels: Pixels, regions: tuple[Region, ...], doubtful: Collection[Region], deadline: Deadline
@@ -325,11 +331,6 @@ class Deidentifier:
 
 def _make(table: Sequence[Factory], models: Mapping[str, LoadedModel], thresholds: Thresholds) -> list[ReadyDetector]:
     return [factory(models, thresholds) for factory in table]
-
-
-def _unsure_lines(regions: Sequence[Region]) -> frozenset[Region]:
-    """The lines that the reader is not sure of."""
-    return frozenset(region for region in regions if region.kind is Kind.TEXT and region.score < SURE_LINE)
 
 
 def _on_wounds(regions: Sequence[Region], watches: Sequence[Watch], frame: Frame) -> frozenset[Kind]:

@@ -24,6 +24,7 @@ from inference.detectors.skin import SkinDetector
 from inference.detectors.skinmap import SkinMaps
 from inference.errors import DetectionFailed
 from inference.picture import Kind, Pixels, Polygon, Region
+from inference.printed_things import printed_things
 
 SURE: Final = 0.7
 """How sure the network must be of a wound: below, it takes lips for wounds (docs/models/wardlens-skin.md)."""
@@ -39,12 +40,13 @@ _GRID: Final = 512
 class Guarded:
     """What one pass over a picture saw: identifiers, with the margins that cover them whole, and wounds, about.
 
-    `bare` is where skin is bare, or None where nobody can say.
+    `bare` is where skin is bare, or None where nobody can say; `things` are outlines of what may be printed.
     """
 
     regions: list[Region]
     wounds: list[Polygon]
     bare: BareSkin | None = None
+    things: Sequence[Polygon] = ()
 
 
 class Guard(Protocol):
@@ -83,14 +85,14 @@ class WoundGuard:
         self._skin.prepare()
 
     def guarded(self, image: Pixels) -> Guarded:
-        """The tattoos, the printed things, the outline of each wound, and where skin is bare.
+        """The tattoos, the printed things, the outline of each wound, where skin is bare and what may be printed.
 
         Raises:
             ModelMisbehaves: the model failed.
             ValueError: the model answered with something that is no map of probabilities.
         """
-        regions, maps = self._skin.survey(image)
-        return Guarded(regions, outlines(maps), bare_skin(maps))
+        seen = self._skin.survey(image)
+        return Guarded(seen.regions, outlines(seen.maps), bare_skin(seen.maps), printed_things(seen.finest))
 
 
 class Watch:
@@ -99,6 +101,7 @@ class Watch:
     Attributes:
         wounds: none before it has looked.
         bare: where skin is bare; None before it has looked.
+        things: what may be printed; none before it has looked.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -107,6 +110,7 @@ class Watch:
         self.models = guard.models
         self.wounds: Sequence[Polygon] = ()
         self.bare: BareSkin | None = None
+        self.things: Sequence[Polygon] = ()
         self._guard = guard
 
     def detect(self, image: Pixels) -> list[Region]:
@@ -114,6 +118,7 @@ class Watch:
         seen = self._guard.guarded(image)
         self.wounds = guarded_wounds(seen.wounds)
         self.bare = seen.bare
+        self.things = seen.things
         return seen.regions
 
 

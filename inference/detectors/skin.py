@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from inference.canvas import Canvas
 from inference.detectors.ink import reconsidered
@@ -17,6 +17,14 @@ PRINT: Final = 0.95
 """From here on a thing is printed matter: the reader of lines sees what is less sure (docs/models/wardlens-skin.md)."""
 TATTOO: Final = Grain(core=0.7, faint=0.3, gap=0.05, reach=0.3, margin=0.14)
 PRINTED: Final = Grain(core=0.5, faint=0.5, gap=0.01, reach=0, margin=0.07)
+
+
+class Survey(NamedTuple):
+    """What was seen, the maps of all canvases as one, and those of the largest canvas alone."""
+
+    regions: list[Region]
+    maps: SkinMaps
+    finest: SkinMaps
 
 
 class SkinDetector:
@@ -44,11 +52,12 @@ class SkinDetector:
             ModelMisbehaves: the model failed.
             ValueError: the model answered with something that is no map of probabilities.
         """
-        return self.survey(image)[0]
+        return self.survey(image).regions
 
-    def survey(self, image: Pixels) -> tuple[list[Region], SkinMaps]:
+    def survey(self, image: Pixels) -> Survey:
         """What :meth:`detect` answers, and the maps that it was seen on; raises the same."""
-        maps = joined([surveyed(self._model, image, canvas) for canvas in self._canvases])
+        views = [surveyed(self._model, image, canvas) for canvas in self._canvases]
+        maps = joined(views)
         name = self._model.model.name
         drawn = [(piece, reconsidered(piece, maps)) for piece in pieces(maps.tattoo, maps.scale, TATTOO)]
         tattoos = [Region(Kind.TATTOO, piece.outline, score, name) for piece, score in drawn if score >= self._tattoo]
@@ -57,4 +66,4 @@ class SkinDetector:
             for piece in pieces(maps.printed, maps.scale, PRINTED)
             if piece.score >= PRINT
         ]
-        return tattoos + printed, maps
+        return Survey(tattoos + printed, maps, max(views, key=lambda view: view.scale))
