@@ -33,13 +33,14 @@ class ReadyDetector(Detector, Protocol):
 Factory = Callable[[Mapping[str, LoadedModel], Thresholds], ReadyDetector]
 
 
-def _face(canvas: Canvas, degrees: int, *, closer: bool = True) -> Factory:
+def _face(canvas: Canvas, degrees: int, *, closer: bool = True, moved: bool = False) -> Factory:
     return lambda models, limits: FaceDetector(
         models[faces.MODEL],
         canvas,
         degrees=degrees,
         threshold=limits.face.ask,
         sure=limits.face.cover if closer else limits.face.ask,
+        moved=moved,
     )
 
 
@@ -65,7 +66,8 @@ BLURRED: Final = Canvas(256, 192)
 
 STILL: Final[tuple[Factory, ...]] = (
     _text(Canvas(1280, 960), most=24, thorough=True),
-    *(_face(canvas, degrees) for canvas in (SHARP, BLURRED) for degrees in QUARTERS),
+    *(_face(SHARP, degrees) for degrees in QUARTERS),
+    *(_face(BLURRED, degrees, moved=True) for degrees in QUARTERS),
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
     _code(1600, locate=True, papers=True),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import cv2
@@ -23,6 +23,10 @@ FIRST: Final = 0.35
 CLOSE: Final = Canvas(192, 192)
 SIZES: Final = (44, 72)
 """A face's length on the closer look's canvas: real faces are seen at one of them, knees and toes at neither."""
+MOVED: Final = 24
+"""The same for a face that moved: larger, the streak is all that is seen of it."""
+FAR: Final = 32.0
+"""Pixels of the first look's canvas: what is longer and is seen small alone is a sole."""
 MOST: Final = 12
 """Doubtful faces of one picture that are looked at closer, the likeliest first; the others keep their score."""
 _FAINT: Final = 0.05
@@ -33,12 +37,14 @@ class FaceDetector:
     """Finds faces in the picture turned counter-clockwise by so many degrees, on one canvas.
 
     A face that scores less than `sure` is looked at again, closer: its score becomes the mean of both looks. Where
-    `sure` is no more than `threshold`, none is.
+    `sure` is no more than `threshold`, none is. Where faces may have `moved`, small ones are looked at small as well.
     """
 
     kinds: Final = frozenset({Kind.FACE})
 
-    def __init__(self, model: LoadedModel, canvas: Canvas, *, degrees: int, threshold: float, sure: float) -> None:
+    def __init__(
+        self, model: LoadedModel, canvas: Canvas, *, degrees: int, threshold: float, sure: float, moved: bool = False
+    ) -> None:
         self.name = f"face-{canvas.width}-{degrees}"
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
@@ -46,6 +52,7 @@ class FaceDetector:
         self._degrees = degrees
         self._threshold = threshold
         self._sure = sure
+        self._moved = moved
 
     def prepare(self) -> None:
         """Warms the sessions that pictures lying and upright will use."""
@@ -65,26 +72,29 @@ class FaceDetector:
         outputs = self._model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32))
         boxes, scores = centerface.decode(outputs, FIRST if self._sure > self._threshold else self._threshold)
         corners = box_corners(expand_boxes(boxes, MARGIN)) @ back[:, :2].T + back[:, 2]
-        scores = self._reconsidered(image, corners, scores)
+        small = self._moved & ((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) < FAR)
+        scores = self._reconsidered(image, corners, scores, small)
         kept = scores >= self._threshold
         return faces_of(corners[kept], scores[kept], width, height)
 
     def _reconsidered(
-        self, image: Pixels, quads: NDArray[np.float64], scores: NDArray[np.float64]
+        self, image: Pixels, quads: NDArray[np.float64], scores: NDArray[np.float64], small: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
         """The scores, best first, with those of doubtful faces averaged with a closer look's."""
         doubtful = np.flatnonzero(scores < self._sure)[:MOST]
         again = scores.copy()
-        again[doubtful] = [(scores[place] + self._closer(image, quads[place])) / 2 for place in doubtful]
+        for place in doubtful:
+            sizes = (MOVED, *SIZES) if small[place] else SIZES
+            again[place] = (scores[place] + self._closer(image, quads[place], sizes)) / 2
         return again
 
-    def _closer(self, image: Pixels, quad: NDArray[np.float64]) -> float:
-        """The best score of a face in the middle of the quad, turned as it was found, at sizes that suit the model."""
+    def _closer(self, image: Pixels, quad: NDArray[np.float64], sizes: Sequence[int]) -> float:
+        """The best score of a face in the middle of the quad, turned as it was found, so long on the canvas."""
         middle = quad.mean(axis=0)
         across, down = quad[1] - quad[0], quad[3] - quad[0]
         length = max(float(np.hypot(*across)), float(np.hypot(*down))) / MARGIN
         best = 0.0
-        for size in SIZES:
+        for size in sizes:
             view = cut_out(image, CLOSE, (float(middle[0]), float(middle[1])), self._degrees, size / max(length, 1.0))
             outputs = self._model.run(np.asarray(cv2.dnn.blobFromImage(view), dtype=np.float32))
             boxes, scores = centerface.decode(outputs, _FAINT)
