@@ -19,7 +19,7 @@ from inference.detectors.skinmap import MODEL, SkinMaps
 from inference.geometry import area
 from inference.picture import Kind, Polygon, Region
 
-GRAIN: Final = Grain(core=0.5, gap=0.0, margin=0.05)
+GRAIN: Final = Grain(core=0.5, faint=0.5, gap=0.0, reach=0, margin=0.05)
 SURE: Final = 0.9
 """How sure the network is of a thing's core, or more."""
 COMPACT: Final = 0.6
