@@ -25,7 +25,9 @@ PRINT: Final = 0.1
 MOST_OF_IT: Final = 0.6
 """Of a line's pixels that lie on bare skin."""
 SURE_LINE: Final = 0.7
-"""From here on the reader is believed wherever a line stands."""
+"""From here on the reader is believed."""
+SURE_ON_SKIN: Final = 0.9
+"""The same on bare skin."""
 MOST: Final = 8
 """Lines of one picture that are read again, the likeliest first; the others are believed."""
 
@@ -50,11 +52,11 @@ def bare_skin(maps: SkinMaps) -> BareSkin:
 
 
 def doubtful_lines(regions: Sequence[Region], bare: BareSkin | None) -> frozenset[Region]:
-    """At most eight lines that the reader is not sure of and that stand on bare skin."""
-    unsure = sorted(unsure_lines(regions), key=lambda line: -line.score)
+    """At most eight lines that stand on bare skin and that the reader is not sure of for being there."""
+    unsure = sorted(unsure_lines(regions, SURE_ON_SKIN), key=lambda line: -line.score)
     return frozenset([line for line in unsure if bare is not None and bare.holds(line.polygon)][:MOST])
 
 
-def unsure_lines(regions: Sequence[Region]) -> frozenset[Region]:
-    """The lines that the reader is not sure of."""
-    return frozenset(region for region in regions if region.kind is Kind.TEXT and region.score < SURE_LINE)
+def unsure_lines(regions: Sequence[Region], sure: float = SURE_LINE) -> frozenset[Region]:
+    """The lines that the reader is not so sure of."""
+    return frozenset(region for region in regions if region.kind is Kind.TEXT and region.score < sure)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inference import Deidentifier, DetectionFailed, Frame, Kind, Outcome, Region
-from inference.bare_skin import SURE_LINE, BareSkin, bare_skin, doubtful_lines
+from inference.bare_skin import SURE_LINE, SURE_ON_SKIN, BareSkin, bare_skin, doubtful_lines, unsure_lines
 from inference.covering import coverage
 from inference.detectors.lines import LineReader
 from inference.detectors.skinmap import SkinMaps
@@ -82,7 +82,7 @@ def test_a_doubtful_line_on_bare_skin_that_reads_again_is_covered(reading_again,
     assert redaction.outcomes[Kind.TEXT] is Outcome.FOUND
 
 
-@pytest.mark.parametrize("sure", [line(SURE_LINE), line(0.6, THERE)], ids=["sure", "on no skin"])
+@pytest.mark.parametrize("sure", [line(SURE_ON_SKIN), line(0.6, THERE)], ids=["sure", "on no skin"])
 def test_other_lines_are_believed_at_once(reading_again, frame: Frame, sure: Region) -> None:
     reader = Reading(firm=False)
     redaction = reading_again(reader, sure).still(frame).redaction
@@ -126,8 +126,14 @@ def test_skin_is_bare_wounded_or_not_where_the_network_sees_no_print() -> None:
 
 def test_only_lines_are_in_doubt_and_none_where_nobody_can_say() -> None:
     code = Region(Kind.CODE, HERE, 0.6, "reader")
-    assert doubtful_lines([line(0.6), line(0.9), line(0.6, THERE), code], LEFT_HALF) == {line(0.6)}
+    assert doubtful_lines([line(0.8), line(0.9), line(0.6, THERE), code], LEFT_HALF) == {line(0.8)}
     assert doubtful_lines([line(0.6)], None) == frozenset()
+    assert unsure_lines([line(0.6), line(SURE_LINE), code]) == {line(0.6)}
+
+
+def test_of_many_lines_on_bare_skin_the_eight_likeliest_are_in_doubt() -> None:
+    many = [line(0.5 + place / 100, box_polygon((20 + place, 40, 60, 60))) for place in range(12)]
+    assert doubtful_lines(many, LEFT_HALF) == set(many[4:])
 
 
 class CountsStrokes:
@@ -163,9 +169,11 @@ def test_a_line_is_firm_if_it_reads_with_more_and_with_less_around_it(
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("place", [21, 27, 28], ids=["small", "dark", "sutured"])
-def test_a_drawn_wound_that_reads_as_letters_stays_to_be_seen(engine: Deidentifier, place: int) -> None:
-    drawn = draw_picture("wounds", 123, place)
+@pytest.mark.parametrize(
+    ("seed", "place"), [(123, 21), (123, 27), (123, 28), (154, 11)], ids=["small", "dark", "sutured", "red"]
+)
+def test_a_drawn_wound_that_reads_as_letters_stays_to_be_seen(engine: Deidentifier, seed: int, place: int) -> None:
+    drawn = draw_picture("wounds", seed, place)
     redaction = engine.still(Frame(drawn.pixels, 0)).redaction
     covered = coverage(redaction.width, redaction.height, [r.polygon for r in redaction.regions])
     assert (covered & drawn.wound_mask).sum() <= 0.003 * drawn.wound_mask.sum()
