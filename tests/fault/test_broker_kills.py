@@ -58,7 +58,7 @@ def test_a_broker_that_comes_back_with_an_old_store_or_without_its_store_loses_n
 
 def test_a_broker_that_is_away_for_days_gets_all_that_was_taken_meanwhile(ward_with, bench, long):
     """The days pass for the device in the time that its tries to connect take: its waits cost nothing."""
-    ward, (pictures, hours) = ward_with(), (2_000, 72) if long else (20, 12)
+    ward, (pictures, hours) = ward_with(), (2_000, 72) if long else (10, 6)
     ward.broker.kill()
     ward.run("sync", hours=hours)
     ward.take(pictures)

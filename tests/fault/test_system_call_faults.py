@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 SERVICES = ("capture", "sync", "receiver")
-SHORT = {"capture": 110, "sync": 50, "receiver": 30, "large": 10}
+SHORT = {"capture": 130, "sync": 40, "receiver": 20, "large": 10}
 LONG = {"capture": 500, "sync": 600, "receiver": 700, "large": 200}
 REST = 10
 """So many faults between two moments of rest, at which all has arrived."""
