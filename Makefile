@@ -51,8 +51,8 @@ fault: setup $(VENV)/.test  ## the long form of the fault tests: kills, full and
 	WARDLENS_FAULTS=long $(BIN)/python -m pytest tests/capture/service/test_camera_service_faults.py tests/fault \
 		tests/provisioning/panel/test_panel_load.py tests/provisioning/panel/test_panel_robustness.py tests/sync/receiver/test_view_robustness.py $(ARGS)
 
-fuzz: setup $(VENV)/.test  ## the long form of the fuzz tests: ARGS="NAME --rounds N" (a million rounds over all parsers: half an hour)
-	$(PIP) --editable ".[fuzz]" || echo "atheris has no wheel for this Python: going on without coverage" >&2
+fuzz: setup $(VENV)/.test  ## the long form of the fuzz tests: ARGS="NAME --rounds N" (a million rounds over all parsers: 20 minutes)
+	$(PIP) --only-binary atheris --editable ".[fuzz]" || echo "atheris has no wheel for this Python: going on without coverage" >&2
 	$(BIN)/python tests/fuzz/fuzz.py $(ARGS)
 
 bench: setup  ## the figures of docs/benchmarks.md, on this machine
