@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 PROJECT: Final = HERE.parents[1]
 ROOMS: Final = ["capture", "sync", "provisioning", "inference", "firmware"]
+MEMORY: Final = Path("/dev/shm")
 FATAL: Final = "fatal-"
 """Begins the name of an input that ended the process itself."""
 ADDRESS_SPACE: Final = 8 << 30
@@ -132,7 +133,10 @@ def _is_well(name: str, rounds: int, seed: int) -> bool:
     command = [sys.executable, __file__, "--child", name, "--rounds", str(rounds), "--seed", str(seed)]
     path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")]))
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="wardlens-fuzz-") as folder:
+    # The child's own files lie in it too: libFuzzer ends a process without Python's tidying up.
+    with tempfile.TemporaryDirectory(
+        prefix="wardlens-fuzz-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None
+    ) as folder:
         environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": folder}
         child = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         fatal = [keep(name, path.read_bytes()) for path in Path(folder).glob(f"*/{FATAL}*")]

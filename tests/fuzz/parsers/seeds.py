@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -88,9 +87,8 @@ def manifest() -> bytes:
 
 @cache
 def workplace() -> Path:
-    """A folder in memory where there is one, for parsers that read files; gone with this process."""
-    memory = Path("/dev/shm")
-    folder = tempfile.TemporaryDirectory(prefix="wardlens-fuzz-", dir=memory if os.access(memory, os.W_OK) else None)
+    """A folder for parsers that read files; gone with this process."""
+    folder = tempfile.TemporaryDirectory(prefix="wardlens-fuzz-")
     _KEPT.append(folder)
     return Path(folder.name)
 
