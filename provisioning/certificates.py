@@ -28,14 +28,12 @@ from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 ROOT_DAYS = 20 * 365
 ISSUING_DAYS = 5 * 365
 SERVER_DAYS = 397
 DEVICE_DAYS = 30
 # Clocks of ward devices are set late; a certificate from the future would lock a fresh one out.
 BACKDATED = timedelta(hours=1)
-
 
 DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 """id-kp-documentSigning (RFC 9336): what an envelope's certificate must say, and the network's must not."""
