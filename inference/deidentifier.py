@@ -55,7 +55,7 @@ from inference.picture import (
     Shown,
 )
 from inference.policy import Thresholds
-from inference.printed_things import read_things
+from inference.printed_things import lettered_things
 from inference.viewfinder import Viewfinder
 from inference.workers import Workers
 
@@ -304,7 +304,7 @@ class Deidentifier:
         doubtful = frozenset(line for watch in watches for line in doubtful_lines(regions, watch.bare))
         regions = self._read_again(frame.pixels, regions, doubtful, deadline)
         things = [thing for watch in watches for thing in watch.things]
-        return regions + read_things(regions, things, frame.width, frame.height)
+        return regions + lettered_things(regions, things, frame.width, frame.height)
 
     def _read_again(
         self, pixels: Pixels, regions: tuple[Region, ...], doubtful: Collection[Region], deadline: Deadline

@@ -38,7 +38,9 @@ def printed_things(maps: SkinMaps) -> list[Polygon]:
     ]
 
 
-def read_things(regions: Sequence[Region], things: Sequence[Polygon], width: int, height: int) -> tuple[Region, ...]:
+def lettered_things(
+    regions: Sequence[Region], things: Sequence[Polygon], width: int, height: int
+) -> tuple[Region, ...]:
     """The things on which a line or a code was read, each as sure as the surest on it.
 
     As for paper: not too large a part of a picture of width×height, and written on to a part. It is looked at on a grid

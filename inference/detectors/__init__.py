@@ -75,7 +75,7 @@ GUARDED: Final = _skin(Canvas(320, 256), Canvas(512, 384), Canvas(256, 192))
 """A still's look at skin, which the wound guard shares."""
 LIVE: Final[tuple[Factory, ...]] = (
     _face(Canvas(320, 256), 0, closer=False),
-    _skin(Canvas(320, 256)),
+    _skin(Canvas(256, 192)),
     _text(Canvas(512, 384), most=2),
     _code(640, locate=False, thorough=False),
 )

@@ -15,6 +15,8 @@ from inference.policy import Thresholds
 
 PRINT: Final = 0.95
 """From here on a thing is printed matter: the reader of lines sees what is less sure (docs/models/wardlens-skin.md)."""
+ALONE: Final = 0.06
+"""What a tattoo must score more where it was looked at once: the mean of several looks is never as sure of itself."""
 TATTOO: Final = Grain(core=0.7, faint=0.3, gap=0.05, reach=0.3, margin=0.14)
 PRINTED: Final = Grain(core=0.5, faint=0.5, gap=0.01, reach=0, margin=0.07)
 
@@ -37,7 +39,7 @@ class SkinDetector:
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
         self._canvases = tuple(canvases)
-        self._tattoo = thresholds.tattoo.ask
+        self._tattoo = thresholds.tattoo.ask + (ALONE if len(self._canvases) == 1 else 0)
 
     def prepare(self) -> None:
         """Warms the network on pictures lying and upright."""

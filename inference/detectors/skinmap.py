@@ -54,7 +54,10 @@ def surveyed(model: LoadedModel, image: Pixels, canvas: Canvas) -> SkinMaps:
 
 
 def joined(views: Sequence[SkinMaps]) -> SkinMaps:
-    """Maps of one picture as one, at the first one's size: the mean of each, and of wounds the most. Pure."""
+    """Maps of one picture as one, at the first one's size: the mean of each, and of wounds the most. Pure.
+
+    Of tattoos and skin the coarsest view, which sees the most of a thing at once, counts as much as all others.
+    """
     first, *others = views
     if not others:
         return first
@@ -64,11 +67,13 @@ def joined(views: Sequence[SkinMaps]) -> SkinMaps:
         same = [cv2.resize(of(one), (wide, high), interpolation=cv2.INTER_AREA) for one in others]
         return np.asarray([of(first), *same], np.float32)
 
+    coarsest = min(view.scale for view in views)
+    weights = [len(others) if view.scale == coarsest else 1 for view in views]
     return replace(
         first,
-        tattoo=all_of(lambda one: one.tattoo).mean(axis=0),
+        tattoo=np.average(all_of(lambda one: one.tattoo), axis=0, weights=weights).astype(np.float32),
         wound=all_of(lambda one: one.wound).max(axis=0),
-        skin=all_of(lambda one: one.skin).mean(axis=0),
+        skin=np.average(all_of(lambda one: one.skin), axis=0, weights=weights).astype(np.float32),
         printed=all_of(lambda one: one.printed).mean(axis=0),
     )
 

@@ -129,7 +129,7 @@ class Wire:
         self.listening = threading.Event()
         self._settings, self._canaries = settings, canaries
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="wardlens-test-wire")
+        self._thread = threading.Thread(target=self._run, name="fault-bench-wire")
         self._thread.start()
 
     def close(self) -> None:

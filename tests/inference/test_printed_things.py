@@ -13,7 +13,7 @@ from inference.detectors.skinmap import MODEL, SkinMaps
 from inference.geometry import area, box_polygon
 from inference.guard import Guarded
 from inference.picture import Polygon
-from inference.printed_things import printed_things, read_things
+from inference.printed_things import lettered_things, printed_things
 
 WIDTH, HEIGHT = 1000, 600
 BAND = box_polygon((400, 260, 640, 330))
@@ -26,12 +26,12 @@ def read(polygon: Polygon = LINE, kind: Kind = Kind.TEXT, score: float = 0.9, mo
 
 @pytest.mark.parametrize("kind", [Kind.TEXT, Kind.CODE])
 def test_a_band_is_taken_whole_from_one_line_or_code_on_it(kind: Kind) -> None:
-    assert read_things([read(kind=kind)], [BAND], WIDTH, HEIGHT) == (read(BAND, kind),)
+    assert lettered_things([read(kind=kind)], [BAND], WIDTH, HEIGHT) == (read(BAND, kind),)
 
 
 def test_a_thing_is_as_sure_as_the_surest_line_on_it() -> None:
     lines = [read(score=0.6), read(box_polygon((420, 310, 500, 326)), score=0.8)]
-    (taken,) = read_things(lines, [BAND], WIDTH, HEIGHT)
+    (taken,) = lettered_things(lines, [BAND], WIDTH, HEIGHT)
     assert taken.score == 0.8
 
 
@@ -49,7 +49,7 @@ def test_a_thing_is_as_sure_as_the_surest_line_on_it() -> None:
     ids=["nothing", "a face", "print alone", "elsewhere", "half beside", "a word on a sheet", "too large"],
 )
 def test_nothing_else_is_taken(regions: Sequence[Region], thing: Polygon) -> None:
-    assert read_things(regions, [thing], WIDTH, HEIGHT) == ()
+    assert lettered_things(regions, [thing], WIDTH, HEIGHT) == ()
 
 
 def maps(printed: np.ndarray) -> SkinMaps:

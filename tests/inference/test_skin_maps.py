@@ -103,16 +103,18 @@ def test_an_answer_that_is_no_four_maps_of_probabilities_is_refused(answer: np.n
         decode(answer, np.zeros((32, 32, 3), np.uint8), scale=1.0, width=32, height=32)
 
 
-def test_maps_of_two_sizes_are_one_of_the_first_size_their_mean_and_of_wounds_the_most() -> None:
+def test_maps_of_several_sizes_are_one_of_the_first_size_their_mean_and_of_wounds_the_most() -> None:
     def maps(shape: tuple[int, int], sure: float) -> SkinMaps:
         each = np.full(shape, sure, np.float32)
-        return SkinMaps(each, each, each, each, np.zeros((*shape, 3), np.uint8), 0.1)
+        return SkinMaps(each, each, each, each, np.zeros((*shape, 3), np.uint8), shape[1] / 640)
 
     both = joined([maps((8, 10), 0.2), maps((16, 20), 0.8)])
     assert both.tattoo.shape == (8, 10)
-    assert np.allclose(both.tattoo, 0.5)
-    assert np.allclose(both.skin, 0.5)
-    assert np.allclose(both.printed, 0.5)
+    for mean in (both.tattoo, both.skin, both.printed):
+        assert np.allclose(mean, 0.5)
     assert np.allclose(both.wound, 0.8)
+    three = joined([maps((8, 10), 0.2), maps((16, 20), 0.8), maps((6, 8), 0.6)])
+    assert np.allclose(three.tattoo, (0.2 + 0.8 + 2 * 0.6) / 4), "the coarsest counts twice"
+    assert np.allclose(three.printed, (0.2 + 0.8 + 0.6) / 3)
     alone = maps((8, 10), 0.2)
     assert joined([alone]) is alone

@@ -150,6 +150,7 @@ class Tampering:
             live=self.looks["live"],
             second_look=self.looks["second"],
             guard=self.guard,
+            reader=loaded._reader,
             never_clear=loaded._never_clear,
             thresholds=loaded._thresholds,
             threads=2,
@@ -188,6 +189,7 @@ class Tampering:
         for one in (*(d for looks in self.looks.values() for d in looks), self.guard):
             for name in ("_model", "_finder", "_reader"):
                 model = getattr(getattr(one._real, "_skin", one._real), name, None)
+                model = getattr(model, "_model", model)  # a reader of lines holds its model
                 if model is not None:
                     found[id(model)] = model
         return list(found.values())
