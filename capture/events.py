@@ -18,4 +18,5 @@ class Event(StrEnum):
     STILL_REFUSED = "still-refused"
     STILL_DISCARDED = "still-discarded"
     CAPTURE_SEALED = "capture-sealed"
+    LEDGER_FAILED = "ledger-failed"
     WORKER_CRASHED = "worker-crashed"

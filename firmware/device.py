@@ -16,19 +16,22 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from capture.envelope import FileSigner, SealingContext
 from capture.identifiers import CaptureId
-from capture.ledger import LedgerEvent, open_ledger, read_heads
+from capture.ledger import LedgerError, LedgerEvent, open_ledger, read_heads
 from capture.vault import Vault
 from firmware.errors import WorkFailed
 from firmware.events import Event
+from firmware.in_force import InForce
 from firmware.looking import load_deidentifier
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
 from firmware.wiping import finish_wipe
+from provisioning import durable
 from provisioning.errors import NotPaired
 from provisioning.identity import DeviceIdentity, StateLayout
 from provisioning.keys import make_leaf_key, write_key
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from fastapi import FastAPI
 
     from capture.camera import Camera
@@ -67,12 +70,13 @@ def open_vault(settings: Settings) -> Vault:
     return Vault(settings.state / "vault", reserve_bytes=settings.vault.reserve_megabytes * 1_000_000)
 
 
-def sealing_context(settings: Settings) -> Callable[[CaptureId, int], SealingContext]:
+def sealing_context(settings: Settings, in_force: InForce) -> Callable[[CaptureId, int], SealingContext]:
     """Who seals for whom, read anew for each capture, so that a newer manifest counts from the next picture on."""
     signer = FileSigner(DeviceIdentity.load(settings.state).signing_key)
 
     def context(capture: CaptureId, counter: int) -> SealingContext:
         identity = DeviceIdentity.load(settings.state)
+        in_force.taken(identity)
         return SealingContext(
             capture=capture,
             device=identity.device,
@@ -114,6 +118,8 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
 
     vault = open_vault(settings)
     ledger = open_ledger(settings.state / "ledger", "camera", FileSigner(identity.signing_key))
+    in_force = InForce(ledger, lambda of: of.signing_chain[0])
+    in_force.started(identity, VERSION)
     found = vault.findings
     if found.adopted or found.lost or found.damaged:
         ledger.append(LedgerEvent.VAULT_MENDED, adopted=found.adopted, lost=found.lost, damaged=found.damaged)
@@ -123,7 +129,7 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
         load_engine=lambda: load_deidentifier(settings),
         vault=vault,
         ledger=ledger,
-        sealing_context=sealing_context(settings),
+        sealing_context=sealing_context(settings, in_force),
         still_quality=settings.camera.jpeg_quality,
         may_show_features=may_show_features(settings),
     )
@@ -148,9 +154,18 @@ def make_uplink(
     from sync.uplink import Uplink, UplinkSettings
 
     broker = identity.broker
+    ledger = open_ledger(settings.state / "ledger", "sync", FileSigner(identity.identity_key))
+    in_force = InForce(ledger, lambda of: of.identity_chain[0])
+    in_force.started(identity, VERSION)
+
+    def receipt_keys() -> Mapping[str, Ed25519PublicKey]:
+        now = DeviceIdentity.load(settings.state)
+        in_force.taken(now)
+        return now.receipt_keys
+
     return Uplink(
         open_vault(settings),
-        open_ledger(settings.state / "ledger", "sync", FileSigner(identity.identity_key)),
+        ledger,
         UplinkSettings(
             host=broker.host,
             port=broker.port,
@@ -161,7 +176,7 @@ def make_uplink(
             protocol=MQTT_VERSIONS[broker.protocol.value],
             version=VERSION,
         ),
-        receipt_keys=lambda: DeviceIdentity.load(settings.state).receipt_keys,
+        receipt_keys=receipt_keys,
         heads=lambda: read_heads(settings.state / "ledger"),
         clock=clock,
         chance=chance,
@@ -199,21 +214,30 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
 
 
 def panel_recorder(settings: Settings) -> Callable[[str, Mapping[str, Any]], None]:
-    """Puts an event on the panel's own ledger chain, signed with the panel's own key; nothing before the pairing."""
+    """Puts an event on the panel's own ledger chain, signed with the panel's own key. The pairing is on it, too."""
 
     def record(event: str, facts: Mapping[str, Any]) -> None:
-        if not StateLayout(settings.state).facts.is_file():
-            return
+        if not settings.state.exists():
+            durable.private_folder(settings.state)
         with open_ledger(settings.state / "ledger", "panel", FileSigner(panel_key(settings))) as ledger:
             ledger.append(LedgerEvent(event), **facts)
 
     return record
 
 
+def note(settings: Settings, event: LedgerEvent, **facts: str | int) -> None:
+    """The same for who must go on without it: a ledger that cannot say so is said in the log."""
+    try:
+        panel_recorder(settings)(event, facts)
+    except LedgerError as error:
+        _log.error(Event.LEDGER_FAILED, about=event.value, error=type(error).__name__)
+
+
 def panel_key(settings: Settings) -> Path:
     """The key that signs the panel's ledger chain: made on this device, by the panel, and good for nothing else."""
     path = StateLayout(settings.state).key("panel")
     if not path.is_file():
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         write_key(path, make_leaf_key())
     return path
 

@@ -11,3 +11,4 @@ class Event(StrEnum):
     WAITING_FOR_PAIRING = "waiting-for-pairing"
     WIPE_FINISHED = "wipe-finished"
     VAULT_MENDED = "vault-mended"
+    LEDGER_FAILED = "ledger-failed"

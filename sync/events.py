@@ -29,6 +29,7 @@ class SyncEvent(StrEnum):
     ENVELOPE_REFUSED = "envelope-refused"
     LEDGER_CONTRADICTED = "ledger-contradicted"
     LEDGER_UNREADABLE = "ledger-unreadable"
+    LEDGER_UNWRITTEN = "ledger-unwritten"
     DEVICE_UNHEARD = "device-unheard"
     FILING_FAILED = "filing-failed"
     RECEIVER_STARTED = "receiver-started"

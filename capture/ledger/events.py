@@ -21,6 +21,7 @@ class LedgerEvent(StrEnum):
 
     SERVICE_STARTED = "service-started"
     SERVICE_STOPPED = "service-stopped"
+    SELF_TESTED = "self-tested"
     LEDGER_RECOVERED = "ledger-recovered"
     LEDGER_BEGUN_ANEW = "ledger-begun-anew"
     VAULT_MENDED = "vault-mended"
@@ -37,6 +38,7 @@ class LedgerEvent(StrEnum):
     LOCKED = "locked"
     PAIRING_STARTED = "pairing-started"
     PAIRED = "paired"
+    PAIRING_FAILED = "pairing-failed"
     MANIFEST_TAKEN = "manifest-taken"
     CERTIFICATE_RENEWED = "certificate-renewed"
     WIPE_STARTED = "wipe-started"
@@ -90,8 +92,9 @@ def _fields(optional: Mapping[str, Fact] | None = None, /, **required: Fact) -> 
 
 FIELDS: Final[Mapping[LedgerEvent, Fields]] = MappingProxyType(
     {
-        LedgerEvent.SERVICE_STARTED: _fields(version=Fact.VERSION),
+        LedgerEvent.SERVICE_STARTED: _fields({"certificate": Fact.HEX}, version=Fact.VERSION),
         LedgerEvent.SERVICE_STOPPED: _fields(),
+        LedgerEvent.SELF_TESTED: _fields(result=Fact.SLUG, models=Fact.COUNT),
         LedgerEvent.LEDGER_RECOVERED: _fields(bytes_cut=Fact.COUNT, lines_unvouched=Fact.COUNT),
         LedgerEvent.LEDGER_BEGUN_ANEW: _fields(old_file=Fact.HASH),
         LedgerEvent.VAULT_MENDED: _fields(adopted=Fact.COUNT, lost=Fact.COUNT, damaged=Fact.COUNT),
@@ -116,7 +119,8 @@ FIELDS: Final[Mapping[LedgerEvent, Fields]] = MappingProxyType(
         LedgerEvent.LOCKED: _fields(clinician=Fact.STAFF, why=Fact.SLUG),
         LedgerEvent.PAIRING_STARTED: _fields(),
         LedgerEvent.PAIRED: _fields(site=Fact.SLUG, device=Fact.SLUG),
-        LedgerEvent.MANIFEST_TAKEN: _fields(version=Fact.COUNT),
+        LedgerEvent.PAIRING_FAILED: _fields(),
+        LedgerEvent.MANIFEST_TAKEN: _fields({"sealing_key": Fact.HEX}, version=Fact.COUNT),
         LedgerEvent.CERTIFICATE_RENEWED: _fields(serial=Fact.HEX),
         LedgerEvent.WIPE_STARTED: _fields({"clinician": Fact.STAFF}),
     }

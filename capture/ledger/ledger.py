@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import mmap
 import os
 import threading
 import time
@@ -92,8 +93,10 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """The chain is free for another writer."""
-        os.close(self._descriptor)
+        """The chain is free for another writer; a line that comes later is refused."""
+        with self._threads:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def append(self, event: LedgerEvent, **facts: str | int) -> LedgerHead:
         """`event` is on the ledger, durably, and the head that signs for it.
@@ -117,6 +120,28 @@ class Ledger:
                 raise
             self._advance(head, len(line) + 1)
             return head
+
+    def last(self, event: LedgerEvent) -> Line | None:
+        """The newest line that says `event`; None where none does.
+
+        Raises:
+            LedgerDamaged: it was altered there since.
+            LedgerUnwritable: the disk.
+        """
+        word = to_canonical(event.value)
+        with self._threads, _disk_in_our_words():
+            if not self._size:
+                return None
+            with mmap.mmap(self._descriptor, self._size, prot=mmap.PROT_READ) as lines:
+                # No form of a fact has a quotation mark, so this stands where the event stands and nowhere else.
+                at = lines.rfind(b'"event":' + word)
+                if at < 0:
+                    return None
+                line = lines[lines.rfind(b"\n", 0, at) + 1 : lines.find(b"\n", at)]
+        try:
+            return parse_line(line)
+        except ValueError as error:
+            raise self._damaged() from error
 
     def _advance(self, head: LedgerHead, length: int) -> None:
         self._size, self._sequence, self._hash = self._size + length, head.sequence, head.hash

@@ -28,8 +28,6 @@ class CameraService:
     def __init__(self, parts: CameraServiceParts) -> None:
         self.parts = parts
         self.camera = CameraSupervisor(parts.camera)
-        self.engine = Engine(parts.load_engine)
-        self.live = LiveLoop(self.camera, self.engine, quality=parts.live_quality)
         self.shelf = Shelf()
         self.worker = Worker()
         self.keeper = Keeper(
@@ -40,6 +38,8 @@ class CameraService:
             software=VERSION,
             camera=parts.camera.name,
         )
+        self.engine = Engine(parts.load_engine, tested=self.keeper.self_tested)
+        self.live = LiveLoop(self.camera, self.engine, quality=parts.live_quality)
         self.shutter = Shutter(
             self.camera,
             self.engine,
@@ -64,6 +64,7 @@ class CameraService:
         self.camera.stop(0.3)
         self.engine.stop(0.3)
         self.shelf.discard_all()
+        self.keeper.stopped()
         structlog.get_logger().info(Event.SERVICE_STOPPED)
 
     def health(self) -> Json:

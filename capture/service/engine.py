@@ -48,10 +48,18 @@ class Engine:
     Args:
         load: gives the de-identifier.
         retry_s: how long after a failed load it is tried again.
+        tested: hears "passed" or "failed" and how many models were loaded: of the first failure, and of success.
     """
 
-    def __init__(self, load: Callable[[], Deidentifies], *, retry_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Deidentifies],
+        *,
+        retry_s: float = 10.0,
+        tested: Callable[[str, int], None] = lambda _result, _models: None,
+    ) -> None:
         self._load = load
+        self._tested = tested
         self._retry_s = retry_s
         self._turns = threading.Condition()
         self._busy = False
@@ -124,11 +132,15 @@ class Engine:
             try:
                 deidentifier = self._load()
             except InferenceError as failed:
-                self._fail(_sentence(failed))
+                self._not_loaded(_sentence(failed))
             except BaseException as crashed:  # noqa: BLE001 - whatever a model's library raises, the service stays up
                 self._log.error(Event.WORKER_CRASHED, worker="engine", error=where(crashed))
-                self._fail(_CRASHED)
+                self._not_loaded(_CRASHED)
             else:
+                if self._stop.is_set():
+                    deidentifier.close()
+                    return
+                self._tested("passed", len(deidentifier.facts))
                 self._deidentifier = deidentifier
                 self._status = EngineStatus(EngineState.READY, _READY, dict(deidentifier.facts))
                 self._log.info(Event.ENGINE_READY, models=len(deidentifier.facts))
@@ -167,6 +179,11 @@ class Engine:
             self._turns.wait_for(lambda: not self._busy and (first or not self._stills_waiting))
             self._stills_waiting -= first
             self._busy = True
+
+    def _not_loaded(self, sentence: str) -> None:
+        if self._status.state is EngineState.LOADING:
+            self._tested("failed", 0)
+        self._fail(sentence)
 
     def _fail(self, sentence: str) -> None:
         if self._status.state is not EngineState.FAILED:

@@ -17,7 +17,7 @@ from capture.envelope import Envelope, SealingContext
 from capture.errors import FeaturesForbidden
 from capture.events import Event
 from capture.identifiers import CaptureId
-from capture.ledger import Fact, Ledger, LedgerEvent, fits
+from capture.ledger import Fact, Ledger, LedgerError, LedgerEvent, fits
 from capture.sealing import Capture, DeviceFacts, seal_capture
 from capture.service.stills import HeldStill
 from capture.vault import Vault
@@ -114,6 +114,14 @@ class Keeper:
         what = f"{decision.action}-features" if decision.features else decision.action.value
         self._ledger.append(LedgerEvent.OVERRIDE, capture=capture, action=what, kind=decision.kind.value, **by)
 
+    def self_tested(self, result: str, models: int) -> None:
+        """Puts it on the ledger whether the models could be loaded: "passed" or "failed", and how many are in use."""
+        self._note(LedgerEvent.SELF_TESTED, result=result, models=models)
+
+    def stopped(self) -> None:
+        """Puts it on the ledger that the service ended in order."""
+        self._note(LedgerEvent.SERVICE_STOPPED)
+
     def discarded(self, count: int) -> None:
         """Puts it on the ledger that `count` stills were discarded.
 
@@ -122,6 +130,13 @@ class Keeper:
         """
         for _ in range(count):
             self._ledger.append(LedgerEvent.STILL_DISCARDED)
+
+    def _note(self, event: LedgerEvent, **facts: str | int) -> None:
+        """A ledger that cannot say it holds nobody up: what is sealed needs a line of its own, and waits for it."""
+        try:
+            self._ledger.append(event, **facts)
+        except LedgerError as error:
+            self._log.error(Event.LEDGER_FAILED, about=event.value, error=type(error).__name__)
 
     def _store(self, still: HeldStill, encounter: Encounter) -> Kept:
         began = self._clock()

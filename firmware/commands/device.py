@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from capture.ledger import LedgerEvent
 from capture.vault import State
 from firmware.errors import RequestWrong, WorkFailed
 from firmware.logging import configure_logging
@@ -36,8 +37,10 @@ def pair(
 
     Example: wardlens device pair --invitation WARDLENS1:... --name "Ward 3, cart B"
     """
+    from firmware.device import note
     from firmware.wiping import finish_wipe
     from provisioning.enrolment import pair as pair_device
+    from provisioning.errors import ProvisioningError
 
     settings = load_settings(config, state=state)
     finish_wipe(settings.state)
@@ -47,7 +50,13 @@ def pair(
         if not as_json:
             out.print(f"This device shows [bold]{digits}[/]. IT confirms it when the hospital's screen shows the same.")
 
-    identity = pair_device(line, settings.state, on_digits=show, name=name)
+    note(settings, LedgerEvent.PAIRING_STARTED)
+    try:
+        identity = pair_device(line, settings.state, on_digits=show, name=name)
+    except ProvisioningError:
+        note(settings, LedgerEvent.PAIRING_FAILED)
+        raise
+    note(settings, LedgerEvent.PAIRED, site=identity.site, device=identity.device)
     facts = {
         "device": identity.device,
         "name": identity.name,
@@ -101,7 +110,7 @@ def wipe(
 
     Example: wardlens device wipe --yes
     """
-    from firmware.device import open_vault
+    from firmware.device import note, open_vault
     from firmware.wiping import wipe_state
 
     settings = load_settings(config, state=state)
@@ -118,6 +127,7 @@ def wipe(
         )
     if not yes and not typer.confirm(f"Wipe {settings.state}?"):
         raise RequestWrong("Nothing was wiped.")
+    note(settings, LedgerEvent.WIPE_STARTED)
     wipe_state(settings.state)
     out.print(f"{settings.state} is wiped. Pair the device again to use it.")
 
@@ -204,12 +214,14 @@ def run_panel_service(state: StateOption = None, config: ConfigOption = None) ->
 
     Example: wardlens panel run --config /etc/wardlens/wardlens.toml
     """
-    from firmware.device import make_panel
+    from firmware.device import VERSION, make_panel, note
     from provisioning.panel import run_panel
 
     settings = _service_settings(config, state)
     with stop_on_signal() as stop:
+        note(settings, LedgerEvent.SERVICE_STARTED, version=VERSION)
         run_panel(*make_panel(settings), stop)
+        note(settings, LedgerEvent.SERVICE_STOPPED)
 
 
 def _service_settings(config: Any, state: Any) -> Settings:

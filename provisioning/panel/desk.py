@@ -160,6 +160,7 @@ class Desk:
             await self.note("paired", {"site": facts.site, "device": facts.device})
         else:
             self.counters.add(Count.PAIRINGS_FAILED)
+            await self.note("pairing-failed", {})
 
     async def watch(self) -> None:
         """One look of the watch: locks what is idle, discards what is owed."""

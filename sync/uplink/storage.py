@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from capture.identifiers import CaptureId
-from capture.ledger import Ledger, LedgerEvent
+from capture.ledger import Ledger, LedgerError, LedgerEvent
 from capture.vault import NotInVault, State, TransitionRefused, Vault
 from sync.events import SyncEvent
 from sync.protocol.effects import Erase, MarkOffered, MarkReceipted, Park, Work
@@ -41,6 +41,13 @@ class Storage:
         for entry in self._vault.entries():
             if entry.state is State.RECEIPTED:
                 self._erase(entry.capture)
+
+    def stopped(self) -> None:
+        """The service ended in order; a ledger that cannot say so does not keep it from ending."""
+        try:
+            self._ledger.append(LedgerEvent.SERVICE_STOPPED)
+        except LedgerError as error:
+            _log.error(SyncEvent.LEDGER_UNWRITTEN, kind=type(error).__name__)
 
     def apply(self, effect: MarkOffered | MarkReceipted | Erase | Park) -> None:
         """Do it, unless somebody was faster: then what they did stands."""

@@ -93,6 +93,7 @@ class Uplink:
                 self._machine = self._new_machine()
             attempt = 1 if self._clock() - began > STEADY_SECONDS else attempt + 1
             self._wait(delay(attempt, self._chance), stop)
+        self._storage.stopped()
         self._say("The sync service has stopped.")
         _log.info(SyncEvent.UPLINK_STOPPED, broker=self._where)
 

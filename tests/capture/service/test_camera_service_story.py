@@ -14,10 +14,11 @@ import pytest
 from capture.encounter import BODY_SITES
 from capture.envelope import parse_envelope
 from capture.errors import CameraServiceAway, CameraServiceRefused, LedgerUnwritable
-from capture.ledger import LedgerEvent
+from capture.ledger import LedgerEvent, parse_line
 from capture.pictures import read_picture
 from capture.service import CameraClient, parse_live_message
 from inference import Kind
+from inference.errors import ModelUnusable
 from sync.receiver.opening import open_envelope
 
 ENCOUNTER = {
@@ -319,14 +320,42 @@ def test_a_ledger_that_cannot_write_is_said_and_the_next_try_ends_with_one_envel
     assert real.head.sequence >= 1
 
 
+def test_start_and_end_and_whether_the_models_loaded_are_on_the_ledger(device, tmp_path):
+    def told():
+        raw = (tmp_path / "ledger" / "camera.jsonl").read_bytes().splitlines()
+        return [(line.event, dict(line.facts)) for line in map(parse_line, raw)]
+
+    async def act(client):
+        return (await client.health())["engine"]["state"]
+
+    async def fails(parts):
+        async with CameraClient(parts.socket) as client:
+            await parts.healthy(client, lambda health: health["engine"]["state"] == "failed")
+
+    def load():
+        raise ModelUnusable("The model centerface is not the one that the manifest names.")
+
+    assert device.story(act) == "ready"
+    broken = device.with_parts(load_engine=load)
+    with broken.running():
+        asyncio.run(fails(broken))
+    models = len(device.parts.load_engine().facts)
+    assert told() == [
+        ("self-tested", {"result": "passed", "models": models}),
+        ("service-stopped", {}),
+        ("self-tested", {"result": "failed", "models": 0}),
+        ("service-stopped", {}),
+    ]
+
+
 class RefusingOnce:
-    """The real ledger behind a disk that fails the first time."""
+    """The real ledger behind a disk that fails the first time that a picture is to be told."""
 
     def __init__(self, ledger):
         self._ledger, self._refuse = ledger, True
 
     def append(self, event, **facts):
-        if self._refuse:
+        if self._refuse and event is LedgerEvent.CAPTURE_SEALED:
             self._refuse = False
             raise LedgerUnwritable
         return self._ledger.append(event, **facts)

@@ -64,6 +64,7 @@ def test_refused_invitation_is_said_and_another_may_be_pasted(bench):
             assert client.post("/pairing", json={"line": "x"}).status_code == 202
             assert "expired" in until_step(client, "failed")["sentence"]
         assert "\nwardlens_panel_pairings_failed_total 2\n" in client.get("/metrics").text
+    assert [event for event, _ in bench.recorded] == ["pairing-started", "pairing-failed"] * 2
 
 
 def test_error_of_ours_never_leaves_the_screen_waiting(bench):
