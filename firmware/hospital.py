@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from sync.receiver import Archive, ArchiveSettings, LoginTokens, ReceiverParts
 
 
+LONGEST_REASON: Final = 500
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -120,6 +123,39 @@ def openable_envelopes(archive: Archive, site: Site) -> dict[str, Any]:
         except NotOpenable:
             shut.append(filed.capture)
     return {"openable": opened, "not_openable": shut}
+
+
+def alarm_rows(archive: Archive, *, settled: bool = False) -> list[dict[str, Any]]:
+    """What somebody must look at, latest first; with `settled` those too that a person settled."""
+    from sync.receiver import sentence
+
+    rows = []
+    for alarm in archive.alarms(settled=settled):
+        row = {"id": alarm.id, "device": alarm.device, "kind": alarm.kind, "times": alarm.times}
+        row |= {"first": _moment(alarm.first_at_ms), "last": _moment(alarm.last_at_ms), "sentence": sentence(alarm)}
+        if settled:
+            when = "" if alarm.settled_at_ms is None else _moment(alarm.settled_at_ms)
+            row |= {"settled": when, "settled_by": alarm.settled_by, "reason": alarm.reason}
+        rows.append(row)
+    return rows
+
+
+def settle_alarm(archive: Archive, number: int, *, by: str | None, reason: str) -> None:
+    """The open alarm with this number is settled, by `by` or else by the user of this machine.
+
+    Raises:
+        RequestWrong: there is no such open alarm, or who or why is empty or too long.
+    """
+    who, why = (by if by is not None else getpass.getuser()).strip(), reason.strip()
+    for said, option in ((who, "--by"), (why, "--reason")):
+        if not 0 < len(said) <= LONGEST_REASON or not said.isprintable():
+            raise RequestWrong(f"{option} takes one line of 1 to {LONGEST_REASON} characters.")
+    if not archive.settle(number, by=who, reason=why):
+        raise RequestWrong(f"There is no open alarm {number}. `wardlens receiver alarms` lists them.")
+
+
+def _moment(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool = False) -> None:

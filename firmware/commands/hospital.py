@@ -15,10 +15,12 @@ from firmware.terminal import ConfigOption, JsonOption, SiteOption, out, print_f
 
 app = typer.Typer(no_args_is_help=True, help="The hospital's service: receive, show, export.")
 ledger = typer.Typer(no_args_is_help=True, help="The devices' audit logs, as the hospital knows them.")
+alarms = typer.Typer(invoke_without_command=True, help="What somebody must look at, until a person settles it.")
 broker = typer.Typer(no_args_is_help=True, help="An MQTT broker for one machine.")
 
 
 app.add_typer(ledger, name="ledger")
+app.add_typer(alarms, name="alarms")
 
 DeviceArgument = Annotated[str, typer.Argument(help="The device's id, from `wardlens site show`.")]
 LinesOption = Annotated[Path | None, typer.Option("--ledger", help="A copy of the device's own ledger folder.")]
@@ -54,7 +56,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         return
     facts = found.to_json()
     out.print(facts["sentence"])
-    print_facts(facts["counts"], as_json=False)
+    print_facts(facts["counts"] | {"alarms_open": len(facts["alarms"])}, as_json=False)
     print_rows(facts["receivers"], as_json=False, empty="No receiver was ever started here.")
 
 
@@ -145,6 +147,42 @@ def export_ledger(
     holder = Site.load(site or settings.receiver.site)
     events = export_at_hospital(open_archive(settings, new=False), holder, device, lines, to)
     print_facts({"events": events}, as_json=as_json)
+
+
+@alarms.callback()
+def list_alarms(
+    context: typer.Context,
+    settled: Annotated[bool, typer.Option("--settled", help="Those too that were settled, by whom and why.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what the receivers raised and nobody has settled, the latest first.
+
+    Example: wardlens receiver alarms --json
+    """
+    from firmware.hospital import alarm_rows, open_archive
+
+    if context.invoked_subcommand is not None:
+        return
+    rows = alarm_rows(open_archive(load_settings(config), new=False), settled=settled)
+    print_rows(rows, as_json=as_json, empty="Nothing is open.")
+
+
+@alarms.command("settle")
+def settle_alarm(
+    number: Annotated[int, typer.Argument(help="The alarm's id, from `wardlens receiver alarms`.")],
+    reason: Annotated[str, typer.Option(help="What it was and what was done. No patient's name.")],
+    by: Annotated[str | None, typer.Option(help="Who settles it; without it, the user of this machine.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Settle an alarm: it stays on record, and the same again is a new one.
+
+    Example: wardlens receiver alarms settle 7 --reason "card replaced after the fall of 3 May, ledger verified"
+    """
+    from firmware.hospital import open_archive, settle_alarm
+
+    settle_alarm(open_archive(load_settings(config), new=False), number, by=by, reason=reason)
+    out.print(f"Alarm {number} is settled. It stays on record: `wardlens receiver alarms --settled`.")
 
 
 @app.command("link")

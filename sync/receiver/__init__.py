@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from sync.receiver.archive import Archive, ArchiveSettings, FiledCapture, Limits
+    from sync.receiver.alarms import sentence
+    from sync.receiver.archive import Alarm, Archive, ArchiveSettings, FiledCapture, Limits
     from sync.receiver.errors import (
         ArchiveDamaged,
         ArchiveFull,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sync.receiver.view import LoginTokens, create_view, view_served
 
 _WHERE: Final = {
+    "Alarm": "archive",
     "Archive": "archive",
     "ArchiveDamaged": "errors",
     "ArchiveFull": "errors",
@@ -63,12 +65,14 @@ _WHERE: Final = {
     "export": "exporting",
     "open_envelope": "opening",
     "run_receiver": "service",
+    "sentence": "alarms",
     "status": "standing",
     "verify_device": "ledgers",
     "view_served": "view",
 }
 
 __all__ = [
+    "Alarm",
     "Archive",
     "ArchiveDamaged",
     "ArchiveFull",
@@ -100,6 +104,7 @@ __all__ = [
     "export",
     "open_envelope",
     "run_receiver",
+    "sentence",
     "status",
     "verify_device",
     "view_served",

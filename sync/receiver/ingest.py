@@ -36,7 +36,8 @@ from sync.protocol import (
     sign_receipt,
     topics,
 )
-from sync.receiver.archive import Archive, Arrival, Filing, Intake, NewCapture, NewReceipt
+from sync.receiver.alarms import AlarmKind, raised_by
+from sync.receiver.archive import Archive, Arrival, Filing, Intake, NewCapture, NewReceipt, Raised
 from sync.receiver.errors import ArchiveUnavailable
 from sync.receiver.judging import Disproven, judge, refusal_for_status
 from sync.receiver.ledgers import keep_heads
@@ -99,6 +100,7 @@ class Ingest:
         self._machine = machine or ReceiverMachine(min(MAX_LENGTH, archive.limits.open_bytes))
         self._patience = patience or Patience(time.monotonic)
         self._step = step
+        self._raised: set[Raised] = set()
         self.tally = Tally()
 
     def handle(self, deliveries: Iterable[Delivery], sent: Sequence[int] = ()) -> tuple[list[Answer], list[Work]]:
@@ -129,7 +131,12 @@ class Ingest:
                 answers += turn.answers
                 work += turn.work
                 ignored, refused = ignored + turn.ignored, refused + turn.refused
+                self._raised.update(turn.alarms)
                 self._spend(arrival.device, turn.refused)
+            # Last, for the same reason as above.
+            for raised in sorted(self._raised):
+                intake.alarm(raised)
+        self._raised.clear()
         self.tally.ignored += ignored
         self.tally.refused += refused
         self._step("chunks-committed")
@@ -193,6 +200,7 @@ class Ingest:
         self._patience.cost(device, messages)
         if heard and not self._patience.has(device):
             log.error(SyncEvent.DEVICE_UNHEARD, device=device, alarm=True)
+            self._raised.add(Raised(device, AlarmKind.NONSENSE))
 
     def _verdict(self, work: Work, filed: list[int]) -> Verdict:
         data = self._archive.assembled(work.arrival)
@@ -259,7 +267,8 @@ class Ingest:
                 case Quarantine(upload, reason):
                     alarm(work.arrival, reason)
                     data = self._archive.assembled(work.arrival)
-                    self._archive.refuse(work.arrival, upload.length, reason, data)
+                    raised = raised_by(work.arrival, reason)
+                    self._archive.refuse(work.arrival, upload.length, reason, data, raised)
                 case DropChunks():
                     with self._archive.intake() as intake:
                         intake.drop(work.arrival)

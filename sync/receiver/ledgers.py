@@ -11,8 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,40 +21,16 @@ from capture.canonical import to_canonical
 from capture.identifiers import DeviceId, SiteId
 from capture.ledger import LedgerHead, LedgerUnwritable, device_uri, security_alert, thing, verify_chain
 from sync.events import SyncEvent
-from sync.receiver.archive import Archive, DeviceLedger, KeptHead, LedgerAlarm
+from sync.receiver.alarms import LEDGER_KINDS, AlarmKind, day, sentence
+from sync.receiver.archive import Alarm, Archive, DeviceLedger, KeptHead
 from sync.receiver.trust import LedgerKeys
 
 LATE_MS: Final = 10 * 60_000
 """How long an offer may be overtaken by later ones on its way through broker and receivers."""
 
+_URI: Final = "urn:ietf:rfc:3986"
+
 log: Final = structlog.get_logger("wardlens.receiver")
-
-
-class AlarmKind(StrEnum):
-    """What is wrong with a device's ledger, as far as its heads tell."""
-
-    FORGED = "forged"
-    FORKED = "forked"
-    REWOUND = "rewound"
-    GAP = "gap"
-
-
-_SENTENCES: Final = {
-    AlarmKind.FORGED: "came with a head for line {line} that the device's key did not sign",
-    AlarmKind.FORKED: "came with another line {line} than before: it was rewritten, or begun anew",
-    AlarmKind.REWOUND: "went back to line {line}: its end was cut off, or it was begun anew or restored from a copy",
-    AlarmKind.GAP: "was not shown with an offer any more: its head was removed, or cannot be read",
-}
-
-
-def sentence(alarm: LedgerAlarm) -> str:
-    """What an alarm says to IT."""
-    what = _SENTENCES[AlarmKind(alarm.kind)].format(line=alarm.sequence)
-    times = "once" if alarm.times == 1 else f"{alarm.times} times"
-    return (
-        f"The chain {alarm.chain} of {alarm.device} {what} ({times} since {_day(alarm.first_at_ms)}). "
-        "Keep the device as it is and have its ledger verified."
-    )
 
 
 def keep_heads(
@@ -167,7 +141,7 @@ def verify_device(archive: Archive, device: DeviceId, keys: LedgerKeys, lines: P
     kept: dict[str, list[KeptHead]] = {}
     for head in archive.ledger_heads(device):
         kept.setdefault(head.chain, []).append(head)
-    alarms = archive.ledger_alarms(device)
+    alarms = _about_ledger(archive.alarms(device))
     return [
         _report(chain, kept.get(chain, []), [a for a in alarms if a.chain == chain], keys.get(chain), lines)
         for chain in sorted({*kept, *(alarm.chain for alarm in alarms)})
@@ -175,30 +149,39 @@ def verify_device(archive: Archive, device: DeviceId, keys: LedgerKeys, lines: P
 
 
 def alarm_events(archive: Archive, device: DeviceId, site: SiteId) -> Iterator[dict[str, Any]]:
-    """What was raised about a device's ledger, as FHIR AuditEvents; each seen by the hospital, not by the device.
+    """What was raised about a device, settled or not, as FHIR AuditEvents; each seen by the hospital, not the device.
 
     Raises:
         ArchiveUnavailable: the archive does not answer.
     """
-    for alarm in archive.ledger_alarms(device):
-        about = f"{device_uri(site, device)}#{alarm.chain}"
+    uri = device_uri(site, device)
+    for alarm in archive.alarms(device, settled=True):
+        system, about = ("urn:wardlens:ledger-chain", f"{uri}#{alarm.chain}") if alarm.chain else (_URI, uri)
         details: dict[str, str | int] = {"times": alarm.times}
         if alarm.hash:
             details |= {"sequence": alarm.sequence, "hash": alarm.hash}
+        if alarm.capture:
+            details["capture"] = alarm.capture
+        if alarm.settled_at_ms is not None:
+            details |= {"settled": day(alarm.settled_at_ms), "settled_by": alarm.settled_by, "reason": alarm.reason}
         yield security_alert(
-            hashlib.sha256(f"{about}/{alarm.kind}".encode()).hexdigest(),
-            code=f"ledger-{alarm.kind}",
+            hashlib.sha256(f"{about}/{alarm.kind}/{alarm.first_at_ms}".encode()).hexdigest(),
+            code=f"{'ledger' if alarm.chain else 'device'}-{alarm.kind}",
             said=sentence(alarm),
             at_ms=alarm.first_at_ms,
             observer=f"spiffe://{site}/receiver",
-            entity=thing("urn:wardlens:ledger-chain", about, "13", details),
+            entity=thing(system, about, "13", details),
         )
+
+
+def _about_ledger(alarms: Iterable[Alarm]) -> list[Alarm]:
+    return [alarm for alarm in alarms if alarm.kind in LEDGER_KINDS]
 
 
 def _report(
     chain: str,
     kept: Sequence[KeptHead],
-    alarms: Sequence[LedgerAlarm],
+    alarms: Sequence[Alarm],
     key: ec.EllipticCurvePublicKey | None,
     lines: Path | None,
 ) -> ChainReport:
@@ -223,7 +206,7 @@ def _held_against(path: Path, kept: Sequence[KeptHead], key: ec.EllipticCurvePub
     if report.first is None:
         return report.lines, ""
     after = next((head for head in kept if head.sequence >= report.first.line), None)
-    given = f" The hospital was given a head for line {after.sequence} on {_day(after.seen_at_ms)}." if after else ""
+    given = f" The hospital was given a head for line {after.sequence} on {day(after.seen_at_ms)}." if after else ""
     return report.lines, report.first.sentence + given
 
 
@@ -233,7 +216,3 @@ def _is_by(head: KeptHead, key: ec.EllipticCurvePublicKey) -> bool:
     except ValueError:
         return False
     return (signed.chain, signed.sequence, signed.hash) == (head.chain, head.sequence, head.hash) and signed.is_by(key)
-
-
-def _day(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

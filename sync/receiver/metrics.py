@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from sync.receiver.ledgers import AlarmKind
+from sync.receiver.alarms import AlarmKind
 from sync.receiver.standing import ReceiverStatus
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,7 +32,7 @@ def exposition(now: ReceiverStatus) -> str:
     for name, (meaning, value) in gauges.items():
         full = f"wardlens_receiver_{name}"
         lines += [f"# HELP {full} {meaning}", f"# TYPE {full} gauge", f"{full} {value}"]
-    full, found = "wardlens_receiver_ledger_alarms", Counter(alarm.kind for alarm in now.ledgers)
-    lines += [f"# HELP {full} Chains of devices' ledgers with something wrong, by kind.", f"# TYPE {full} gauge"]
+    full, found = "wardlens_receiver_alarms_open", Counter(alarm.kind for alarm in now.alarms)
+    lines += [f"# HELP {full} Alarms that nobody has settled, by kind.", f"# TYPE {full} gauge"]
     lines += [f'{full}{{kind="{kind.value}"}} {found[kind.value]}' for kind in AlarmKind]
     return "\n".join(lines) + "\n"

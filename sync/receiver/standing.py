@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sync.receiver.archive import Archive, Counts, Heartbeat, LedgerAlarm, QuarantineRow
-from sync.receiver.ledgers import sentence
+from sync.receiver.alarms import sentence
+from sync.receiver.archive import Alarm, Archive, Counts, Heartbeat, QuarantineRow
 
 ALIVE_MS: Final = 35_000
 """A receiver that has not been heard of for three beats and a half is taken as gone."""
@@ -22,7 +22,7 @@ class ReceiverStatus:
         counts: what is filed and what is under way.
         last_received_at_ms: when the newest capture was filed.
         quarantine: what was refused for good, latest first.
-        ledgers: what is wrong with devices' ledgers, latest first.
+        alarms: what somebody must look at and nobody has settled, latest first.
     """
 
     at_ms: int
@@ -31,15 +31,15 @@ class ReceiverStatus:
     counts: Counts
     last_received_at_ms: int | None
     quarantine: tuple[QuarantineRow, ...]
-    ledgers: tuple[LedgerAlarm, ...]
+    alarms: tuple[Alarm, ...]
 
     @property
     def sentence(self) -> str:
         """One sentence that says what to do, if anything."""
         if not self.alive:
             return "No receiver is at work: start one with `wardlens receiver run`. Devices keep their pictures."
-        if self.ledgers:
-            return sentence(self.ledgers[0])
+        if self.alarms:
+            return f"{sentence(self.alarms[0])} `wardlens receiver alarms` lists {len(self.alarms)}."
         if self.counts.quarantined:
             return f"{self.counts.quarantined} refused for good: look at the quarantine below and at its devices."
         return "All is well."
@@ -54,7 +54,7 @@ class ReceiverStatus:
             "counts": asdict(self.counts),
             "last_received_at_ms": self.last_received_at_ms,
             "quarantine": [asdict(row) for row in self.quarantine],
-            "ledgers": [asdict(alarm) | {"sentence": sentence(alarm)} for alarm in self.ledgers],
+            "alarms": [asdict(alarm) | {"sentence": sentence(alarm)} for alarm in self.alarms],
         }
 
 
@@ -76,5 +76,5 @@ def status(archive: Archive) -> ReceiverStatus:
         counts=archive.counts(),
         last_received_at_ms=newest[0].received_at_ms if newest else None,
         quarantine=archive.in_quarantine(20),
-        ledgers=archive.ledger_alarms(),
+        alarms=archive.alarms(),
     )

@@ -28,7 +28,8 @@ from sync.protocol import (
     Upload,
     topics,
 )
-from sync.receiver.archive import Arrival, Intake
+from sync.receiver.alarms import AlarmKind, raised_by
+from sync.receiver.archive import Arrival, Intake, Raised
 
 BUSY_SECONDS: Final = 60
 """How long a device waits when it has too much under way itself."""
@@ -74,7 +75,10 @@ class Tally:
 
 
 class Turn:
-    """What one upload's messages lead to. Lives as long as the transaction it is given."""
+    """What one upload's messages lead to. Lives as long as the transaction it is given.
+
+    Its alarms are the caller's to write, once every upload of the transaction is locked.
+    """
 
     def __init__(self, intake: Intake, machine: ReceiverMachine, arrival: Arrival) -> None:
         self._intake = intake
@@ -84,6 +88,7 @@ class Turn:
         self._new: list[Chunk] = []
         self.answers: list[Answer] = []
         self.work: list[Work] = []
+        self.alarms: list[Raised] = []
         self.ignored = 0
         self.refused = 0
 
@@ -110,6 +115,7 @@ class Turn:
                 case OpenUpload(upload):
                     pieces = self._intake.open(self._arrival, upload)
                     if pieces is None:
+                        self.alarms.append(Raised(self._arrival.device, AlarmKind.LIMITS))
                         self._answer(
                             Refusal(upload.capture, upload.digest, seconds=BUSY_SECONDS).encode(), refusal=True
                         )
@@ -127,7 +133,7 @@ class Turn:
                     self._complete(upload)
                 case Quarantine(upload, reason):
                     alarm(self._arrival, reason)
-                    self._intake.quarantine(self._arrival, upload.length, reason, envelope_kept=False)
+                    self._refused(upload, reason)
                 case SendHave() | SendReceipt() | SendRefusal():
                     self._answer(effect.payload, refusal=isinstance(effect, SendRefusal))
                 case Ignore(reason):
@@ -143,8 +149,13 @@ class Turn:
         if not offers:
             return
         alarm(self._arrival, reason)
-        self._intake.quarantine(self._arrival, offers[0].upload.length, reason, envelope_kept=False)
+        self._refused(offers[0].upload, reason)
         self._answer(Refusal(self._arrival.capture, self._arrival.digest, reason=reason).encode(), refusal=True)
+
+    def _refused(self, upload: Upload, reason: str) -> None:
+        self._intake.quarantine(self._arrival, upload.length, reason, envelope_kept=False)
+        if (raised := raised_by(self._arrival, reason)) is not None:
+            self.alarms.append(raised)
 
     def _complete(self, upload: Upload) -> None:
         # Counted before it is tried, in this transaction: a set that kills its receiver is known by that.

@@ -6,10 +6,11 @@ whether an envelope is to be trusted: that is the ingest's question. docs/format
 
 from __future__ import annotations
 
+from sync.receiver.archive.alarms import Alarm, Raised
 from sync.receiver.archive.archive import Archive, unix_milliseconds
 from sync.receiver.archive.heartbeats import Heartbeat
 from sync.receiver.archive.intake import Intake
-from sync.receiver.archive.ledgers import DeviceLedger, KeptHead, LedgerAlarm
+from sync.receiver.archive.ledgers import DeviceLedger, KeptHead
 from sync.receiver.archive.values import (
     ArchiveSettings,
     Arrival,
@@ -25,6 +26,7 @@ from sync.receiver.archive.values import (
 )
 
 __all__ = [
+    "Alarm",
     "Archive",
     "ArchiveSettings",
     "Arrival",
@@ -36,11 +38,11 @@ __all__ = [
     "Heartbeat",
     "Intake",
     "KeptHead",
-    "LedgerAlarm",
     "Limits",
     "NewCapture",
     "NewReceipt",
     "Pending",
     "QuarantineRow",
+    "Raised",
     "unix_milliseconds",
 ]

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, delete, select
 from capture.identifiers import CaptureId, DeviceId
 from sync.receiver.archive import ledgers
 from sync.receiver.archive import reading as rows
+from sync.receiver.archive.alarms import Alarm, Raised, on_record, put_on_record, settle
 from sync.receiver.archive.database import open_engine, reading, writing
 from sync.receiver.archive.filing import RECEIPT, file_capture
 from sync.receiver.archive.heartbeats import Heartbeat, beat, heartbeats
@@ -130,7 +131,9 @@ class Archive:
             step("before-commit")
         return answer
 
-    def refuse(self, arrival: Arrival, length: int, reason: str, envelope: bytes | None) -> None:
+    def refuse(
+        self, arrival: Arrival, length: int, reason: str, envelope: bytes | None, raised: Raised | None = None
+    ) -> None:
         """The upload is over; what it was is on record, and its bytes are kept as evidence while there is room."""
         with reading(self._engine) as connection:
             keep = envelope is not None and Intake(connection, self.limits, 0).room_in_quarantine(
@@ -141,6 +144,8 @@ class Archive:
         with writing(self._engine) as connection:
             Intake(connection, self.limits, self.clock()).quarantine(arrival, length, reason, envelope_kept=keep)
             drop_upload(connection, arrival)
+            if raised is not None:
+                put_on_record(connection, raised, self.clock())
 
     def forgive(self, arrival: Arrival) -> None:
         """The tries of a complete set are counted anew, because the archive failed and not the set."""
@@ -231,10 +236,15 @@ class Archive:
         with reading(self._engine) as connection:
             return ledgers.heads_of(connection, device)
 
-    def ledger_alarms(self, device: DeviceId | None = None) -> tuple[ledgers.LedgerAlarm, ...]:
-        """What is wrong with the ledgers of all devices, or of one; latest first."""
+    def alarms(self, device: DeviceId | None = None, *, settled: bool = False) -> tuple[Alarm, ...]:
+        """The open alarms of all devices, or of one; latest first. With `settled`, those too that a person settled."""
         with reading(self._engine) as connection:
-            return ledgers.alarms(connection, device)
+            return on_record(connection, device, settled=settled)
+
+    def settle(self, number: int, *, by: str, reason: str) -> bool:
+        """The open alarm with this number is settled, by whom and why; False where there is none."""
+        with writing(self._engine) as connection:
+            return settle(connection, number, by, reason, self.clock())
 
     def receivers(self) -> tuple[Heartbeat, ...]:
         """Every receiver's last word, latest first."""

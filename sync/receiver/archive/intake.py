@@ -11,6 +11,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from capture.identifiers import CaptureId, DeviceId
 from sync.protocol import Archived, Chunk, Facts, Pieces, RefusalReason, Upload
+from sync.receiver.archive.alarms import Raised, put_on_record
 from sync.receiver.archive.database import insert_unless_there
 from sync.receiver.archive.ledgers import DeviceLedger
 from sync.receiver.archive.tables import captures, chunks, outbox, quarantine, receipts, uploads
@@ -148,6 +149,10 @@ class Intake:
     def ledger(self, device: DeviceId) -> DeviceLedger:
         """What the device's ledger said so far."""
         return DeviceLedger(self._connection, device, self._limits.lines_of_a_chain, self.now_ms)
+
+    def alarm(self, raised: Raised) -> None:
+        """It is on record. After every upload of this transaction is locked: see :meth:`Ingest.handle`."""
+        put_on_record(self._connection, raised, self.now_ms)
 
     def quarantine(self, arrival: Arrival, length: int, reason: str, *, envelope_kept: bool) -> None:
         """What was refused for good is on record; again and again is one row that counts."""

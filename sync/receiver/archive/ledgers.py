@@ -1,4 +1,4 @@
-"""What the devices' ledgers said, head by head, and what was found wrong with them: rows in an open transaction."""
+"""What the devices' ledgers said, head by head: rows in an open transaction."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, cast
 
-from sqlalchemy import Connection, Executable, bindparam, delete, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from capture.identifiers import DeviceId
-from sync.receiver.archive.database import insert_unless_there
-from sync.receiver.archive.tables import device_heads, ledger_alarms
+from sync.receiver.archive.alarms import Raised, put_on_record
+from sync.receiver.archive.tables import device_heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +28,6 @@ class KeptHead:
     hash: str
     head: str
     seen_at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerAlarm:
-    """Something that no ledger of an honest and healthy device does. One row for a device, a chain and a kind.
-
-    Attributes:
-        kind: a member of :class:`~sync.receiver.ledgers.AlarmKind`.
-        sequence, hash: of the head that showed it first; 0 and nothing where no head came.
-        times: how often it was seen.
-    """
-
-    device: DeviceId
-    chain: str
-    kind: str
-    sequence: int
-    hash: str
-    times: int
-    first_at_ms: int
-    last_at_ms: int
 
 
 _OF: Final = (device_heads.c.device == bindparam("device_")) & (device_heads.c.chain == bindparam("chain_"))
@@ -113,26 +93,9 @@ class DeviceLedger:
         return sequence > newest - self._most
 
     def alarm(self, chain: str, kind: str, sequence: int, hash_hex: str) -> bool:
-        """It is on record; whether for the first time."""
-        same = (
-            (ledger_alarms.c.device == self._device) & (ledger_alarms.c.chain == chain) & (ledger_alarms.c.kind == kind)
-        )
-        again = update(ledger_alarms).where(same).values(times=ledger_alarms.c.times + 1, last_at_ms=self._now_ms)
-        if self._connection.execute(again).rowcount:
-            return False
-        self._connection.execute(
-            insert_unless_there(self._connection, ledger_alarms).values(
-                device=self._device,
-                chain=chain,
-                kind=kind,
-                sequence=sequence,
-                hash=hash_hex,
-                times=1,
-                first_at_ms=self._now_ms,
-                last_at_ms=self._now_ms,
-            )
-        )
-        return True
+        """It is on record; whether for the first time since a person settled it."""
+        raised = Raised(self._device, kind, chain, sequence, hash_hex)
+        return put_on_record(self._connection, raised, self._now_ms)
 
     def _of(self, chain: str) -> dict[str, str | int]:
         return {"device_": self._device, "chain_": chain}
@@ -150,11 +113,3 @@ def heads_of(connection: Connection, device: DeviceId) -> tuple[KeptHead, ...]:
         .order_by(device_heads.c.chain, device_heads.c.sequence)
     )
     return tuple(KeptHead(row.chain, row.sequence, row.hash, row.head, row.seen_at_ms) for row in rows)
-
-
-def alarms(connection: Connection, device: DeviceId | None = None) -> tuple[LedgerAlarm, ...]:
-    """What is wrong with the ledgers of all devices, or of one; latest first."""
-    query = select(ledger_alarms).order_by(ledger_alarms.c.last_at_ms.desc(), ledger_alarms.c.device)
-    if device is not None:
-        query = query.where(ledger_alarms.c.device == device)
-    return tuple(LedgerAlarm(**row) for row in connection.execute(query).mappings())

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 NAMES: Final = {
@@ -129,17 +130,31 @@ device_heads: Final = Table(
     Column("seen_at_ms", BigInteger, nullable=False),
 )
 
-ledger_alarms: Final = Table(
-    "ledger_alarms",
+alarms: Final = Table(
+    "alarms",
     metadata,
-    Column("device", Name, primary_key=True),
-    Column("chain", Name, primary_key=True),
-    Column("kind", String(16), primary_key=True),
+    Column("id", Key, primary_key=True),
+    Column("device", Name, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("chain", Name, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("hash", Hex, nullable=False),
+    Column("capture", String(32), nullable=False),
     Column("times", BigInteger, nullable=False),
     Column("first_at_ms", BigInteger, nullable=False),
     Column("last_at_ms", BigInteger, nullable=False),
+    Column("settled_at_ms", BigInteger),
+    Column("settled_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(
+        "ix_alarms_open",
+        "device",
+        "kind",
+        "chain",
+        unique=True,
+        sqlite_where=text("settled_at_ms IS NULL"),
+        postgresql_where=text("settled_at_ms IS NULL"),
+    ),
 )
 
 receivers: Final = Table(

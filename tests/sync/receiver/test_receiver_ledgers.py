@@ -13,10 +13,11 @@ from capture.identifiers import DeviceId, SiteId
 from capture.ledger import Ledger, LedgerEvent, LedgerHead, Line
 from capture.ledger.chain import BEGINNING, hash_of
 from sync.receiver import Limits, alarm_events, status, verify_device
+from sync.receiver.alarms import sentence
 from sync.receiver.archive import Heartbeat
 from sync.receiver.archive.database import writing
 from sync.receiver.archive.tables import device_heads
-from sync.receiver.ledgers import LATE_MS, sentence
+from sync.receiver.ledgers import LATE_MS
 
 DEVICE = DeviceId("bed-1")
 STRANGER = KeySigner(ec.generate_private_key(ec.SECP256R1()))
@@ -78,7 +79,7 @@ def test_heads_that_come_with_offers_are_kept_and_an_honest_ledger_raises_nothin
     kept = bed.archive.ledger_heads(DEVICE)
     assert [(head.sequence, head.hash) for head in kept] == [(head.sequence, head.hash) for head in heads]
     assert [json.loads(head.head) for head in kept] == [head.to_json() for head in heads]
-    assert status(bed.archive).ledgers == ()
+    assert status(bed.archive).alarms == ()
     report = verify_device(bed.archive, DEVICE, bed.ward.trust.ledger_keys(DEVICE), bed.folder)[0]
     assert (report.whole, report.heads, report.newest, report.lines, report.signed) == (True, 3, 6, 6, True)
 
@@ -87,7 +88,7 @@ def test_a_line_that_reads_differently_than_before_is_a_fork_and_the_first_head_
     bed.offer(bed.head(5, "a"))
     assert bed.offer(bed.head(5, "b")) == ["forked"]
     assert bed.offer(bed.head(5, "b")) == []  # The alarm was raised; now it is counted.
-    (alarm,) = bed.archive.ledger_alarms()
+    (alarm,) = bed.archive.alarms()
     assert (alarm.kind, alarm.sequence, alarm.hash, alarm.times) == ("forked", 5, "b" * 64, 2)
     assert [head.hash for head in bed.archive.ledger_heads(DEVICE)] == ["a" * 64]
 
@@ -96,7 +97,7 @@ def test_a_chain_that_went_back_is_a_rewind_and_an_offer_that_was_overtaken_is_n
     bed.offer(bed.head(9, "a"))
     assert bed.offer(bed.head(7, "b"), later_ms=LATE_MS) == []
     assert bed.offer(bed.head(6, "c"), later_ms=1) == ["rewound"]
-    (alarm,) = bed.archive.ledger_alarms()
+    (alarm,) = bed.archive.alarms()
     assert "went back to line 6" in sentence(alarm)
 
 
@@ -150,7 +151,7 @@ def test_status_says_first_what_is_wrong_with_a_ledger(small_bed):
     now = status(small_bed.archive)
     assert "came with another line 5 than before" in now.sentence
     assert "have its ledger verified" in now.sentence
-    assert json.loads(json.dumps(now.to_json()))["ledgers"][0]["kind"] == "forked"
+    assert json.loads(json.dumps(now.to_json()))["alarms"][0]["kind"] == "forked"
 
 
 def _heartbeat(now):

@@ -81,8 +81,8 @@ def test_metrics_say_how_it_stands_and_name_nobody(filled, stranger, ward, hospi
     hospital.receive(ward.ingest(filled), [hospital.offer_of(ward.envelope(90), heads=[head])])
     text = stranger.get("/metrics").text
     assert f"\nwardlens_receiver_captures {filled.counts().captures}\n" in text
-    assert '\nwardlens_receiver_ledger_alarms{kind="forged"} 1\n' in text
-    assert '\nwardlens_receiver_ledger_alarms{kind="gap"} 0\n' in text
+    assert '\nwardlens_receiver_alarms_open{kind="forged"} 1\n' in text
+    assert '\nwardlens_receiver_alarms_open{kind="gap"} 0\n' in text
     for name in ("bed-1", "PAT-", filled.newest(1)[0].capture):
         assert name not in text
 
