@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,9 +18,10 @@ from provisioning.site import Site
 
 if TYPE_CHECKING:
     from sync.mqtt import BrokerSettings
-    from sync.receiver import Archive, ArchiveSettings, LoginTokens, ReceiverParts
+    from sync.receiver import Archive, ArchiveSettings, Limits, LoginTokens, ReceiverParts
 
 
+MEBIBYTE: Final = 1024 * 1024
 LONGEST_REASON: Final = 500
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -75,6 +78,26 @@ def receiver_parts(settings: Settings, site: Site) -> ReceiverParts:
         opening_keys=site.opening_keys,
         receipt_signer=site.receipt_signer,
         name=settings.receiver.name,
+        limits=device_limits(settings),
+        nonsense_in_a_row=settings.limits.nonsense_in_a_row,
+        nonsense_a_second=settings.limits.nonsense_a_second,
+    )
+
+
+def device_limits(settings: Settings) -> Limits:
+    """What one device may have at the archive, by the settings."""
+    from sync.receiver import Limits
+
+    given = settings.limits
+    return Limits(
+        open_uploads=given.open_captures,
+        open_bytes=given.open_mebibytes * MEBIBYTE,
+        filed_bytes_a_day=given.filed_mebibytes_a_day * MEBIBYTE,
+        quarantined_bytes=given.quarantined_mebibytes * MEBIBYTE,
+        quarantined_rows=given.quarantined_rows,
+        attempts=given.attempts,
+        lines_of_a_chain=given.ledger_lines,
+        forget_after_ms=given.forget_days * 24 * 3600 * 1000,
     )
 
 
@@ -165,6 +188,7 @@ def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool =
         BrokerNotStarted: it did not come up.
     """
     from provisioning.broker import mosquitto_config
+    from provisioning.broker_rights import RightsKeeper
     from sync.brokers import PrivateMosquitto, find_mosquitto
 
     host, port = settings.broker.host, settings.broker.port
@@ -176,5 +200,24 @@ def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool =
         return
     configuration = mosquitto_config(site, folder, port, host=host)
     # Not by blocking the signals: Mosquitto would inherit that, and never hear the SIGTERM that ends it.
-    with stop_on_signal() as stop, PrivateMosquitto(configuration, folder, host=host, port=port):
-        stop.wait()
+    with stop_on_signal() as stop, PrivateMosquitto(configuration, folder, host=host, port=port) as broker:
+        RightsKeeper(site, folder, broker.reread).keep(stop)
+
+
+@contextmanager
+def broker_rights_kept(settings: Settings, site: Site) -> Iterator[None]:
+    """The ACL file that `broker.rights` names is kept as the registry has it, and `broker.reload` run after a change.
+
+    Raises:
+        RequestWrong: one of the two is set without the other.
+    """
+    from provisioning.broker_rights import RightsKeeper, reload_command, rights_kept
+
+    folder, command = settings.broker.rights, settings.broker.reload
+    if (folder is None) == bool(command):
+        raise RequestWrong("broker.rights and broker.reload go together: set both, or neither.")
+    if folder is None:
+        yield
+        return
+    with rights_kept(RightsKeeper(site, folder, reload_command(command))):
+        yield

@@ -107,6 +107,35 @@ class Broker(_Section):
     """TLS port of the broker."""
     protocol: Literal["auto", "3.1.1", "5"] = "auto"
     """MQTT version; auto tries 5 and falls back."""
+    rights: Folder | None = None
+    """Folder that `site broker-config` wrote; `site serve` then keeps its ACL file, for instance after a revocation."""
+    reload: tuple[str, ...] = ()
+    """Command that has the broker read its ACL file, as a list of words, such as systemctl, reload, mosquitto."""
+
+
+class Limits(_Section):
+    """`[limits]`: what one device may do at the receivers, so that a broken one cannot keep them from the others."""
+
+    open_captures: Annotated[int, Field(ge=1)] = 32
+    """Captures of one device that may be begun and not complete; beyond it the device waits."""
+    open_mebibytes: Annotated[int, Field(ge=1)] = 256
+    """MiB that these captures announce together; a capture that is longer alone is refused for good."""
+    filed_mebibytes_a_day: Annotated[int, Field(ge=1)] = 32 * 1024
+    """MiB of one device that are filed within 24 hours; beyond it the device waits."""
+    quarantined_mebibytes: Annotated[int, Field(ge=0)] = 256
+    """MiB of refused envelopes of one device that are kept as evidence; beyond it only their rows are."""
+    quarantined_rows: Annotated[int, Field(ge=1)] = 1_000
+    """Refusals of one device that are kept on record; beyond it they are answered and logged only."""
+    attempts: Annotated[int, Field(ge=1)] = 10
+    """Tries at filing one complete capture; beyond it the capture is refused and the device parks it."""
+    ledger_lines: Annotated[int, Field(ge=1)] = 10_000
+    """Lines of each chain of a device's ledger that heads are kept for; the oldest heads go."""
+    forget_days: Annotated[int, Field(ge=1)] = 7
+    """Days after which an upload that does not go on is thrown away; the device sends it again."""
+    nonsense_in_a_row: Annotated[int, Field(ge=1)] = 200
+    """Messages of one device that may mean nothing or have to be refused; beyond it the device is not answered."""
+    nonsense_a_second: Annotated[float, Field(gt=0)] = 1.0
+    """How many of these it may send again each second."""
 
 
 class Enrolment(_Section):
@@ -150,6 +179,7 @@ class Settings(BaseSettings):
     panel: Panel = Panel()
     receiver: Receiver = Field(default_factory=Receiver)
     broker: Broker = Broker()
+    limits: Limits = Limits()
     enrolment: Enrolment = Enrolment()
     log: Log = Log()
 

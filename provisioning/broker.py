@@ -128,9 +128,22 @@ def write_mosquitto(site: Site, folder: Path, host: str, port: int) -> Path:
 
 
 def write_rights(site: Site, folder: Path) -> Path:
-    """The ACL file in `folder` as it should be now, for a broker that then gets a SIGHUP; its path."""
+    """The ACL file in `folder` as it should be now, for a broker that then gets a SIGHUP; its path.
+
+    Raises:
+        StorageRefused: it cannot be written.
+    """
     rights = folder / RIGHTS
-    text = mosquitto_rights(site.manifest.receivers, site.denied())
-    # Readable by the broker's own user, whoever that is; it holds device names and nothing secret.
-    durable.write(rights, text.encode())
+    try:
+        # Readable by the broker's own user, whoever that is; it holds device names and nothing secret.
+        durable.write(rights, rights_of(site).encode())
+    except OSError as error:
+        raise StorageRefused(
+            f"The broker's rights cannot be written to {rights}: {error.strerror or error}."
+        ) from error
     return rights
+
+
+def rights_of(site: Site) -> str:
+    """The text of the ACL file as it should be now."""
+    return mosquitto_rights(site.manifest.receivers, site.denied())

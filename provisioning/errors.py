@@ -17,6 +17,7 @@
     │   ├── SiteDamaged
     │   ├── SiteBusy
     │   ├── StorageRefused
+    │   ├── BrokerNotTold
     │   ├── IdentityDamaged
     │   ├── EnrolmentUnreachable
     │   └── ApprovalTimedOut
@@ -157,6 +158,10 @@ class SiteBusy(TrustUnusable):
 
 class StorageRefused(TrustUnusable):
     """A file could not be written. Check that the folder exists, is writable and has space, then try again."""
+
+
+class BrokerNotTold(TrustUnusable):
+    """The broker did not read its rights anew: a revoked device can still reach it. Try what broker.reload names."""
 
 
 class IdentityDamaged(TrustUnusable):

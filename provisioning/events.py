@@ -17,5 +17,7 @@ class Event(Enum):
     CERTIFICATES_RENEWED = "certificates-renewed"
     MANIFEST_ISSUED = "manifest-issued"
     MANIFEST_GIVEN = "manifest-given"
+    BROKER_TOLD = "broker-told"
+    BROKER_NOT_TOLD = "broker-not-told"
     PAIRING_STEP = "pairing-step"
     PAIRING_FAILED = "pairing-failed"

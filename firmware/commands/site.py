@@ -166,7 +166,10 @@ def revoke(
     """
     revoked = _opened(config, site).revoke(device)
     out.print(f"{revoked.name} ({revoked.id}) is revoked. Receivers refuse what it sends from now on.")
-    out.print("Write the broker's configuration anew (`wardlens site broker-config`) and reload it: then it does, too.")
+    out.print(
+        "`wardlens site serve` tells the broker within seconds where `broker.rights` and `broker.reload` are set; else "
+        "write its configuration anew (`wardlens site broker-config`) and reload it."
+    )
 
 
 @app.command("rotate-key")
@@ -242,21 +245,24 @@ def add_receiver(
 
 @app.command()
 def serve(site: SiteOption = None, config: ConfigOption = None) -> None:
-    """Run the enrolment server, where invited devices are introduced.
+    """Run the enrolment server, where invited devices are introduced, and keep the broker's rights (`broker.rights`).
 
     Example: wardlens site serve
     """
+    from firmware.hospital import broker_rights_kept
     from firmware.logging import configure_logging
     from provisioning.enrolment import run_enrolment
 
     settings = load_settings(config)
     configure_logging(settings.log)
-    run_enrolment(
-        _opened(config, site),
-        settings.enrolment.host,
-        settings.enrolment.port,
-        on_ready=lambda running: err.print(f"enrolment server on {running.host}:{running.port}"),
-    )
+    opened = _opened(config, site)
+    with broker_rights_kept(settings, opened):
+        run_enrolment(
+            opened,
+            settings.enrolment.host,
+            settings.enrolment.port,
+            on_ready=lambda running: err.print(f"enrolment server on {running.host}:{running.port}"),
+        )
 
 
 @app.command("broker-config")

@@ -105,6 +105,11 @@ class PrivateMosquitto:
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else "it printed nothing"
 
+    def reread(self) -> None:
+        """Have it read its ACL file again (SIGHUP)."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         """End it as a power cut would (SIGKILL)."""
         self._end(signal.SIGKILL)

@@ -8,6 +8,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,6 +26,7 @@ from sync.receiver.errors import ArchiveUnavailable
 from sync.receiver.ingest import Ingest, no_step
 from sync.receiver.listening import Listening
 from sync.receiver.opening import OpeningKey
+from sync.receiver.patience import BURST, PER_SECOND, Patience
 from sync.receiver.trust import DeviceTrust, ReceiptSigner
 
 RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -61,6 +63,7 @@ class ReceiverParts:
         receipt_signer: what signs receipts; asked for at each capture.
         name: in the status and the receivers' topic; made up anew at each start where not given.
         limits: what one device may have under way.
+        nonsense_in_a_row, nonsense_a_second: how much of one device may mean nothing, and how fast that comes back.
         tell: told each change of state, from the receiver's thread (systemd's READY, a demo's progress).
     """
 
@@ -72,6 +75,8 @@ class ReceiverParts:
     receipt_signer: Callable[[], ReceiptSigner]
     name: str = ""
     limits: Limits = field(default_factory=Limits)
+    nonsense_in_a_row: int = BURST
+    nonsense_a_second: float = PER_SECOND
     tell: Callable[[State], None] = nobody_to_tell
 
 
@@ -184,7 +189,14 @@ def run_receiver(parts: ReceiverParts, stop: threading.Event | None = None) -> N
     """
     stop = threading.Event() if stop is None else stop
     archive = Archive.open(parts.archive, limits=parts.limits)
-    ingest = Ingest(archive, site=parts.site, trust=parts.trust, keys=parts.opening_keys, signer=parts.receipt_signer)
+    ingest = Ingest(
+        archive,
+        site=parts.site,
+        trust=parts.trust,
+        keys=parts.opening_keys,
+        signer=parts.receipt_signer,
+        patience=Patience(time.monotonic, parts.nonsense_in_a_row, parts.nonsense_a_second),
+    )
     name = parts.name or f"receiver-{secrets.token_hex(4)}"
     receiver = Receiver(name, parts.broker, archive, ingest, tell=parts.tell)
     # A daemon, because a connection that is just being made cannot be interrupted, and has nothing to lose.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -19,12 +22,24 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from provisioning.broker import mosquitto_config, mosquitto_rights, write_mosquitto, write_rights
-from provisioning.enrolment import RunningEnrolment, pair
-from provisioning.errors import StorageRefused
+from capture.envelope import Body, Envelope, FileSigner, SealingContext, seal, verify_envelope
+from capture.identifiers import CaptureId, DeviceId
+from firmware.errors import RequestWrong
+from firmware.hospital import broker_rights_kept
+from firmware.settings import Settings
+from provisioning.broker import RIGHTS, mosquitto_config, mosquitto_rights, write_mosquitto, write_rights
+from provisioning.broker_rights import RightsKeeper, reload_command
+from provisioning.certificates import Use, issue_device, to_der, to_pem
+from provisioning.clock import utc_now
+from provisioning.enrolment import RunningEnrolment, pair, serving_enrolment
+from provisioning.errors import BrokerNotTold, StorageRefused
 from provisioning.identity import DeviceIdentity
+from provisioning.keys import read_ec_key
 from provisioning.site import Site
 from provisioning.site_layout import TlsPaths
+from sync.protocol import Chunk, Offer, Upload, topics
+from sync.receiver import Archive, ArchiveSettings, Ingest
+from sync.receiver.ingest import Delivery
 
 CAPTURE = "0" * 32
 
@@ -286,3 +301,174 @@ def test_the_rights_name_every_receiver_and_every_denied_device():
     ]
     # Patterns come first: in Mosquitto's file, what follows a user line belongs to that user.
     assert text.index("pattern") < text.index("user")
+
+
+@dataclass
+class Told:
+    """A broker that notes what its rights were each time it was told, and may refuse to listen."""
+
+    folder: Path
+    deaf: bool = False
+    rights: list[str] = field(default_factory=list)
+
+    def __call__(self) -> None:
+        if self.deaf:
+            raise BrokerNotTold
+        self.rights.append((self.folder / RIGHTS).read_text())
+
+
+def denied(text: str) -> list[str]:
+    return [line.removeprefix("user ") for line in text.splitlines() if line.startswith("user wl-")]
+
+
+def test_a_revocation_reaches_the_broker_within_a_minute_and_nobody_is_asked_to(broker, pairing, site):
+    a, b = pairing("a"), pairing("b")
+    hup = "import os, signal, sys; os.kill(int(sys.argv[1]), signal.SIGHUP)"
+    reload = (sys.executable, "-c", hup, str(broker.process.pid))
+    settings = Settings(broker={"rights": broker.folder, "reload": reload})
+    with (
+        broker_rights_kept(settings, site),
+        connected(broker.port, tls_of(a), a.device) as client,
+        connected(broker.port, tls_of(b), b.device) as other,
+    ):
+        assert client.publishes(f"wardlens/v1/{a.device}/up/{CAPTURE}/offer")
+        site.revoke(a.device)
+        wait_for(lambda: not client.publishes(f"wardlens/v1/{a.device}/up/{CAPTURE}/offer"), seconds=60)
+        assert not client.publishes(f"wardlens/v1/{a.device}/state")
+        assert other.publishes(f"wardlens/v1/{b.device}/up/{CAPTURE}/offer")
+    assert denied((broker.folder / RIGHTS).read_text()) == [a.device]
+
+
+def test_a_broker_that_could_not_be_told_is_told_again(site, device, tmp_path):
+    folder = tmp_path / "broker"
+    mosquitto_config(site, folder, 8883)
+    told = Told(folder, deaf=True)
+    keeper = RightsKeeper(site, folder, told)
+    with pytest.raises(BrokerNotTold):
+        keeper.look()  # Whoever wrote the file may have ended before the broker was told.
+    told.deaf = False
+    assert keeper.look()
+    assert not keeper.look()
+    site.revoke(device.device)
+    told.deaf = True
+    for _ in range(2):
+        with pytest.raises(BrokerNotTold):
+            keeper.look()
+    told.deaf = False
+    assert keeper.look()
+    assert not keeper.look()
+    assert [denied(text) for text in told.rights] == [[], [device.device]]
+
+
+def test_rights_that_somebody_else_changed_are_put_right(site, tmp_path):
+    folder = tmp_path / "broker"
+    mosquitto_config(site, folder, 8883)
+    told = Told(folder)
+    keeper = RightsKeeper(site, folder, told)
+    keeper.look()
+    (folder / RIGHTS).write_text("pattern readwrite #\n")
+    assert keeper.look()
+    assert told.rights[1] == told.rights[0]
+
+
+@pytest.mark.parametrize("command", [("/nowhere/reload",), (sys.executable, "-c", "raise SystemExit(3)")])
+def test_a_reload_command_that_fails_is_said(command):
+    with pytest.raises(BrokerNotTold, match=r"broker\.reload"):
+        reload_command(command)()
+
+
+@pytest.mark.parametrize("half", [{"rights": "/srv/broker"}, {"reload": ["true"]}])
+def test_half_of_the_two_settings_is_refused(half, site):
+    with pytest.raises(RequestWrong, match="go together"), broker_rights_kept(Settings(broker=half), site):
+        pass
+
+
+@pytest.fixture
+def receiver(site: Site, tmp_path: Path) -> Iterator[Ingest]:
+    """A receiver of the site that is handed what a broker should have refused."""
+    archive = Archive.open(ArchiveSettings.in_folder(tmp_path / "archive"))
+    yield Ingest(archive, site=site.id, trust=site, keys=site.opening_keys, signer=site.receipt_signer)
+    assert archive.counts().captures == 0
+    archive.close()
+
+
+def sealed_by(device: DeviceIdentity) -> Envelope:
+    context = SealingContext(
+        capture=CaptureId(CAPTURE),
+        device=device.device,
+        site=device.site,
+        counter=1,
+        recipients=device.sealing_keys,
+        signer=FileSigner(device.signing_key),
+        certificates=tuple(to_der(certificate) for certificate in device.signing_chain),
+    )
+    return seal(Body(b"{}", b"\xff\xd8\xffpicture"), context)
+
+
+def answered(receiver: Ingest, envelope: Envelope, device: DeviceId) -> str:
+    """Why the receiver refuses this envelope, offered and sent on this device's topics."""
+    upload = Upload.cut(envelope.capture, envelope.digest, len(envelope.raw), len(envelope.raw))
+    offer = Delivery(topics.offer(device, envelope.capture), Offer(upload, 1, ()).encode())
+    chunk = Delivery(topics.chunk(device, envelope.capture), Chunk(upload, 0, envelope.raw).encode())
+    answers, work = receiver.handle([offer, chunk])
+    for item in work:
+        answers += receiver.complete(item)
+    said = json.loads(answers[-1].payload)
+    assert (said["type"], said["kind"]) == ("refusal", "permanent")
+    return str(said["reason"])
+
+
+def offer_topic(device: DeviceId) -> str:
+    return topics.offer(device, CaptureId(CAPTURE))
+
+
+def test_a_device_on_anothers_topics_is_refused_by_the_broker_and_by_the_receiver(broker, pairing, receiver):
+    a, b = pairing("a"), pairing("b")
+    with connected(broker.port, tls_of(a), a.device) as client:
+        assert not client.publishes(offer_topic(b.device))
+    assert answered(receiver, sealed_by(a), b.device) == "bad-signature"
+
+
+def test_another_sites_device_is_refused_by_the_broker_and_by_the_receiver(broker, receiver, tmp_path, device, site):
+    other = Site.create(tmp_path / "other", site.id, "The same name and another root", hosts=["localhost", "127.0.0.1"])
+    with serving_enrolment(other) as running:
+        line = other.invite(f"127.0.0.1:{running.port}").line
+        stranger = pair(line, tmp_path / "b", on_digits=lambda six: other.approve(other.pending()[0].id, six))
+    assert refused(broker.port, context_of(stranger.identity_certificate, stranger.identity_key))
+    assert answered(receiver, sealed_by(stranger), stranger.device) == "unknown-device"
+    # As a device of this site, too: its envelope names itself, and its authority is none.
+    assert answered(receiver, sealed_by(stranger), device.device) == "bad-signature"
+
+
+def test_nobody_without_a_certificate_is_heard_by_the_broker_or_by_the_receiver(broker, receiver, device):
+    assert refused(broker.port, anonymous_context())
+    assert answered(receiver, sealed_by(device), DeviceId("wl-nobody")) == "unknown-device"
+
+
+def test_an_expired_certificate_is_refused_by_the_broker_and_what_was_sealed_stays_a_record(
+    broker, device, site, tmp_path
+):
+    """At the receiver no clock decides: a device that was away for long still has records, and is the site's own."""
+    key = read_ec_key(device.identity_key)
+    issuer = site.keys.issuer
+    long_ago = utc_now() - timedelta(days=31)
+    expired = issue_device(issuer, key.public_key(), Use.IDENTITY, site.id, device.device, now=long_ago)
+    (tmp_path / "expired.pem").write_bytes(to_pem(expired, issuer.certificate))
+    assert refused(broker.port, context_of(tmp_path / "expired.pem", device.identity_key))
+    assert not refused(broker.port, context_of(device.identity_certificate, device.identity_key))
+    verify_envelope(sealed_by(device), site=site.id, authorities=site.authorities())
+
+
+def test_a_revoked_device_is_refused_by_the_broker_and_by_the_receiver(broker, device, site, receiver):
+    envelope = sealed_by(device)
+    with connected(broker.port, tls_of(device), device.device) as client:
+        site.revoke(device.device)
+        RightsKeeper(site, broker.folder, broker.reread).look()
+        wait_for(lambda: not client.publishes(offer_topic(device.device)))
+    assert answered(receiver, envelope, device.device) == "revoked-device"
+
+
+def context_of(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = anonymous_context()
+    context.load_cert_chain(certificate, key)
+    return context
