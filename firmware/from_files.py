@@ -44,6 +44,10 @@ class FileCapturer:
             camera="files",
         )
 
+    def ended(self) -> None:
+        """Puts it on the ledger that this ended in order."""
+        self._keeper.stopped()
+
     def take(self, file: Path, encounter: Encounter, answers: Answers) -> Kept:
         """The file, sealed and durable in the vault.
 

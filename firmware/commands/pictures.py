@@ -104,6 +104,7 @@ def capture(
         for done, file in enumerate(files):
             advance(done, file.name)
             rows.append(_taken(capturer, file, encounter, Answers(clinician, kinds)))
+    capturer.ended()
     print_rows(rows, as_json=as_json, empty="No file was named.")
     refused = [row for row in rows if row["error"]]
     for row in refused:

@@ -454,7 +454,14 @@ def test_the_audit_log_is_written_out_as_fhir(ward, tmp_path):
     assert len(events) == facts["events"]
     assert {event["resourceType"] for event in events} == {"AuditEvent"}
     told = {coding["code"] for event in events for coding in event["subtype"]}
-    assert {"pairing-started", "paired", "manifest-taken", "service-started", "capture-sealed"} <= told
+    assert {
+        "pairing-started",
+        "paired",
+        "manifest-taken",
+        "service-started",
+        "service-stopped",
+        "capture-sealed",
+    } <= told
 
 
 def test_doctor_finds_a_paired_device_fit_and_only_its_broker_away(ward):
