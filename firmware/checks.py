@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import ssl
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from capture.errors import CaptureError
+from capture.private_files import exposed_file
 from firmware.settings import Settings
 from provisioning.errors import NotPaired, ProvisioningError
 from provisioning.identity import DeviceIdentity, StateLayout
@@ -103,9 +103,8 @@ def check_keys(settings: Settings) -> tuple[State, str]:
         return State.FAILED, str(error)
     layout = StateLayout(settings.state)
     for name in ("signing", "identity"):
-        mode = stat.S_IMODE(layout.key(name).stat().st_mode)
-        if mode & 0o077:
-            return State.FAILED, f"Others can read {layout.key(name)}. Run `chmod 600` on it and tell IT."
+        if exposed := exposed_file(layout.key(name)):
+            return State.FAILED, exposed
     days = (identity.certificate_until - datetime.now(UTC)).days
     if days < 0:
         return State.FAILED, "This device's certificate has expired. Call IT: it has to be paired again."

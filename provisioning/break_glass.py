@@ -62,10 +62,11 @@ def read_break_glass(path: Path) -> BreakGlass:
     """The break-glass key in `path`.
 
     Raises:
+        KeyExposed: others can read it.
         NotAccepted: not such a file, or its key is not the one it names.
     """
     try:
-        fields = canonical.decode(path.read_bytes())
+        fields = canonical.decode(durable.private_bytes(path))
         if fields.keys() != _FIELDS or fields["format"] != FORMAT:
             raise ValueError("another format")
         authorities = [from_der(from_base64(str(text))) for text in fields["authorities"]]

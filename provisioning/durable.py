@@ -10,6 +10,9 @@ import secrets
 import stat
 from pathlib import Path
 
+from capture.private_files import bytes_and_exposure
+from provisioning.errors import KeyExposed
+
 PRIVATE = 0o600
 PUBLIC = 0o644
 
@@ -33,6 +36,19 @@ def write(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
         aside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def private_bytes(path: Path) -> bytes:
+    """What is in `path`, a file with a private key.
+
+    Raises:
+        KeyExposed: others can read it.
+        OSError: not readable.
+    """
+    data, exposed = bytes_and_exposure(path)
+    if exposed is not None:
+        raise KeyExposed(exposed)
+    return data
 
 
 def sync_folder(folder: Path) -> None:

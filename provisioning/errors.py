@@ -13,6 +13,7 @@
     │   ├── EnrolmentRefused     carries its `EnrolmentRefusal`
     │   └── ManifestRefused      carries its `ManifestRefusal`
     ├── TrustUnusable            what the machine has
+    │   ├── KeyExposed
     │   ├── SiteUnsafe
     │   ├── SiteDamaged
     │   ├── SiteBusy
@@ -142,6 +143,10 @@ class ManifestRefused(PeerRefused):
 
 class TrustUnusable(ProvisioningError):  # noqa: N818 - the same
     """This machine's keys or certificates cannot be used. Call IT."""
+
+
+class KeyExposed(TrustUnusable):
+    """A private key can be read by others, so it is not used. Run `chmod 600` on its file, and see who had access."""
 
 
 class SiteUnsafe(TrustUnusable):

@@ -49,6 +49,7 @@ def read_ec_key(path: Path) -> EllipticCurvePrivateKey:
     """The EC key at `path`.
 
     Raises:
+        KeyExposed: others can read it.
         ValueError: not a PKCS#8 EC key.
         OSError: not readable.
     """
@@ -62,6 +63,7 @@ def read_ed25519_key(path: Path) -> Ed25519PrivateKey:
     """The Ed25519 key at `path`.
 
     Raises:
+        KeyExposed: others can read it.
         ValueError: not a PKCS#8 Ed25519 key.
         OSError: not readable.
     """
@@ -83,6 +85,6 @@ def key_hash(key: EllipticCurvePublicKey | Ed25519PublicKey) -> bytes:
 
 def _read(path: Path) -> object:
     try:
-        return load_pem_private_key(path.read_bytes(), None)
+        return load_pem_private_key(durable.private_bytes(path), None)
     except (TypeError, UnsupportedAlgorithm) as error:
         raise ValueError(f"{path.name} is not a key that Wardlens uses") from error

@@ -33,10 +33,11 @@ def read_opening_key(path: Path) -> OpeningKey:
     """The opening key in `path`.
 
     Raises:
+        KeyExposed: others can read it.
         ValueError: not such a file, or its key is not the one it names.
         OSError: not readable.
     """
-    fields = canonical.decode(path.read_bytes())
+    fields = canonical.decode(durable.private_bytes(path))
     if fields.keys() != {"format", "id", "use", "private"} or fields["format"] != FORMAT:
         raise ValueError(f"{path.name} is not an opening key")
     key = OpeningKey.from_bytes(from_base64(str(fields["private"])))

@@ -149,6 +149,7 @@ class Site(SiteDevices, SiteChanges):
         """Every opening key that the site has, also the retired: what was sealed to them stays readable.
 
         Raises:
+            KeyExposed: others can read one.
             SiteDamaged: a key file cannot be read.
         """
         try:

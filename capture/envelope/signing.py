@@ -8,8 +8,6 @@ the two is refused (as BIP 146 does, for the same reason).
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,13 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from capture.errors import SigningKeyUnusable
+from capture.private_files import bytes_and_exposure
 
 SIGNATURE_BYTES: Final = 64
 ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order n of P-256's group (SP 800-186, section 3.2.1.3)."""
 
 _PREHASHED: Final = ec.ECDSA(Prehashed(hashes.SHA256()))
-_MAX_PEM: Final = 16 * 1024
 
 
 class Signer(Protocol):
@@ -103,18 +101,13 @@ class FileSigner(KeySigner):
 
     def __init__(self, path: Path) -> None:
         try:
-            with path.open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                pem = file.read(_MAX_PEM + 1)
+            pem, exposed = bytes_and_exposure(path)
         except OSError as error:
             raise SigningKeyUnusable(
                 f"The device's signing key {path} cannot be read. Pair the device again."
             ) from error
-        if mode & 0o077:
-            raise SigningKeyUnusable(
-                f"The device's signing key {path} can be read by others. Run: chmod 600 {path}; "
-                "if anybody else used this machine meanwhile, pair the device again."
-            )
+        if exposed is not None:
+            raise SigningKeyUnusable(f"{exposed} If anybody else used this machine meanwhile, pair the device again.")
         try:
             key = load_pem_private_key(pem, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.applications import Starlette
 
+from capture.private_files import exposed_file
 from provisioning.enrolment.server import create_enrolment_app
-from provisioning.errors import NotAccepted
+from provisioning.errors import KeyExposed, NotAccepted
 from provisioning.site import Site
 from provisioning.site_layout import ENROLMENT
 
@@ -107,10 +108,16 @@ def _server(app: Starlette, context: ssl.SSLContext) -> uvicorn.Server:
 
 
 def server_context(site: Site) -> ssl.SSLContext:
-    """TLS 1.3 with the site's enrolment certificate."""
+    """TLS 1.3 with the site's enrolment certificate.
+
+    Raises:
+        KeyExposed: others can read its key.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     files = site.tls(ENROLMENT)
+    if exposed := exposed_file(files.key):
+        raise KeyExposed(exposed)
     context.load_cert_chain(files.certificate, files.key)
     return context
 

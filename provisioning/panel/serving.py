@@ -12,6 +12,8 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from capture.private_files import exposed_file
+from provisioning.panel.errors import PanelUnsafe
 from provisioning.panel.events import Event
 from provisioning.panel.settings import PanelSettings
 
@@ -21,6 +23,8 @@ _log = structlog.get_logger(__name__)
 
 
 def _server(app: FastAPI, settings: PanelSettings) -> uvicorn.Server:
+    if settings.tls and (exposed := exposed_file(settings.tls.key)):
+        raise PanelUnsafe(exposed)
     config = uvicorn.Config(
         app,
         http="h11",
@@ -46,6 +50,7 @@ def run_panel(app: FastAPI, settings: PanelSettings, stop: threading.Event) -> N
 
     Raises:
         OSError: the address is taken, or is not this machine's.
+        PanelUnsafe: others can read its TLS key.
     """
     asyncio.run(serve_panel(app, settings, stop))
 

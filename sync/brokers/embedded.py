@@ -21,6 +21,7 @@ from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig
 from amqtt.errors import BrokerError
 
+from capture.private_files import exposed_file
 from sync.errors import BrokerNotStarted
 from sync.events import SyncEvent
 
@@ -79,9 +80,11 @@ async def serve_embedded_broker(settings: EmbeddedBroker, stop: asyncio.Event, *
     """Nothing, after serving until `stop` is set; `ready` is called once it listens.
 
     Raises:
-        BrokerNotStarted: the port is taken, or a file is unreadable.
+        BrokerNotStarted: the port is taken, a file is unreadable, or others can read the key.
     """
     try:
+        if exposed := exposed_file(settings.key):
+            raise BrokerNotStarted(exposed)
         broker = _StrictBroker(_configuration(settings))
         await broker.start()
     except (BrokerError, OSError) as error:
@@ -102,7 +105,7 @@ def run_embedded_broker(settings: EmbeddedBroker, *, ready: Callable[[], None] =
     """Nothing, after serving in this process until SIGTERM or SIGINT.
 
     Raises:
-        BrokerNotStarted: the port is taken, or a file is unreadable.
+        BrokerNotStarted: the port is taken, a file is unreadable, or others can read the key.
     """
     # amqtt logs client ids and topics at every level; a first look needs none of it.
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from capture.private_files import exposed_file
 from sync.errors import CertificateUnreadable
 
 Protocol = Literal["auto", 4, 5]
@@ -38,12 +39,14 @@ class TlsFiles:
         """A TLS 1.3 client context, read afresh so that a renewed certificate is used at the next connection.
 
         Raises:
-            CertificateUnreadable: a file is absent, damaged, or the key is not the certificate's.
+            CertificateUnreadable: a file is absent or damaged, the key is not the certificate's, or others can read it.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.sslsocket_class = _ClosingSocket
         try:
+            if exposed := exposed_file(self.key):
+                raise CertificateUnreadable(exposed)
             context.load_verify_locations(cafile=self.ca)
             context.load_cert_chain(self.certificate, self.key)
         except (OSError, ssl.SSLError) as error:

@@ -116,6 +116,7 @@ class Certificates:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
+        files.key.chmod(0o600)
         return files
 
     def server(self, name: str = "broker", *, host: str = "localhost") -> TlsFiles:

@@ -13,6 +13,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from capture.private_files import exposed_file
 from sync.receiver.errors import ViewNotStarted
 
 END_SECONDS: Final = 1.0
@@ -31,8 +32,10 @@ def view_served(
         tls: certificate chain and key, for hosts beyond this machine.
 
     Raises:
-        ViewNotStarted: the address cannot be listened at.
+        ViewNotStarted: the address cannot be listened at, or others can read the key.
     """
+    if tls is not None and (exposed := exposed_file(tls[1])):
+        raise ViewNotStarted(exposed)
     try:
         listener = socket.create_server((host, port))
     except OSError as error:
