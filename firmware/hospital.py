@@ -18,7 +18,7 @@ from provisioning.site import Site
 
 if TYPE_CHECKING:
     from sync.mqtt import BrokerSettings
-    from sync.receiver import Archive, ArchiveSettings, Limits, LoginTokens, ReceiverParts
+    from sync.receiver import Archive, ArchiveSettings, Limits, LoginTokens, Opener, ReceiverParts
 
 
 MEBIBYTE: Final = 1024 * 1024
@@ -75,7 +75,8 @@ def receiver_parts(settings: Settings, site: Site) -> ReceiverParts:
         archive=archive_settings(settings),
         broker=receiver_broker(settings, site),
         trust=site,
-        opening_keys=site.opening_keys,
+        opening_keys=site.opening_keys if settings.receiver.open else None,
+        opening_key_ids=site.opening_key_ids,
         receipt_signer=site.receipt_signer,
         name=settings.receiver.name,
         limits=device_limits(settings),
@@ -179,6 +180,21 @@ def settle_alarm(archive: Archive, number: int, *, by: str | None, reason: str) 
 
 def _moment(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+def make_opener(archive: Archive, site: Site) -> Opener:
+    """What opens with the keys in the site folder.
+
+    Raises:
+        RequestWrong: no opening key is there.
+    """
+    from sync.receiver import Opener
+
+    if not site.opening_keys():
+        raise RequestWrong(
+            f"There is no opening key in {site.layout.sealing}. Run this where the site's opening keys are."
+        )
+    return Opener(archive, site=site.id, authorities=site.authorities, keys=site.opening_keys)
 
 
 def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool = False) -> None:

@@ -92,6 +92,8 @@ class Receiver(_Section):
     """Folder of the embedded archive."""
     name: str = "receiver-1"
     """This receiver's name on the broker; each one of several has its own."""
+    open: bool = True
+    """Whether the receiver opens what it files; without it it needs no opening key, and `receiver open` opens later."""
     host: str = "127.0.0.1"
     """Address that the hospital's view listens on; this machine only, a TLS proxy goes before it."""
     port: Port = 8480
@@ -214,10 +216,16 @@ def _keys_of(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[st
             yield from _keys_of(section, here)
             continue
         default = field.get_default(call_default_factory=True, validated_data={})
-        shown = (
-            str(default).replace(str(Path.home()), "~").replace(sys.prefix, "{prefix}") if default is not None else ""
-        )
-        yield ".".join(here), PREFIX + NESTED.join(here).upper(), shown, field.description or ""
+        yield ".".join(here), PREFIX + NESTED.join(here).upper(), _shown(default), field.description or ""
+
+
+def _shown(default: object) -> str:
+    """A default as the page and a TOML file write it."""
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return str(default).replace(str(Path.home()), "~").replace(sys.prefix, "{prefix}")
 
 
 def load_settings(file: Path | None = None, **overrides: Any) -> Settings:

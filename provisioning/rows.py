@@ -43,6 +43,13 @@ def read_sealing(rows: sqlite3.Connection) -> tuple[SealingTerm, ...]:
     return tuple(SealingTerm(name, SealingUse(use), public) for name, use, public in found)
 
 
+def read_opening_key_ids(rows: sqlite3.Connection) -> frozenset[str]:
+    """The ids of the site's own sealing keys, also of the retired: what is sealed to one of them can be opened."""
+    return frozenset(
+        name for (name,) in rows.execute("SELECT id FROM site_key WHERE kind = 'sealing' AND use = 'site'")
+    )
+
+
 def read_receipt(rows: sqlite3.Connection) -> dict[str, Ed25519PublicKey]:
     """The receipt keys in force, newest first."""
     found = rows.execute(

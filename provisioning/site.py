@@ -157,6 +157,11 @@ class Site(SiteDevices, SiteChanges):
         except (OSError, ValueError) as error:
             raise SiteDamaged(f"An opening key cannot be read: {error}. Restore it from its backup.") from error
 
+    def opening_key_ids(self) -> frozenset[str]:
+        """The ids of the opening keys, for one who files envelopes sealed and holds none of these keys."""
+        with self.registry.reading() as open_rows:
+            return rows.read_opening_key_ids(open_rows)
+
     def receipt_signer(self) -> ReceiptKey:
         """The receipt key to sign with."""
         with self.registry.reading() as open_rows:

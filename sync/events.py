@@ -18,6 +18,8 @@ class SyncEvent(StrEnum):
     ARCHIVE_AWAY = "archive-away"
     ARCHIVE_BACK = "archive-back"
     CAPTURE_FILED = "capture-filed"
+    CAPTURE_OPENED = "capture-opened"
+    CAPTURE_NOT_OPENABLE = "capture-not-openable"
     CAPTURE_OFFERED = "capture-offered"
     CAPTURE_QUARANTINED = "capture-quarantined"
     CAPTURE_RECEIPTED = "capture-receipted"

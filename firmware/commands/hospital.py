@@ -85,6 +85,41 @@ def export(
         )
 
 
+@app.command("open")
+def open_sealed(
+    follow: Annotated[bool, typer.Option("--follow", help="Go on opening what arrives, until SIGTERM.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also try what could not be opened before.")] = False,
+    site: SiteOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Open what a receiver with `receiver.open = false` has filed sealed. Needs the opening keys, and no broker.
+
+    Example: wardlens receiver open --follow
+    """
+    from firmware.hospital import make_opener, open_archive
+    from provisioning.site import Site
+
+    settings = load_settings(config)
+    archive = open_archive(settings, new=False)
+    opener = make_opener(archive, Site.load(site or settings.receiver.site))
+    if again:
+        archive.ask_again()
+    if follow:
+        configure_logging(settings.log)
+    with stop_on_signal() as stop:
+        if follow:
+            opener.follow(stop)
+            return
+        report = opener.open_waiting(stop)
+    print_facts({"opened": len(report.opened), "not_openable": dict(report.not_openable)}, as_json=as_json)
+    if report.not_openable:
+        raise WorkFailed(
+            f"{len(report.not_openable)} could not be opened and are kept sealed. Find the key or the backup, then run "
+            "`wardlens receiver open --again`."
+        )
+
+
 @app.command()
 def openable(site: SiteOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check that this site's keys open every envelope in the archive.

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
         ArchiveUnavailable,
         ExportRefused,
         NotFiled,
+        NotOpened,
         ReceiverError,
         ViewNotStarted,
     )
     from sync.receiver.exporting import ExportReport, export
     from sync.receiver.ingest import Ingest
     from sync.receiver.ledgers import ChainReport, alarm_events, verify_device
+    from sync.receiver.opener import Opener, OpeningReport
     from sync.receiver.opening import NotOpenable, Opened, OpeningKey, open_envelope
     from sync.receiver.service import Receiver, ReceiverParts, run_receiver
     from sync.receiver.standing import ReceiverStatus, status
@@ -51,8 +53,11 @@ _WHERE: Final = {
     "LoginTokens": "view",
     "NotFiled": "errors",
     "NotOpenable": "opening",
+    "NotOpened": "errors",
     "Opened": "opening",
+    "Opener": "opener",
     "OpeningKey": "opening",
+    "OpeningReport": "opener",
     "ReceiptKey": "trust",
     "ReceiptSigner": "trust",
     "Receiver": "service",
@@ -90,8 +95,11 @@ __all__ = [
     "LoginTokens",
     "NotFiled",
     "NotOpenable",
+    "NotOpened",
     "Opened",
+    "Opener",
     "OpeningKey",
+    "OpeningReport",
     "ReceiptKey",
     "ReceiptSigner",
     "Receiver",

@@ -8,6 +8,7 @@
     ├── ArchiveDamaged
     ├── ArchiveTooNew            what we did wrong
     ├── NotFiled                 what somebody asked for
+    ├── NotOpened
     ├── ExportRefused
     └── ViewNotStarted
 
@@ -47,6 +48,10 @@ class ArchiveTooNew(ReceiverError):  # noqa: N818 - named for what is known
 
 class NotFiled(ReceiverError):  # noqa: N818 - named for what is known
     """No such picture is in the archive. Check the capture's number; it may still be on its way."""
+
+
+class NotOpened(ReceiverError):  # noqa: N818 - named for what is known
+    """This picture is sealed and not opened yet. Run `wardlens receiver open` where the site's opening key is."""
 
 
 class ExportRefused(ReceiverError):  # noqa: N818 - named for what is known

@@ -43,7 +43,8 @@ def export(
 ) -> ExportReport:
     """`{capture}.jpg` and `{capture}.json` in `out` for every capture; docs/formats/export.md.
 
-    Doing it again writes only what is new. A picture whose digest is wrong is reported, never written.
+    One that is not opened gives its envelope, `{capture}.wle`, instead of the picture. Doing it again writes
+    only what is new. What has another digest than it was filed with is reported, never written.
 
     Args:
         archive: from where.
@@ -65,14 +66,14 @@ def export(
         out.mkdir(parents=True, exist_ok=True)
         for done, filed in enumerate(archive.everything() if captures is None else captures, start=1):
             try:
-                picture = archive.picture(filed)
+                content = archive.picture(filed) if filed.opened else archive.envelope(filed)
             except ArchiveDamaged:
                 damaged.append(filed.capture)
                 continue
             record = json.dumps(capture_record(filed), indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
             # The picture first: a record names its picture, so it never stands there without one.
             changes = [
-                _put(out / f"{filed.capture}.jpg", picture),
+                _put(out / (picture_name(filed) if filed.opened else envelope_name(filed)), content),
                 _put(out / f"{filed.capture}.json", record),
             ]
             (written if any(changes) else unchanged).append(filed.capture)
@@ -85,8 +86,19 @@ def export(
     return ExportReport(tuple(written), tuple(unchanged), tuple(damaged))
 
 
+def picture_name(filed: FiledCapture) -> str:
+    """The file of a capture's picture."""
+    return f"{filed.capture}.jpg"
+
+
+def envelope_name(filed: FiledCapture) -> str:
+    """The file of a capture's sealed envelope."""
+    return f"{filed.capture}.wle"
+
+
 def capture_record(filed: FiledCapture) -> dict[str, Any]:
     """What is in a capture's JSON file, and behind the view's JSON link."""
+    picture = {"file": picture_name(filed), "sha256": filed.picture_digest, "bytes": filed.picture_length}
     return {
         "format": FORMAT,
         "capture": filed.capture,
@@ -94,9 +106,11 @@ def capture_record(filed: FiledCapture) -> dict[str, Any]:
         "site": filed.site,
         "counter": filed.counter,
         "received_at_ms": filed.received_at_ms,
-        "envelope": {"sha256": filed.digest, "bytes": filed.length},
-        "picture": {"file": f"{filed.capture}.jpg", "sha256": filed.picture_digest, "bytes": filed.picture_length},
-        "manifest": json.loads(filed.manifest),
+        "opening": filed.opening.value,
+        "envelope": {"sha256": filed.digest, "bytes": filed.length}
+        | ({} if filed.opened else {"file": envelope_name(filed)}),
+        "picture": picture if filed.opened else None,
+        "manifest": json.loads(filed.manifest) if filed.opened else None,
         "receipt": json.loads(filed.receipt),
     }
 

@@ -6,13 +6,14 @@ The caller owns the broker: it hands over what arrived, and may acknowledge it o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
+from capture.envelope import Envelope
 from capture.identifiers import DeviceId, SiteId
 from sync.errors import MessageRefused
 from sync.events import SyncEvent
@@ -39,7 +40,7 @@ from sync.protocol import (
 from sync.receiver.alarms import AlarmKind, raised_by
 from sync.receiver.archive import Archive, Arrival, Filing, Intake, NewCapture, NewReceipt, Raised
 from sync.receiver.errors import ArchiveUnavailable
-from sync.receiver.judging import Disproven, judge, refusal_for_status
+from sync.receiver.judging import Disproven, Proven, judge, judge_sealed, refusal_for_status
 from sync.receiver.ledgers import keep_heads
 from sync.receiver.opening import OpeningKey
 from sync.receiver.patience import Patience
@@ -72,7 +73,9 @@ class Ingest:
         archive: where everything goes; shared with the other receivers.
         site: whose hospital this is.
         trust: which devices are its own.
-        keys: what opens envelopes, the newest first; asked for at each capture, because keys rotate.
+        keys: what opens envelopes, the newest first; asked for at each capture, because keys rotate. None files
+            envelopes sealed, and somebody else opens them.
+        key_ids: what envelopes have to be sealed to where they are filed sealed; asked for at each capture.
         signer: signs receipts.
         machine: decides; by default one that takes what a device may have under way.
         patience: how much nonsense of one device is listened to.
@@ -85,7 +88,8 @@ class Ingest:
         *,
         site: SiteId,
         trust: DeviceTrust,
-        keys: Callable[[], Sequence[OpeningKey]],
+        keys: Callable[[], Sequence[OpeningKey]] | None,
+        key_ids: Callable[[], Container[str]] = frozenset,
         signer: Callable[[], ReceiptSigner],
         machine: ReceiverMachine | None = None,
         patience: Patience | None = None,
@@ -95,6 +99,7 @@ class Ingest:
         self._site = site
         self._trust = trust
         self._keys = keys
+        self._key_ids = key_ids
         self._signer = signer
         # An envelope for which there is never room would be told to wait for ever.
         self._machine = machine or ReceiverMachine(min(MAX_LENGTH, archive.limits.open_bytes))
@@ -212,11 +217,7 @@ class Ingest:
         if work.attempt > self._archive.limits.attempts:
             return Rejected(RefusalReason.UNFILEABLE)
         reason = refusal_for_status(self._trust.status(work.arrival.device))
-        judged = (
-            Disproven(reason, "status")
-            if reason is not None
-            else judge(data, work.arrival, site=self._site, authorities=self._trust.authorities(), keys=self._keys())
-        )
+        judged = Disproven(reason, "status") if reason is not None else self._judged(data, work.arrival)
         if isinstance(judged, Disproven):
             log.warning(
                 SyncEvent.ENVELOPE_REFUSED,
@@ -226,12 +227,7 @@ class Ingest:
                 detail=judged.detail,
             )
             return Rejected(judged.reason)
-        new = capture_to_file(judged, self._archive.clock())
-        self._step("before-put")
-        self._archive.put_objects(
-            digest=new.digest, envelope=data, picture_digest=new.picture_digest, picture=judged.opened.jpeg
-        )
-        self._step("after-put")
+        new = self._put(judged, data)
         what, receipt = self._archive.file(new, work.arrival, lambda: self._receipt(new), self._step)
         self._step("after-commit")
         if what is Filing.CONFLICT or receipt.device != new.device:
@@ -241,6 +237,30 @@ class Ingest:
             filed.append(receipt.outbox)
             log.info(SyncEvent.CAPTURE_FILED, device=new.device, capture=new.capture, bytes=new.length)
         return Accepted(receipt.receipt)
+
+    def _judged(self, data: bytes, arrival: Arrival) -> Proven | Envelope | Disproven:
+        authorities = self._trust.authorities()
+        if self._keys is None:
+            return judge_sealed(data, arrival, site=self._site, authorities=authorities, key_ids=self._key_ids())
+        return judge(data, arrival, site=self._site, authorities=authorities, keys=self._keys())
+
+    def _put(self, judged: Proven | Envelope, data: bytes) -> NewCapture:
+        """The row for what was judged, once its objects are durable."""
+        self._step("before-put")
+        if isinstance(judged, Envelope):
+            new = capture_to_file(judged, None, self._archive.clock())
+            self._archive.put_envelope(new.digest, data)
+        else:
+            new = capture_to_file(judged.envelope, judged.opened, self._archive.clock())
+            assert new.contents is not None
+            self._archive.put_objects(
+                digest=new.digest,
+                envelope=data,
+                picture_digest=new.contents.picture_digest,
+                picture=judged.opened.jpeg,
+            )
+        self._step("after-put")
+        return new
 
     def _receipt(self, new: NewCapture) -> NewReceipt:
         signer = self._signer()

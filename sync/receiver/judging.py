@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -80,6 +80,39 @@ def judge(
     The order is the security: bytes against their digest, then form, then whose, then the signature, and only then is
     anything decrypted.
     """
+    envelope = _verified(data, arrival, site=site, authorities=authorities)
+    if isinstance(envelope, Disproven):
+        return envelope
+    try:
+        opened = open_envelope(envelope, keys)
+    except NotOpenable as refused:
+        return Disproven(RefusalReason.NOT_OPENABLE, refused.reason)
+    if not opened.jpeg.startswith(_JPEG):
+        return Disproven(RefusalReason.MALFORMED, "not-a-jpeg")
+    return Proven(envelope, opened)
+
+
+def judge_sealed(
+    data: bytes,
+    arrival: Arrival,
+    *,
+    site: SiteId,
+    authorities: Sequence[x509.Certificate],
+    key_ids: Container[str],
+) -> Envelope | Disproven:
+    """The same without looking into it: it has to be sealed to a key of the site's, named by `key_ids`.
+
+    A receipt makes the device erase its copy, so what no key of the site's will ever open gets none.
+    """
+    envelope = _verified(data, arrival, site=site, authorities=authorities)
+    if isinstance(envelope, Envelope) and not any(to.key_id in key_ids for to in envelope.header.recipients):
+        return Disproven(RefusalReason.NOT_OPENABLE, "no-key")
+    return envelope
+
+
+def _verified(
+    data: bytes, arrival: Arrival, *, site: SiteId, authorities: Sequence[x509.Certificate]
+) -> Envelope | Disproven:
     try:
         envelope = parse_envelope(data)
         if envelope.digest != arrival.digest:
@@ -90,13 +123,8 @@ def judge(
             # The broker vouches for the topic: somebody else's envelope is not this device's to file.
             return Disproven(RefusalReason.BAD_SIGNATURE, "other-device")
         verify_envelope(envelope, site=site, authorities=authorities)
-        opened = open_envelope(envelope, keys)
     except EnvelopeRefused as refused:
         if hashlib.sha256(data).hexdigest() != arrival.digest:
             return _NOT_WHAT_WAS_OFFERED
         return Disproven(_REASONS[refused.reason], refused.reason.value)
-    except NotOpenable as refused:
-        return Disproven(RefusalReason.NOT_OPENABLE, refused.reason)
-    if not opened.jpeg.startswith(_JPEG):
-        return Disproven(RefusalReason.MALFORMED, "not-a-jpeg")
-    return Proven(envelope, opened)
+    return envelope

@@ -18,6 +18,8 @@ def exposition(now: ReceiverStatus) -> str:
         "receivers_alive": ("Receivers that were heard of in the last 35 s.", len(now.alive)),
         "captures": ("Captures in the archive.", counts.captures),
         "captures_bytes": ("Bytes of their envelopes.", counts.bytes),
+        "captures_sealed": ("Captures that are filed sealed and wait to be opened.", counts.sealed),
+        "captures_not_openable": ("Captures that could not be opened and are kept sealed.", counts.not_openable),
         "devices": ("Devices that a capture came from.", counts.devices),
         "uploads_open": ("Captures begun and not complete.", counts.open_uploads),
         "uploads_open_bytes": ("Bytes that these announce.", counts.open_bytes),

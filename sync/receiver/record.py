@@ -6,37 +6,45 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from capture.canonical import to_canonical
-from sync.receiver.archive import NewCapture
-from sync.receiver.judging import Proven
+from capture.envelope import Envelope
+from sync.receiver.archive import Contents, NewCapture
+from sync.receiver.opening import Opened
 
 _LONGEST: Final = 512
 """Characters of a manifest's text that go into a column of their own; the manifest itself is kept whole."""
 
 
-def capture_to_file(proven: Proven, received_at_ms: int) -> NewCapture:
-    """The row for a proven envelope.
+def capture_to_file(envelope: Envelope, opened: Opened | None, received_at_ms: int) -> NewCapture:
+    """The row for a verified envelope; without what is `opened` it is filed sealed."""
+    return NewCapture(
+        capture=envelope.capture,
+        device=envelope.device,
+        site=envelope.site,
+        digest=envelope.digest,
+        length=len(envelope.raw),
+        counter=envelope.counter,
+        received_at_ms=received_at_ms,
+        contents=None if opened is None else contents_to_file(opened),
+    )
+
+
+def contents_to_file(opened: Opened) -> Contents:
+    """What the row says of what was in an envelope.
 
     A manifest that lacks a field, or has it of another type, is filed all the same: its device signed it, and a record
     is not lost for a column. The whole manifest is in the row, and the envelope beside it is the truth.
     """
-    manifest = proven.opened.manifest
+    manifest = opened.manifest
     encounter = mapping(manifest.get("encounter"))
     image = mapping(manifest.get("image"))
-    return NewCapture(
-        capture=proven.envelope.capture,
-        device=proven.envelope.device,
-        site=proven.envelope.site,
-        digest=proven.envelope.digest,
-        length=len(proven.envelope.raw),
-        counter=proven.envelope.counter,
-        received_at_ms=received_at_ms,
+    return Contents(
         taken_at_ms=whole(manifest.get("taken_at_ms")),
         patient=text(encounter.get("patient")),
         body_site=text(mapping(encounter.get("body_site")).get("code")),
         laterality=text(encounter.get("laterality")) or None,
         urgent=encounter.get("urgent") is True,
         picture_digest=text(image.get("sha256")),
-        picture_length=len(proven.opened.jpeg),
+        picture_length=len(opened.jpeg),
         manifest=to_canonical(dict(manifest)),
     )
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -59,7 +59,8 @@ class ReceiverParts:
         archive: where everything goes.
         broker: where it listens, and as whom.
         trust: which devices are the site's own.
-        opening_keys: what opens envelopes; asked for at each capture.
+        opening_keys: what opens envelopes; asked for at each capture. None files them sealed.
+        opening_key_ids: the ids of the site's opening keys, for which an envelope that is filed sealed must be.
         receipt_signer: what signs receipts; asked for at each capture.
         name: in the status and the receivers' topic; made up anew at each start where not given.
         limits: what one device may have under way.
@@ -71,12 +72,13 @@ class ReceiverParts:
     archive: ArchiveSettings
     broker: BrokerSettings
     trust: DeviceTrust
-    opening_keys: Callable[[], Sequence[OpeningKey]]
+    opening_keys: Callable[[], Sequence[OpeningKey]] | None
     receipt_signer: Callable[[], ReceiptSigner]
     name: str = ""
     limits: Limits = field(default_factory=Limits)
     nonsense_in_a_row: int = BURST
     nonsense_a_second: float = PER_SECOND
+    opening_key_ids: Callable[[], Container[str]] = frozenset
     tell: Callable[[State], None] = nobody_to_tell
 
 
@@ -194,6 +196,7 @@ def run_receiver(parts: ReceiverParts, stop: threading.Event | None = None) -> N
         site=parts.site,
         trust=parts.trust,
         keys=parts.opening_keys,
+        key_ids=parts.opening_key_ids,
         signer=parts.receipt_signer,
         patience=Patience(time.monotonic, parts.nonsense_in_a_row, parts.nonsense_a_second),
     )

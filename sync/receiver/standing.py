@@ -42,6 +42,13 @@ class ReceiverStatus:
             return f"{sentence(self.alarms[0])} `wardlens receiver alarms` lists {len(self.alarms)}."
         if self.counts.quarantined:
             return f"{self.counts.quarantined} refused for good: look at the quarantine below and at its devices."
+        if self.counts.not_openable:
+            return (
+                f"{self.counts.not_openable} could not be opened and are kept sealed: find the key or the backup, "
+                "then run `wardlens receiver open --again`."
+            )
+        if self.counts.sealed:
+            return f"{self.counts.sealed} sealed, not opened yet: run `wardlens receiver open` where the key is."
         return "All is well."
 
     def to_json(self) -> dict[str, Any]:

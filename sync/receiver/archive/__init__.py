@@ -14,6 +14,7 @@ from sync.receiver.archive.ledgers import DeviceLedger, KeptHead
 from sync.receiver.archive.values import (
     ArchiveSettings,
     Arrival,
+    Contents,
     Counts,
     FiledCapture,
     FiledReceipt,
@@ -21,6 +22,7 @@ from sync.receiver.archive.values import (
     Limits,
     NewCapture,
     NewReceipt,
+    Opening,
     Pending,
     QuarantineRow,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "Archive",
     "ArchiveSettings",
     "Arrival",
+    "Contents",
     "Counts",
     "DeviceLedger",
     "FiledCapture",
@@ -41,6 +44,7 @@ __all__ = [
     "Limits",
     "NewCapture",
     "NewReceipt",
+    "Opening",
     "Pending",
     "QuarantineRow",
     "Raised",

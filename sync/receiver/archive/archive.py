@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Connection, Engine, delete, select
 
 from capture.identifiers import CaptureId, DeviceId
-from sync.receiver.archive import ledgers
+from sync.receiver.archive import ledgers, opening
 from sync.receiver.archive import reading as rows
 from sync.receiver.archive.alarms import Alarm, Raised, on_record, put_on_record, settle
 from sync.receiver.archive.database import open_engine, reading, writing
@@ -23,6 +23,7 @@ from sync.receiver.archive.tables import chunks, uploads
 from sync.receiver.archive.values import (
     ArchiveSettings,
     Arrival,
+    Contents,
     Counts,
     FiledCapture,
     FiledReceipt,
@@ -33,7 +34,7 @@ from sync.receiver.archive.values import (
     Pending,
     QuarantineRow,
 )
-from sync.receiver.errors import NotFiled
+from sync.receiver.errors import NotFiled, NotOpened
 
 
 def unix_milliseconds() -> int:
@@ -114,12 +115,20 @@ class Archive:
             ).scalars()
             return b"".join(bytes(part) for part in parts)
 
+    def put_envelope(self, digest: str, envelope: bytes) -> None:
+        """The envelope lies under its digest. Before the row: a row never names what is not there."""
+        self._objects.put(ENVELOPES, digest, envelope)
+
+    def put_picture(self, digest: str, picture: bytes) -> None:
+        """The picture lies under its digest, before its row says so."""
+        self._objects.put(PICTURES, digest, picture)
+
     def put_objects(self, *, digest: str, envelope: bytes, picture_digest: str, picture: bytes) -> None:
-        """The envelope and its picture lie under their digests. Before the row: a row never names what is not there."""
+        """Both at once."""
         # Side by side: each waits for the disk or the network far longer than it works.
         with ThreadPoolExecutor(1, "wardlens-put") as other:
-            second = other.submit(self._objects.put, PICTURES, picture_digest, picture)
-            self._objects.put(ENVELOPES, digest, envelope)
+            second = other.submit(self.put_picture, picture_digest, picture)
+            self.put_envelope(digest, envelope)
             second.result()
 
     def file(
@@ -152,6 +161,40 @@ class Archive:
         with writing(self._engine) as connection:
             Intake(connection, self.limits, self.clock()).forgive(arrival)
 
+    # Opened later
+
+    def sealed(self, page: int = 100) -> Iterator[FiledCapture]:
+        """Every capture that waits to be opened, oldest first, a page at a time."""
+        yield from _paged(lambda connection, last: rows.sealed(connection, last, page), self._engine)
+
+    def begin_opening(self, capture: CaptureId) -> int | None:
+        """The how-manieth time it is that this sealed capture is tried; None when another opener has ended it."""
+        with writing(self._engine) as connection:
+            return opening.begin(connection, capture)
+
+    def end_opening(self, capture: CaptureId, contents: Contents | str, step: Callable[[str], None]) -> bool:
+        """Whether this call ended the waiting of a sealed capture; False when another opener had.
+
+        Args:
+            capture: which.
+            contents: what was in it, its picture durable already; or a short fixed word: why it cannot be opened.
+            step: told before the commit.
+        """
+        with writing(self._engine) as connection:
+            ended = opening.end(connection, capture, contents)
+            step("before-commit")
+        return ended
+
+    def forgive_opening(self, capture: CaptureId) -> None:
+        """The tries of a sealed capture are counted anew, because the archive failed and not the capture."""
+        with writing(self._engine) as connection:
+            opening.forgive(connection, capture)
+
+    def ask_again(self) -> int:
+        """How many captures that could not be opened wait to be tried again."""
+        with writing(self._engine) as connection:
+            return opening.ask_again(connection)
+
     def unsent_receipts(self, *, older_than_ms: int, limit: int = 100) -> tuple[Pending, ...]:
         """Receipts that were written and not seen to leave: their receiver died, or the broker did not answer."""
         with reading(self._engine) as connection:
@@ -179,14 +222,7 @@ class Archive:
 
     def everything(self, page: int = 100) -> Iterator[FiledCapture]:
         """Every capture, oldest first, a page at a time."""
-        last = 0
-        while True:
-            with reading(self._engine) as connection:
-                found = rows.after(connection, last, page)
-            if not found:
-                return
-            yield from found
-            last = found[-1].filed
+        yield from _paged(lambda connection, last: rows.after(connection, last, page), self._engine)
 
     def capture(self, capture: CaptureId) -> FiledCapture:
         """The capture with this id.
@@ -209,8 +245,11 @@ class Archive:
         """The JPEG, checked against its digest.
 
         Raises:
+            NotOpened: it is still sealed.
             ArchiveDamaged: it is gone or changed.
         """
+        if not filed.opened:
+            raise NotOpened
         return self._objects.get(PICTURES, filed.picture_digest)
 
     def envelope(self, filed: FiledCapture) -> bytes:
@@ -250,3 +289,15 @@ class Archive:
         """Every receiver's last word, latest first."""
         with reading(self._engine) as connection:
             return heartbeats(connection)
+
+
+def _paged(page_after: Callable[[Connection, int], tuple[FiledCapture, ...]], engine: Engine) -> Iterator[FiledCapture]:
+    """Page after page until one is empty; no transaction is held between them."""
+    last = 0
+    while True:
+        with reading(engine) as connection:
+            found = page_after(connection, last)
+        if not found:
+            return
+        yield from found
+        last = found[-1].filed

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, insert
 
 from sync.receiver.archive.database import insert_unless_there
 from sync.receiver.archive.intake import drop_upload, filed_receipt
 from sync.receiver.archive.tables import captures, outbox, receipts
-from sync.receiver.archive.values import Arrival, FiledReceipt, Filing, NewCapture, NewReceipt
+from sync.receiver.archive.values import UNREAD, Arrival, FiledReceipt, Filing, NewCapture, NewReceipt, Opening
 
 RECEIPT: Final = "receipt"
 """The kind of outbox row that is a receipt on its way to a device."""
@@ -26,7 +26,7 @@ def file_capture(
     another digest is a conflict, and in both cases nothing is written but the end of the upload.
     """
     row = connection.execute(
-        insert_unless_there(connection, captures).values(asdict(new)).returning(captures.c.filed)
+        insert_unless_there(connection, captures).values(_row(new)).returning(captures.c.filed)
     ).one_or_none()
     drop_upload(connection, arrival)
     if row is None:
@@ -52,3 +52,10 @@ def file_capture(
     ).scalar_one()
     filed = FiledReceipt(new.capture, new.device, new.digest, receipt.key_id, receipt.receipt, message)
     return Filing.FILED, filed
+
+
+def _row(new: NewCapture) -> dict[str, Any]:
+    row = asdict(new)
+    del row["contents"]
+    state = Opening.SEALED if new.contents is None else Opening.OPENED
+    return row | asdict(new.contents or UNREAD) | {"opening": state.value}

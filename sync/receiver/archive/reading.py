@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from capture.identifiers import CaptureId, DeviceId, SiteId
 from sync.receiver.archive.tables import captures, outbox, quarantine, receipts, uploads
-from sync.receiver.archive.values import Counts, FiledCapture, Pending, QuarantineRow
+from sync.receiver.archive.values import Counts, FiledCapture, Opening, Pending, QuarantineRow
 
 _FILED = select(captures, receipts.c.receipt, receipts.c.key_id).join(
     receipts, receipts.c.capture == captures.c.capture
@@ -35,6 +35,12 @@ def after(connection: Connection, filed: int, limit: int) -> tuple[FiledCapture,
     return tuple(_filed(row) for row in connection.execute(query))
 
 
+def sealed(connection: Connection, after: int, limit: int) -> tuple[FiledCapture, ...]:
+    """The captures filed after `after` that wait to be opened, oldest first."""
+    query = _FILED.where(captures.c.opening == Opening.SEALED.value, captures.c.filed > after)
+    return tuple(_filed(row) for row in connection.execute(query.order_by(captures.c.filed).limit(limit)))
+
+
 def counts(connection: Connection) -> Counts:
     """How much the archive holds and how much is under way."""
     filed = connection.execute(
@@ -47,6 +53,12 @@ def counts(connection: Connection) -> Counts:
     under_way = connection.execute(
         select(func.count(), func.coalesce(func.sum(uploads.c.length), 0)).select_from(uploads)
     ).one()
+    unopened = connection.execute(
+        select(captures.c.opening, func.count())
+        .where(captures.c.opening != Opening.OPENED.value)
+        .group_by(captures.c.opening)
+    )
+    openings = {state: int(number) for state, number in unopened}
     return Counts(
         captures=int(filed[0]),
         bytes=int(filed[1]),
@@ -55,6 +67,8 @@ def counts(connection: Connection) -> Counts:
         open_bytes=int(under_way[1]),
         quarantined=int(connection.execute(select(func.count()).select_from(quarantine)).scalar_one()),
         unsent=int(connection.execute(select(func.count()).select_from(outbox)).scalar_one()),
+        sealed=openings.get(Opening.SEALED.value, 0),
+        not_openable=openings.get(Opening.NOT_OPENABLE.value, 0),
     )
 
 
@@ -95,4 +109,6 @@ def _filed(row: Row[Any]) -> FiledCapture:
         manifest=bytes(row.manifest),
         receipt=bytes(row.receipt),
         receipt_key_id=row.key_id,
+        opening=Opening(row.opening),
+        opening_reason=row.opening_reason,
     )

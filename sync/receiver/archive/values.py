@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from capture.identifiers import CaptureId, DeviceId, SiteId
 
@@ -41,7 +42,8 @@ class Limits:
         filed_bytes_a_day: of envelopes filed within 24 hours; beyond it the device waits.
         quarantined_bytes: of envelopes kept as evidence; beyond it only the row is kept.
         quarantined_rows: of refusals on record; beyond it they are answered and logged only.
-        attempts: at filing a complete capture; beyond it the capture is refused and the device parks it.
+        attempts: at filing a complete capture; beyond it the capture is refused and the device parks it. Also at
+            opening a sealed one; beyond it the capture is set aside.
         lines_of_a_chain: of its ledger that heads are kept for; the oldest go, and the newest stand for them.
         forget_after_ms: an upload untouched for so long is thrown away; the device sends it again.
     """
@@ -65,17 +67,26 @@ class Arrival:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewCapture:
-    """A verified and opened capture, ready to be filed; its objects are durable already."""
+class Opening(StrEnum):
+    """Whether somebody with the key has looked into a capture's envelope."""
 
-    capture: CaptureId
-    device: DeviceId
-    site: SiteId
-    digest: str
-    length: int
-    counter: int
-    received_at_ms: int
+    SEALED = "sealed"
+    OPENED = "opened"
+    NOT_OPENABLE = "not-openable"
+
+
+OPENINGS: Final[Mapping[Opening, frozenset[Opening]]] = {
+    Opening.SEALED: frozenset({Opening.OPENED, Opening.NOT_OPENABLE}),
+    Opening.NOT_OPENABLE: frozenset({Opening.SEALED}),
+    Opening.OPENED: frozenset(),
+}
+"""What each state may become. Only a person's asking makes one that was not openable wait again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What was in an envelope, as its row has it; the picture itself is an object and durable already."""
+
     taken_at_ms: int | None
     patient: str
     body_site: str
@@ -84,6 +95,28 @@ class NewCapture:
     picture_digest: str
     picture_length: int
     manifest: bytes
+
+
+UNREAD: Final = Contents(None, "", "", None, urgent=False, picture_digest="", picture_length=0, manifest=b"")
+"""What the row of a sealed capture says of its contents."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCapture:
+    """A verified capture, ready to be filed; its objects are durable already.
+
+    Attributes:
+        contents: what was in it; None when it is filed sealed.
+    """
+
+    capture: CaptureId
+    device: DeviceId
+    site: SiteId
+    digest: str
+    length: int
+    counter: int
+    received_at_ms: int
+    contents: Contents | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +160,11 @@ class FiledCapture:
 
     Attributes:
         filed: grows with every capture; the order of the list.
-        manifest: the bytes that were inside the envelope; docs/formats/capture-manifest.md.
+        manifest: the bytes that were inside the envelope; docs/formats/capture-manifest.md. Empty, as all that is
+            known from inside, unless it is opened.
         receipt: as sent to the device.
+        opening: whether it is opened.
+        opening_reason: why it could not be: a short fixed word.
     """
 
     filed: int
@@ -149,6 +185,13 @@ class FiledCapture:
     manifest: bytes
     receipt: bytes
     receipt_key_id: str
+    opening: Opening = Opening.OPENED
+    opening_reason: str | None = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether its picture and manifest are here."""
+        return self.opening is Opening.OPENED
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +229,5 @@ class Counts:
     open_bytes: int
     quarantined: int
     unsent: int
+    sealed: int
+    not_openable: int

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from capture.identifiers import CaptureId, capture_id
 from sync.receiver.archive import Archive, FiledCapture
-from sync.receiver.errors import ArchiveUnavailable, NotFiled, ReceiverError
+from sync.receiver.errors import ArchiveUnavailable, NotFiled, NotOpened, ReceiverError
 from sync.receiver.exporting import capture_record
 from sync.receiver.metrics import CONTENT_TYPE, exposition
 from sync.receiver.standing import status
@@ -80,6 +80,7 @@ def create_view(
             "captures": now.counts.captures,
             "devices": now.counts.devices,
             "quarantined": now.counts.quarantined,
+            "sealed": now.counts.sealed + now.counts.not_openable,
             "listening": bool(now.alive),
             "last": None if now.last_received_at_ms is None else moment(now.last_received_at_ms).words,
         }
@@ -87,7 +88,8 @@ def create_view(
     app.add_middleware(Guard, hosts=hosts, sessions=sessions, refuse=message)
 
     @app.exception_handler(NotFiled)
-    def _not_filed(_request: Request, error: NotFiled) -> Response:
+    @app.exception_handler(NotOpened)
+    def _not_to_see(_request: Request, error: ReceiverError) -> Response:
         return message(404, "Not here", error.sentence)
 
     @app.exception_handler(ArchiveUnavailable)

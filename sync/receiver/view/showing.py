@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from capture.body_sites import BODY_SITES
 from sync.errors import Flaw, MessageRefused
 from sync.protocol import decode_receipt
-from sync.receiver.archive import FiledCapture
+from sync.receiver.archive import FiledCapture, Opening
 from sync.receiver.record import mapping, text, whole
 
 KINDS: Final = {"face": "Face", "tattoo": "Tattoo", "text": "Text", "code": "Code"}
@@ -26,6 +26,11 @@ USES: Final = {
     "recognisable": "eyes or mouth seen",
 }
 
+_SEALED: Final = {
+    Opening.OPENED: "",
+    Opening.SEALED: "Sealed, not opened yet",
+    Opening.NOT_OPENABLE: "Could not be opened ({}). Call IT",
+}
 _LARGEST_SHOWN: Final = 10**9
 
 
@@ -92,9 +97,14 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One capture, ready for a page."""
+    """One capture, ready for a page.
+
+    Attributes:
+        sealed: that there is nothing to see yet, and what to do; empty once it is opened.
+    """
 
     filed: FiledCapture
+    sealed: str
     title: str
     patient: str
     clinician: str
@@ -121,7 +131,7 @@ class Shown:
 
 def shown(filed: FiledCapture, keys: Mapping[str, Ed25519PublicKey]) -> Shown:
     """What the page shows of a capture. Whatever a manifest lacks is left out; nothing here fails for it."""
-    manifest = mapping(json.loads(filed.manifest))
+    manifest = mapping(json.loads(filed.manifest)) if filed.opened else {}
     encounter, redaction = mapping(manifest.get("encounter")), mapping(manifest.get("redaction"))
     device = mapping(manifest.get("device"))
     regions = [mapping(region) for region in _items(redaction.get("regions"))]
@@ -129,6 +139,7 @@ def shown(filed: FiledCapture, keys: Mapping[str, Ed25519PublicKey]) -> Shown:
     kinds = tuple(_kind(kind, redaction, regions, decisions) for kind in KINDS)
     return Shown(
         filed=filed,
+        sealed=_SEALED[filed.opening].format(filed.opening_reason),
         title=title_of(filed, encounter),
         patient=filed.patient or "not given",
         clinician=text(encounter.get("clinician")) or "not given",
@@ -156,6 +167,8 @@ def shown(filed: FiledCapture, keys: Mapping[str, Ed25519PublicKey]) -> Shown:
 
 def title_of(filed: FiledCapture, encounter: Mapping[str, Any]) -> str:
     """Where on the body, and on which side: what a colleague looks for first."""
+    if not filed.opened:
+        return "Sealed picture"
     site = (
         BODY_SITES.get(filed.body_site)
         or text(mapping(encounter.get("body_site")).get("term"))

@@ -20,9 +20,8 @@ from sync.protocol import decode_down, decode_up, topics
 from sync.protocol.messages import decode_have, decode_offer, decode_receivers, decode_refusal, decode_state
 from sync.protocol.pieces import Pieces, decode_chunk
 from sync.protocol.receipts import decode_receipt
-from sync.receiver.archive import FiledCapture, NewCapture
+from sync.receiver.archive import Contents, FiledCapture
 from sync.receiver.exporting import capture_record
-from sync.receiver.judging import Proven
 from sync.receiver.opening import NotOpenable, Opened, OpeningKey, _split, open_envelope
 from sync.receiver.record import capture_to_file
 from sync.receiver.view.guard import _host, _same_origin, session_of
@@ -98,19 +97,21 @@ def _filed(data: bytes) -> None:
         raise NotOpenable("manifest", "as opening refuses it") from None
     if not isinstance(said, dict):
         raise NotOpenable("manifest", "as opening refuses it")
-    new = capture_to_file(Proven(parse_envelope(envelopes()[0]), Opened(said, b"\xff\xd8\xff")), 1_790_000_000_000)
-    _columns_hold(new)
+    new = capture_to_file(parse_envelope(envelopes()[0]), Opened(said, b"\xff\xd8\xff"), 1_790_000_000_000)
+    inside = new.contents
+    assert inside is not None
+    _columns_hold(inside)
     receipt = _messages("receipt")[0]
     filed = FiledCapture(
-        1, new.capture, new.device, new.site, new.digest, new.length, new.counter, new.received_at_ms, new.taken_at_ms,
-        new.patient, new.body_site, new.laterality, new.urgent, new.picture_digest, new.picture_length, new.manifest,
-        receipt, "receipt-1",
+        1, new.capture, new.device, new.site, new.digest, new.length, new.counter, new.received_at_ms,
+        inside.taken_at_ms, inside.patient, inside.body_site, inside.laterality, inside.urgent, inside.picture_digest,
+        inside.picture_length, inside.manifest, receipt, "receipt-1",
     )  # fmt: skip
     shown(filed, {})
     json.dumps(capture_record(filed))
 
 
-def _columns_hold(new: NewCapture) -> None:
+def _columns_hold(new: Contents) -> None:
     for text in (new.patient, new.body_site, new.laterality or "", new.picture_digest):
         text.encode()
         assert "\x00" not in text

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.routing import Mount, Route
 
-from sync.receiver import LoginTokens, create_view, view_served
+from sync.receiver import LoginTokens, Opener, OpeningKey, create_view, view_served
 from sync.receiver.view import Sessions
 from sync.receiver.view.pictures import WIDTHS, scaled, width_for
 from sync.receiver.view.showing import moment, shown
@@ -336,3 +336,41 @@ def test_a_port_that_is_taken_is_one_sentence(make_view):
         port = int(address.rpartition(":")[2])
         with pytest.raises(ViewNotStarted, match="another port"), view_served(make_view(), port=port):
             pass
+
+
+def test_a_sealed_picture_is_said_to_be_sealed_and_shows_once_it_is_opened(
+    small_archive, ward, hospital, browser
+):
+    envelope = ward.envelope(7, jpeg=hospital.big_jpeg(7))
+    hospital.drive(ward.ingest(small_archive, keys=None, key_ids=lambda: {ward.opening.key_id}), envelope)
+    path = f"/captures/{envelope.capture}"
+    parts = {"site": hospital.SITE, "authorities": ward.trust.authorities}
+
+    def pages():
+        return browser.get("/").text, browser.get("/rows").text, browser.get(path).text
+
+    for page in pages():
+        assert "Sealed, not opened yet" in page
+        assert "picture.jpg" not in page
+        assert "Verified" in page or "verified" in page, "the receipt is checked all the same"
+        assert "PAT-" not in page
+    assert browser.get("/captures.json").json()["sealed"] == 1
+    answer = browser.get(f"{path}/picture.jpg?width=480")
+    assert answer.status_code == 404
+    assert "wardlens receiver open" in answer.text
+    assert browser.get(f"{path}/envelope.wle").content == envelope.raw
+    assert browser.get(f"{path}/record.json").json()["opening"] == "sealed"
+
+    Opener(small_archive, keys=lambda: (OpeningKey.generate(),), **parts).open_waiting()
+    for page in pages():
+        assert "Could not be opened (no-key)" in page
+        assert "picture.jpg" not in page
+
+    small_archive.ask_again()
+    Opener(small_archive, keys=lambda: (ward.opening,), **parts).open_waiting()
+    for page in pages():
+        assert "PAT-00007" in page
+        assert "picture.jpg" in page
+        assert "not opened yet" not in page.partition('id="captures"')[2]
+    assert browser.get(f"{path}/picture.jpg").status_code == 200
+    assert browser.get("/captures.json").json()["sealed"] == 0

@@ -14,6 +14,8 @@ function show(facts) {
   document.getElementById("filed").hidden = facts.captures === 0;
   document.getElementById("count").textContent = facts.captures;
   document.getElementById("devices").textContent = facts.devices === 1 ? "1 device" : `${facts.devices} devices`;
+  document.getElementById("sealed").hidden = facts.sealed === 0;
+  document.getElementById("sealed-count").textContent = facts.sealed;
   document.getElementById("quarantined").textContent = facts.quarantined;
   document.getElementById("alarm").hidden = facts.quarantined === 0;
   document.getElementById("status").dataset.listening = facts.listening ? "yes" : "no";
