@@ -137,6 +137,7 @@ def receive(settings: Settings, asked: dict[str, Any]) -> None:
         site=parts.site,
         trust=parts.trust,
         keys=parts.opening_keys,
+        key_ids=parts.opening_key_ids,
         signer=parts.receipt_signer,
         step=at,
     )

@@ -49,6 +49,7 @@ EXCEPTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "provisioning.publishing.read_receivers": _SITES_OWN,
         "provisioning.rows.read_device": _SITES_OWN,
         "provisioning.rows.read_devices": _SITES_OWN,
+        "provisioning.rows.read_opening_key_ids": _SITES_OWN,
         "provisioning.rows.read_receipt": _SITES_OWN,
         "provisioning.rows.read_roster": _SITES_OWN,
         "provisioning.rows.read_sealing": _SITES_OWN,

@@ -338,9 +338,7 @@ def test_a_port_that_is_taken_is_one_sentence(make_view):
             pass
 
 
-def test_a_sealed_picture_is_said_to_be_sealed_and_shows_once_it_is_opened(
-    small_archive, ward, hospital, browser
-):
+def test_a_sealed_picture_is_said_to_be_sealed_and_shows_once_it_is_opened(small_archive, ward, hospital, browser):
     envelope = ward.envelope(7, jpeg=hospital.big_jpeg(7))
     hospital.drive(ward.ingest(small_archive, keys=None, key_ids=lambda: {ward.opening.key_id}), envelope)
     path = f"/captures/{envelope.capture}"
