@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sync.receiver import LoginTokens, create_view, view_served
+from sync.receiver import LoginTokens, Opener, OpeningKey, create_view, view_served
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; make test brings it")
 
@@ -50,6 +50,16 @@ class Ward:
         envelope = self.ward.envelope(number, jpeg=self.hospital.big_jpeg(number), manifest={"redaction": redaction})
         self.hospital.drive(self.ward.ingest(self.archive), envelope)
         return envelope
+
+    def file_sealed(self, number: int) -> Any:
+        envelope = self.ward.envelope(number, jpeg=self.hospital.big_jpeg(number))
+        ingest = self.ward.ingest(self.archive, keys=None, key_ids=lambda: {self.ward.opening.key_id})
+        self.hospital.drive(ingest, envelope)
+        return envelope
+
+    def open_sealed(self, key: OpeningKey | None = None) -> None:
+        trust, keys = self.ward.trust, (key or self.ward.opening,)
+        Opener(self.archive, site=self.hospital.SITE, authorities=trust.authorities, keys=lambda: keys).open_waiting()
 
     def page(self, size: tuple[int, int], *, signed_in: bool = True) -> Any:
         context = self.browser.new_context(viewport={"width": size[0], "height": size[1]})
@@ -167,6 +177,49 @@ def test_a_picture_can_be_looked_at_with_what_was_covered(ward, size):
     left = picture["x"] + (picture["width"] - 1600 * shown) / 2
     assert outline["x"] == pytest.approx(left + 400 * shown, abs=1)
     assert outline["width"] == pytest.approx(400 * shown, abs=1)
+    assert fits(page)
+    assert smallest_text(page) >= 16
+    ratio, words = poorest_contrast(page)
+    assert ratio >= 4.5, words
+    assert small_targets(page) == []
+    assert ward.said == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_sealed_picture_says_so_and_shows_itself_once_it_is_opened(ward, size):
+    ward.file(1)
+    page = ward.page(size)
+    ward.file_sealed(2)
+    row = page.locator("article.capture").first
+    row.locator(".sealed").wait_for()
+    assert row.locator("h2").inner_text() == "Sealed picture"
+    assert page.locator("#sealed").inner_text() == "1 sealed, not opened yet"
+    assert fits(page)
+    assert smallest_text(page) >= 16
+    ratio, words = poorest_contrast(page)
+    assert ratio >= 4.5, words
+    ward.open_sealed(OpeningKey.generate())
+    row.locator(".sealed", has_text="Could not be opened (no-key). Call IT").wait_for()
+    page.locator("#shut", has_text="1 could not be opened").wait_for()
+    assert not page.locator("#sealed").is_visible()
+    ratio, words = poorest_contrast(page)
+    assert ratio >= 4.5, words
+    ward.archive.ask_again()
+    ward.open_sealed()
+    row.locator(".picture img").wait_for()
+    assert row.locator(".who b").inner_text() == "PAT-00002"
+    assert page.locator(".sealed").count() == 0
+    page.locator("#shut").wait_for(state="hidden")
+    assert ward.said == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_page_of_a_sealed_picture_is_legible(ward, size):
+    ward.file_sealed(1)
+    page = ward.page(size)
+    page.locator(".what h2 a").click()
+    assert page.locator(".frame .sealed").inner_text() == "Sealed, not opened yet."
+    page.locator(".receipt.good").wait_for()
     assert fits(page)
     assert smallest_text(page) >= 16
     ratio, words = poorest_contrast(page)

@@ -55,7 +55,7 @@ def counts(connection: Connection) -> Counts:
     ).one()
     unopened = connection.execute(
         select(captures.c.opening, func.count())
-        .where(captures.c.opening != Opening.OPENED.value)
+        .where(captures.c.opening.in_([Opening.SEALED.value, Opening.NOT_OPENABLE.value]))
         .group_by(captures.c.opening)
     )
     openings = {state: int(number) for state, number in unopened}

@@ -80,7 +80,8 @@ def create_view(
             "captures": now.counts.captures,
             "devices": now.counts.devices,
             "quarantined": now.counts.quarantined,
-            "sealed": now.counts.sealed + now.counts.not_openable,
+            "sealed": now.counts.sealed,
+            "not_openable": now.counts.not_openable,
             "listening": bool(now.alive),
             "last": None if now.last_received_at_ms is None else moment(now.last_received_at_ms).words,
         }
