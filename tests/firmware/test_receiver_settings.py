@@ -17,6 +17,7 @@ MIB = 1024 * 1024
 SITE = SimpleNamespace(
     id="st-mary",
     opening_keys=tuple,
+    opening_key_ids=frozenset,
     receipt_signer=None,
     receiver_tls=lambda _name: SimpleNamespace(ca=None, certificate=None, key=None),
 )
