@@ -27,7 +27,7 @@ from firmware.settings import Settings
 from firmware.wiping import finish_wipe
 from provisioning import durable
 from provisioning.errors import NotPaired
-from provisioning.identity import DeviceIdentity, StateLayout
+from provisioning.identity import DeviceIdentity, IdentityFollower, StateLayout
 from provisioning.keys import make_leaf_key, write_key
 
 if TYPE_CHECKING:
@@ -70,13 +70,18 @@ def open_vault(settings: Settings) -> Vault:
     return Vault(settings.state / "vault", reserve_bytes=settings.vault.reserve_megabytes * 1_000_000)
 
 
-def sealing_context(settings: Settings, in_force: InForce) -> Callable[[CaptureId, int], SealingContext]:
-    """Who seals for whom, read anew for each capture, so that a newer manifest counts from the next picture on."""
+def sealing_context(
+    settings: Settings, taken: Callable[[DeviceIdentity], None]
+) -> Callable[[CaptureId, int], SealingContext]:
+    """Who seals for whom, read anew for each capture, so that a newer manifest counts from the next picture on.
+
+    `taken` hears of each identity that is sealed with.
+    """
     signer = FileSigner(DeviceIdentity.load(settings.state).signing_key)
 
     def context(capture: CaptureId, counter: int) -> SealingContext:
         identity = DeviceIdentity.load(settings.state)
-        in_force.taken(identity)
+        taken(identity)
         return SealingContext(
             capture=capture,
             device=identity.device,
@@ -129,7 +134,7 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
         load_engine=lambda: load_deidentifier(settings),
         vault=vault,
         ledger=ledger,
-        sealing_context=sealing_context(settings, in_force),
+        sealing_context=sealing_context(settings, in_force.taken),
         still_quality=settings.camera.jpeg_quality,
         may_show_features=may_show_features(settings),
     )
@@ -153,13 +158,13 @@ def make_uplink(
     from sync.mqtt import TlsFiles
     from sync.uplink import Uplink, UplinkSettings
 
-    broker = identity.broker
+    broker, follow = identity.broker, IdentityFollower(settings.state)
     ledger = open_ledger(settings.state / "ledger", "sync", FileSigner(identity.identity_key))
     in_force = InForce(ledger, lambda of: of.identity_chain[0])
     in_force.started(identity, VERSION)
 
     def receipt_keys() -> Mapping[str, Ed25519PublicKey]:
-        now = DeviceIdentity.load(settings.state)
+        now = follow()
         in_force.taken(now)
         return now.receipt_keys
 

@@ -171,3 +171,34 @@ class DeviceIdentity:
     def certificate_until(self) -> datetime:
         """When the first of the two certificates ends."""
         return min(self.identity_chain[0].not_valid_after_utc, self.signing_chain[0].not_valid_after_utc)
+
+
+class IdentityFollower:
+    """The identity in a state folder, as it is now: read and verified again only when one of its files has changed.
+
+    Args:
+        state: the folder.
+    """
+
+    def __init__(self, state: Path) -> None:
+        layout = StateLayout(state)
+        names = (layout.certificate("identity"), layout.certificate("signing"))
+        self._state = state
+        self._files = (layout.facts, layout.root, layout.manifest, *names)
+        self._seen: tuple[tuple[int, int, int], ...] = ()
+        self._known: DeviceIdentity | None = None
+
+    def __call__(self) -> DeviceIdentity:
+        """The identity.
+
+        Raises:
+            NotPaired, IdentityDamaged: as :meth:`DeviceIdentity.load`.
+        """
+        try:
+            found = [file.stat() for file in self._files]
+        except OSError:
+            return DeviceIdentity.load(self._state)  # which says what is missing
+        seen = tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in found)
+        if self._known is None or seen != self._seen:
+            self._known, self._seen = DeviceIdentity.load(self._state), seen
+        return self._known

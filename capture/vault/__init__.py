@@ -11,13 +11,14 @@ from __future__ import annotations
 from capture.disk import Files, RealFiles
 from capture.errors import NotInVault, TransitionRefused, VaultDamaged, VaultError, VaultFull, VaultUnwritable
 from capture.vault.entry import Condition, Entry
-from capture.vault.states import TRANSITIONS, State, Step, after
+from capture.vault.states import TRANSITIONS, WAITING, State, Step, after
 from capture.vault.sweep import Findings
 from capture.vault.vault import RESERVE_BYTES, Vault
 
 __all__ = [
     "RESERVE_BYTES",
     "TRANSITIONS",
+    "WAITING",
     "Condition",
     "Entry",
     "Files",

@@ -93,11 +93,21 @@ class Queue:
         """Every entry, oldest first."""
         return self._rows(f"SELECT {_COLUMNS} FROM entries ORDER BY counter, capture", ())  # noqa: S608 - our columns
 
-    def waiting(self) -> list[Entry]:
-        """What still has to reach the hospital: urgent first, then oldest."""
+    def waiting(self, most: int = -1) -> list[Entry]:
+        """What still has to reach the hospital: urgent first, then oldest; at most so many, all below 0."""
         marks = ", ".join("?" * len(WAITING))
-        text = f"SELECT {_COLUMNS} FROM entries WHERE state IN ({marks}) ORDER BY urgent DESC, counter, capture"  # noqa: S608
-        return self._rows(text, tuple(state.value for state in WAITING))
+        text = f"SELECT {_COLUMNS} FROM entries WHERE state IN ({marks}) ORDER BY urgent DESC, counter, capture LIMIT ?"  # noqa: S608
+        return self._rows(text, (*(state.value for state in WAITING), most))
+
+    def of(self, state: State) -> list[Entry]:
+        """Every entry in this state, oldest first."""
+        text = f"SELECT {_COLUMNS} FROM entries WHERE state = ? ORDER BY counter, capture"  # noqa: S608 - our columns
+        return self._rows(text, (state.value,))
+
+    def tally(self) -> dict[State, int]:
+        """How many entries are in each state; a state that none is in may be missing."""
+        text = "SELECT state, count(*) FROM entries GROUP BY state"
+        return _translated(lambda: {State(state): count for state, count in self._connection.execute(text)})
 
     def store(self, entry: Entry) -> None:
         """`entry` in place of what was there under its capture."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import Counter as Counts
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -156,9 +157,17 @@ class Vault:
         """Every entry, oldest first; of the erased ones, the newest ten thousand."""
         return self._look(lambda queue: tuple(queue.all()))
 
-    def pending(self) -> tuple[Entry, ...]:
-        """What still has to reach the hospital: urgent first, then oldest."""
-        return self._look(lambda queue: tuple(queue.waiting()))
+    def pending(self, most: int | None = None) -> tuple[Entry, ...]:
+        """What still has to reach the hospital: urgent first, then oldest; the first `most` where that is given."""
+        return self._look(lambda queue: tuple(queue.waiting(-1 if most is None else most)))
+
+    def of(self, state: State) -> tuple[Entry, ...]:
+        """Every entry in this state, oldest first."""
+        return self._look(lambda queue: tuple(queue.of(state)))
+
+    def tally(self) -> Counts[State]:
+        """How many entries are in each state."""
+        return self._look(lambda queue: Counts(queue.tally()))
 
     def entry(self, capture: CaptureId) -> Entry:
         """The entry of `capture`.
@@ -184,13 +193,21 @@ class Vault:
         if offset < 0 or length < 0:
             raise ValueError("an offset and a length are not negative")
         expected = max(0, min(length, entry.length - offset))
-        try:
-            data = self._envelopes.read(capture, offset, expected)
-        except OSError as error:
-            raise VaultDamaged from error
+        data = self.piece(capture, offset, expected)
         if len(data) != expected:
             raise VaultDamaged
         return data
+
+    def piece(self, capture: CaptureId, offset: int, length: int) -> bytes:
+        """What an envelope's file holds there, without asking the queue: for whoever sends it and knows its length.
+
+        Raises:
+            VaultDamaged: its file is gone, or the disk cannot read it.
+        """
+        try:
+            return self._envelopes.read(capture, offset, length)
+        except OSError as error:
+            raise VaultDamaged from error
 
     def free_bytes(self) -> int:
         """Room left on the vault's disk.

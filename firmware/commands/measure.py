@@ -9,12 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
+from firmware.errors import RequestWrong
 from firmware.looking import load_deidentifier
 from firmware.settings import load_settings
 from firmware.terminal import ConfigOption, out, print_facts, progress
 
+app = typer.Typer()
 
+
+@app.callback(invoke_without_command=True)
 def bench(
+    context: typer.Context,
     video: Annotated[Path | None, typer.Option(help="A video for the live view; without it a drawn scene.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
     live_frames: Annotated[int, typer.Option(min=10, help="Frames of the live view to measure.")] = 300,
@@ -31,6 +36,8 @@ def bench(
 
     Example: wardlens bench --json figures.json
     """
+    if context.invoked_subcommand is not None:
+        return
     from firmware.measuring import BenchPlan, measure
     from firmware.measuring.bench import STEPS
     from firmware.memory import keep_large_buffers
@@ -43,6 +50,57 @@ def bench(
     with progress("bench", STEPS) as advance:
         figures = measure(deidentifier, OpeningKey.generate().public, plan, advance)
     deidentifier.close()
+    _show(figures, json_file)
+
+
+@app.command()
+def transfer(
+    parts: Annotated[str, typer.Option(help="Which figures: uplink, receivers, fleet, drain; with commas.")] = "",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each side.")] = 3,
+    envelopes: Annotated[int, typer.Option(min=1, help="Envelopes of a turn, and of each receiver.")] = 30,
+    size: Annotated[int, typer.Option(min=100, help="Bytes of their pictures.")] = 3_000_000,
+    connected: Annotated[int, typer.Option(min=1, help="Devices of the fleet; ten of them send.")] = 1000,
+    waiting: Annotated[int, typer.Option(min=1, help="Envelopes of the long queue.")] = 2000,
+    waiting_size: Annotated[int, typer.Option(min=100, help="Bytes of its pictures, and of the fleet's.")] = 100_000,
+    link: Annotated[float, typer.Option(min=1.0, help="Bytes a second of the long queue's link.")] = 3e6,
+    database: Annotated[str, typer.Option(help="An empty PostgreSQL database; SQLite without it.")] = "",
+    objects: Annotated[str, typer.Option(help="s3://BUCKET/PREFIX; a folder without it.")] = "",
+    object_option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the bucket, such as endpoint or region; again for each.")
+    ] = None,
+) -> None:
+    """Measure the way to the hospital on this machine: uplink beside bare MQTT, receivers, a fleet, a long queue.
+
+    It needs Mosquitto. docs/benchmarks.md says what each figure is.
+
+    Example: wardlens bench transfer --parts uplink,drain --json figures.json
+    """
+    from firmware.measuring.transfer.plan import PARTS, TransferPlan, measure_transfer
+    from firmware.measuring.transfer.receiving import Store
+
+    chosen = tuple(parts.split(",")) if parts else PARTS
+    if not set(chosen) <= set(PARTS):
+        raise RequestWrong(f"The parts are {', '.join(PARTS)}.")
+    pairs = dict(option.partition("=")[::2] for option in object_option or [])
+    plan = TransferPlan(
+        parts=chosen,
+        rounds=rounds,
+        envelopes=envelopes,
+        size=size,
+        store=Store(database, objects, pairs),
+        connected=connected,
+        uploading=min(connected, 10),
+        waiting=waiting,
+        waiting_size=waiting_size,
+        link=link,
+    )
+    with progress("bench", len(chosen)) as advance:
+        figures = measure_transfer(plan, advance)
+    _show(figures, json_file)
+
+
+def _show(figures: Mapping[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
     print_facts(dict(_flat(figures)), as_json=False)

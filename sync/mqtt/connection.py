@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -124,6 +125,7 @@ class Connection:
         client.tls_set_context(self._settings.tls.context())
         # Everything in flight is counted by our own windows; paho must never hold a message back in silence.
         client.max_inflight_messages_set(0)
+        client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -134,6 +136,10 @@ class Connection:
         return client
 
     # Callbacks: they only note what arrived. An exception in here would end the loop.
+
+    def _on_socket_open(self, _c: paho.Client, _u: Any, opened: Any) -> None:
+        # An acknowledgement is a small packet after a small packet: Nagle's algorithm would hold it for 40 ms.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect(self, _c: paho.Client, _u: Any, _f: Any, reason: Any, properties: Properties | None) -> None:
         self._connack = (reason.value, str(reason), properties)
@@ -263,6 +269,7 @@ class Connection:
         self._client.disconnect()
         client, self._client = self._client, paho.Client(CallbackAPIVersion.VERSION2)
         client.on_connect = client.on_disconnect = client.on_message = client.on_publish = client.on_subscribe = None
+        client.on_socket_open = None
 
     def _turn(self, timeout: float) -> None:
         if self._lost is not None:

@@ -8,7 +8,7 @@ to it (docs/formats/sync.md, "The device").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -42,6 +42,12 @@ WINDOW: Final = 4
 MOST_UNRECEIPTED: Final = 8
 """Captures that may be sent and wait for their receipts while the next one goes."""
 
+OFFER_AHEAD: Final = 4 * WINDOW
+"""Chunks that are still to go when the next capture may be offered, so that nothing stands still for the answer."""
+
+AHEAD: Final = 16
+"""Captures that wait for their turn and are known; the vault knows the others."""
+
 ANSWER_SECONDS: Final = 20.0
 STALL_SECONDS: Final = 60.0
 RECEIPT_SECONDS: Final = 30.0
@@ -74,6 +80,7 @@ class DeviceMachine:
         self._last = 0.0
         self._chunk_size: int | None = None
         self._window = WINDOW
+        self._more = False
         self._paused_until = 0.0
         self._pauses = 0
 
@@ -110,13 +117,32 @@ class DeviceMachine:
         # What is due already waits for an answer or an acknowledgement, and those come by themselves.
         return min((time for time in times if time > self._last), default=None)
 
+    def reach(self) -> int:
+        """How many works :meth:`plan` has to see: what is under way or has to wait, and those whose turn may come next.
+
+        A queue of any length costs no more memory and no more time than that.
+        """
+        held = sum(j.phase is not Phase.WAITING or j.not_before > self._last for j in self._journeys.values())
+        return held + AHEAD
+
+    @property
+    def runs_short(self) -> bool:
+        """Whether there is more in the vault than is known here, and what is known will soon have had its turn."""
+        return self._more and sum(j.phase is Phase.WAITING for j in self._journeys.values()) < AHEAD // 2
+
     # What may happen.
 
-    def plan(self, works: Iterable[Work], now: float) -> DeviceEffects:
-        """What the vault holds for sending now. What is no longer in it is forgotten."""
+    def plan(self, works: Sequence[Work], now: float) -> DeviceEffects:
+        """What the vault holds for sending now: all of it, or the first :meth:`reach` of it by rank.
+
+        What is no longer in it is forgotten. Of what comes after the last of so many, nothing is known.
+        """
         wanted = {work.capture: work for work in works}
-        for capture in [c for c in self._journeys if c not in wanted]:
-            self._forget(capture)
+        self._more = len(works) >= self.reach()
+        end = works[-1].rank if self._more else None
+        for capture, journey in list(self._journeys.items()):
+            if capture not in wanted and (end is None or journey.work.rank < end):
+                self._forget(capture)
         for capture, work in wanted.items():
             if capture not in self._journeys:
                 self._journeys[capture] = Journey(work)
@@ -173,6 +199,10 @@ class DeviceMachine:
         elif refused:
             self._wait(journey, Step.TIMEOUT, now)
         elif index is not None and journey.phase is Phase.SENDING:
+            for going in self._journeys.values():
+                if going.phase is Phase.SENDING and going.unsent:
+                    # Whoever was offered ahead waits for the window, not for the hospital.
+                    going.deadline = now + STALL_SECONDS
             journey.deadline = now + STALL_SECONDS
             if not journey.unsent and not self._has_tickets(journey.work.capture):
                 journey.apply(Step.DRAINED)
@@ -322,18 +352,20 @@ class DeviceMachine:
         return tuple(effects)
 
     def _whose_turn(self, sending: Journey | None, now: float) -> Journey | None:
-        """Who may be offered now: one at a time, and before what is going only if it is urgent and that is not."""
+        """Who may be offered now: one at a time, and not while more than the end of another one is still to go.
+
+        Unless it is urgent and that is not. An offer that leaves before the end is answered at the end.
+        """
         if now < self._paused_until:
             return None
         journeys = self._journeys.values()
-        unreceipted = sum(j.phase is Phase.SENT or (j.phase is Phase.SENDING and not j.unsent) for j in journeys)
+        unreceipted = sum(j.phase in {Phase.SENDING, Phase.SENT} for j in journeys)
         if unreceipted >= MOST_UNRECEIPTED or any(j.phase is Phase.OFFERED for j in journeys):
             return None
         ready = (j for j in journeys if j.phase is Phase.WAITING and j.not_before <= now)
-        first = min(ready, key=lambda j: j.work.rank, default=None)
-        if first is None or (sending is not None and not (first.work.urgent and not sending.work.urgent)):
-            return None
-        return first
+        if sending is not None and len(sending.unsent) > OFFER_AHEAD:
+            ready = (j for j in ready if j.work.urgent and not sending.work.urgent)
+        return min(ready, key=lambda j: j.work.rank, default=None)
 
     def _offer(self, journey: Journey, chunk_size: int, now: float) -> DeviceEffects:
         work = journey.work

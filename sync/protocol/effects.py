@@ -109,5 +109,8 @@ class Ignore:
     reason: Ignored
 
 
-DeviceEffect = SendOffer | SendChunk | MarkOffered | MarkReceipted | Erase | Park | Reconnect | Ignore
+Keep = MarkOffered | MarkReceipted | Erase | Park
+"""What the vault and the ledger are told."""
+
+DeviceEffect = SendOffer | SendChunk | Keep | Reconnect | Ignore
 DeviceEffects = tuple[DeviceEffect, ...]

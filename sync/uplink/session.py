@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -16,9 +17,10 @@ from sync.mqtt import Acknowledged, Connection, Message
 from sync.protocol import Chunk, Offer, decode_down, decode_receivers, topics
 from sync.protocol.device import WINDOW, DeviceMachine
 from sync.protocol.effects import (
-    DeviceEffects,
+    DeviceEffect,
     Erase,
     Ignore,
+    Keep,
     MarkOffered,
     MarkReceipted,
     Park,
@@ -27,6 +29,7 @@ from sync.protocol.effects import (
     SendOffer,
 )
 from sync.protocol.pieces import MIN_CHUNK, OVERHEAD
+from sync.uplink.keeping import Keeping, Then
 from sync.uplink.presence import Presence
 from sync.uplink.settings import UplinkSettings
 from sync.uplink.status import StatusFile, UplinkStatus
@@ -37,6 +40,8 @@ Heads = Callable[[], Sequence[LedgerHead]]
 
 _KILOBYTE: Final = 1024
 _LOOK_COST: Final = 20.0
+_KEEPING_SECONDS: Final = 0.002
+"""How long the network is waited for while something is being kept that more may follow from."""
 _log = structlog.get_logger()
 
 
@@ -74,6 +79,7 @@ class Session:
         self._connection = connection
         self._machine = machine
         self._storage = storage
+        self._keeping = Keeping(storage)
         self._presence = presence
         self._settings = settings
         self._status = status
@@ -97,17 +103,22 @@ class Session:
         # One place of the broker's window stays free for what we say about ourselves.
         window = min(WINDOW, max(1, terms.receive_maximum - 1))
         self._do(self._machine.connected(self._clock(), chunk_size=size, window=window))
-        while not stop.is_set():
-            self._turn()
-            self._do(self._machine.tick(self._clock()))
-            self._show()
+        with self._keeping:
+            while not stop.is_set():
+                self._turn()
+                self._do(self._machine.tick(self._clock()))
+                self._show()
+            self._keeping.kept(all_of_it=True)
         will = self._presence.will
         self._connection.publish(will.topic, will.payload, retain=True)
 
     def _turn(self) -> None:
         now = self._clock()
-        if now >= self._next_look:
-            self._do(self._machine.plan(self._storage.works(), now))
+        self._follow(self._keeping.kept())
+        if now >= self._next_look or self._machine.runs_short:
+            # What is still being kept would be found waiting, and offered again.
+            self._follow(self._keeping.kept(all_of_it=True))
+            self._do(self._machine.plan(self._storage.works(self._machine.reach()), now))
             # A long queue is looked at less often, so that looking never costs more than a twentieth of the time.
             took = self._clock() - now
             self._next_look = self._clock() + max(self._settings.poll_seconds, took * _LOOK_COST)
@@ -116,13 +127,13 @@ class Session:
             self._connection.publish(say.topic, say.payload, retain=True)
         wake = self._machine.next_wake()
         until = self._next_look if wake is None else min(wake, self._next_look)
-        for arrival in self._connection.step(max(0.0, min(until - self._clock(), self._settings.poll_seconds))):
+        patience = _KEEPING_SECONDS if self._keeping.busy else self._settings.poll_seconds
+        for arrival in self._connection.step(max(0.0, min(until - self._clock(), patience))):
             match arrival:
                 case Acknowledged(mid):
                     self._acknowledged(mid, arrival)
                 case Message():
                     self._hear(arrival)
-                    self._connection.acknowledge(arrival)
 
     def _acknowledged(self, mid: int, arrival: Acknowledged) -> None:
         ticket = self._tickets.pop(mid, None)
@@ -130,7 +141,14 @@ class Session:
             now = self._clock()
             self._do(self._machine.acknowledged(ticket, now, nobody=arrival.nobody, refused=arrival.refused))
 
+    @staticmethod
+    def _follow(follows: Iterable[Then]) -> None:
+        for then in follows:
+            then()
+
     def _hear(self, message: Message) -> None:
+        """It is dealt with, and acknowledged: at once, or when what it leads to is kept."""
+        effects: Iterable[DeviceEffect] = ()
         try:
             if message.topic == topics.RECEIVERS:
                 present = decode_receivers(message.payload).present
@@ -138,22 +156,26 @@ class Session:
                     _log.info(SyncEvent.RECEIVERS_CHANGED, present=present)
                 self._receivers = present
                 now = not message.retained
-                self._do(self._machine.receivers(self._clock(), present=present, just_now=now))
+                effects = self._machine.receivers(self._clock(), present=present, just_now=now)
             else:
                 device, answer = decode_down(message.topic, message.payload)
-                self._do(self._machine.answered(device, answer, self._clock()))
+                effects = self._machine.answered(device, answer, self._clock())
         except MessageRefused as refused:
             _log.warning(SyncEvent.MESSAGE_REFUSED, flaw=refused.flaw.value, bytes=len(message.payload))
+        self._do(effects, partial(self._connection.acknowledge, message))
 
-    def _do(self, effects: DeviceEffects) -> None:
+    def _do(self, effects: Iterable[DeviceEffect], *last: Then) -> None:
+        """Chunks leave at once; an offer and what comes `last` when all that is to be kept before them is durable."""
+        to_keep: list[Keep] = []
+        then: list[Then] = []
         for effect in effects:
             match effect:
                 case SendOffer(offer, ticket):
-                    self._send_offer(offer, ticket)
+                    then.append(partial(self._send_offer, offer, ticket))
                 case SendChunk():
                     self._send_chunk(effect)
                 case MarkOffered() | MarkReceipted() | Erase() | Park():
-                    self._storage.apply(effect)
+                    to_keep.append(effect)
                 case Reconnect():
                     raise BrokerUnavailable(
                         f"The broker at {self._settings.host}:{self._settings.port} stopped answering. The device "
@@ -161,6 +183,11 @@ class Session:
                     )
                 case Ignore(reason):
                     _log.info(SyncEvent.MESSAGE_IGNORED, reason=reason.value)
+        then += last
+        if to_keep:
+            self._keeping.begin(to_keep, then)
+        else:
+            self._follow(then)
 
     def _send_offer(self, offer: Offer, ticket: int) -> None:
         topic = topics.offer(self._settings.device, offer.upload.capture)

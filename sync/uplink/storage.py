@@ -6,9 +6,9 @@ import structlog
 
 from capture.identifiers import CaptureId
 from capture.ledger import Ledger, LedgerError, LedgerEvent
-from capture.vault import NotInVault, State, TransitionRefused, Vault
+from capture.vault import WAITING, NotInVault, State, TransitionRefused, Vault, VaultDamaged
 from sync.events import SyncEvent
-from sync.protocol.effects import Erase, MarkOffered, MarkReceipted, Park, Work
+from sync.protocol.effects import Erase, Keep, MarkOffered, MarkReceipted, Park, Work
 
 _log = structlog.get_logger()
 
@@ -20,27 +20,33 @@ class Storage:
         self._vault = vault
         self._ledger = ledger
 
-    def works(self) -> list[Work]:
-        """What waits to be sent."""
+    def works(self, most: int) -> list[Work]:
+        """The first `most` of what waits to be sent, by rank."""
         return [
             Work(e.capture, e.digest, e.length, e.counter, urgent=e.urgent, offered=e.state is State.OFFERED)
-            for e in self._vault.pending()
+            for e in self._vault.pending(most)
         ]
 
     def counts(self) -> tuple[int, int, int]:
         """How many wait, how many are parked, and how many bytes are free."""
-        parked = sum(entry.state is State.PARKED for entry in self._vault.entries())
-        return len(self._vault.pending()), parked, self._vault.free_bytes()
+        tally = self._vault.tally()
+        return sum(tally[state] for state in WAITING), tally[State.PARKED], self._vault.free_bytes()
 
     def chunk(self, capture: CaptureId, offset: int, size: int) -> bytes:
-        """One piece of an envelope."""
-        return self._vault.read(capture, offset, size)
+        """One piece of an envelope.
+
+        Raises:
+            VaultDamaged: its file is gone or too short.
+        """
+        data = self._vault.piece(capture, offset, size)
+        if len(data) != size:
+            raise VaultDamaged
+        return data
 
     def finish_erasing(self) -> None:
         """Erase what got its receipt just before the power went."""
-        for entry in self._vault.entries():
-            if entry.state is State.RECEIPTED:
-                self._erase(entry.capture)
+        for entry in self._vault.of(State.RECEIPTED):
+            self._erase(entry.capture)
 
     def stopped(self) -> None:
         """The service ended in order; a ledger that cannot say so does not keep it from ending."""
@@ -49,14 +55,14 @@ class Storage:
         except LedgerError as error:
             _log.error(SyncEvent.LEDGER_UNWRITTEN, kind=type(error).__name__)
 
-    def apply(self, effect: MarkOffered | MarkReceipted | Erase | Park) -> None:
+    def apply(self, effect: Keep) -> None:
         """Do it, unless somebody was faster: then what they did stands."""
         try:
             self._apply(effect)
         except (NotInVault, TransitionRefused) as refused:
             _log.warning(SyncEvent.CAPTURE_DELAYED, capture=effect.capture, why=type(refused).__name__)
 
-    def _apply(self, effect: MarkOffered | MarkReceipted | Erase | Park) -> None:
+    def _apply(self, effect: Keep) -> None:
         capture = effect.capture
         match effect:
             case MarkOffered():

@@ -18,7 +18,7 @@ from provisioning.errors import (
     NotPaired,
     SiteNotProven,
 )
-from provisioning.identity import DeviceIdentity
+from provisioning.identity import DeviceIdentity, IdentityFollower, StateLayout
 from provisioning.keys import make_leaf_key, write_key
 from provisioning.site import Site
 
@@ -109,3 +109,29 @@ def test_a_server_that_is_gone_is_a_sentence_and_nothing_changes(site, tmp_path,
     with pytest.raises(EnrolmentUnreachable):
         renew(device.state)
     assert DeviceIdentity.load(device.state) == device
+
+
+def test_who_follows_an_identity_sees_each_change_and_verifies_only_then(device, site):
+    now = IdentityFollower(device.state)
+    first = now()
+    assert first == device
+    assert now() is first
+    site.add_clinician("n-17", "Ada", "clinician", "4711")
+    refresh(device.state)
+    assert now().manifest.version == device.manifest.version + 1
+    renewed = renew(device.state)
+    assert now() == renewed
+
+
+def test_who_follows_an_identity_that_is_altered_or_gone_is_told(device):
+    now, layout = IdentityFollower(device.state), StateLayout(device.state)
+    now()
+    layout.manifest.write_bytes(layout.manifest.read_bytes() + b" ")
+    with pytest.raises(IdentityDamaged):
+        now()
+    layout.manifest.unlink()
+    with pytest.raises(IdentityDamaged):
+        now()
+    layout.facts.unlink()
+    with pytest.raises(NotPaired):
+        now()

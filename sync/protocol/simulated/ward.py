@@ -46,9 +46,10 @@ class SimulatedVault:
         work = Work(capture, digest, len(envelope), counter=len(self.kept), urgent=urgent)
         self.kept[capture] = Kept(work, envelope)
 
-    def pending(self) -> list[Work]:
-        """What waits to be sent."""
-        return [kept.work for kept in self.kept.values() if kept.receipt is None and kept.parked is None]
+    def pending(self, most: int) -> list[Work]:
+        """The first `most` of what waits to be sent, by rank."""
+        waiting = (kept.work for kept in self.kept.values() if kept.receipt is None and kept.parked is None)
+        return sorted(waiting, key=lambda work: work.rank)[:most]
 
 
 class Device:

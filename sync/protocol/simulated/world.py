@@ -11,6 +11,7 @@ from capture.identifiers import CaptureId, DeviceId, SiteId, capture_id, device_
 from sync.protocol import topics
 from sync.protocol.backoff import Chance
 from sync.protocol.device import WINDOW, DeviceMachine
+from sync.protocol.effects import DeviceEffects
 from sync.protocol.pieces import MIN_CHUNK
 from sync.protocol.receipts import decode_receipt
 from sync.protocol.simulated.faults import CALM, Faults
@@ -58,6 +59,9 @@ class World:
         self._generation[name] = 0
         return Device(name, lambda: DeviceMachine(name, SITE, lambda: self.hospital.receipt_keys, self._chance))
 
+    def _plan(self, device: Device) -> DeviceEffects:
+        return device.machine.plan(device.vault.pending(device.machine.reach()), self.now)
+
     # What a test does.
 
     def put(self, device: Device, size: int, *, urgent: bool = False) -> CaptureId:
@@ -68,7 +72,7 @@ class World:
         capture = capture_id(seed.hex()[:32])
         self.originals[capture] = envelope
         device.vault.put(capture, envelope, urgent=urgent)
-        self._perform(device, lambda: device.machine.plan(device.vault.pending(), self.now))
+        self._perform(device, lambda: self._plan(device))
         return capture
 
     def run(self, seconds: float) -> None:
@@ -165,7 +169,7 @@ class World:
             if device.online and (device.wants_reconnect or self._chance() < self.faults.disconnect):
                 self._disconnect(device)
                 self._connect(device)
-            self._perform(device, lambda d=device: d.machine.plan(d.vault.pending(), self.now))  # type: ignore[misc]
+            self._perform(device, lambda d=device: self._plan(d))  # type: ignore[misc]
             self._perform(device, lambda d=device: d.machine.tick(self.now))  # type: ignore[misc]
 
     def _set_receivers(self, *, up: bool) -> None:

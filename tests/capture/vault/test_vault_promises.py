@@ -70,6 +70,7 @@ def test_urgent_goes_first_then_the_oldest(vault, sealed):
     for counter, urgent in ((3, False), (1, False), (4, True), (2, True)):
         vault.put(sealed(counter), urgent=urgent)
     assert [entry.counter for entry in vault.pending()] == [2, 4, 1, 3]
+    assert [entry.counter for entry in vault.pending(3)] == [2, 4, 1]
     assert [entry.counter for entry in vault.entries()] == [1, 2, 3, 4]
 
 
@@ -81,6 +82,8 @@ def test_only_what_still_has_to_go_is_pending(vault, sealed):
     vault.park(parked.capture, "quarantined")
     vault.receipted(done.capture, done.digest, b"receipt")
     assert [entry.counter for entry in vault.pending()] == [1, 2]
+    assert vault.tally() == {State.SEALED: 1, State.OFFERED: 1, State.PARKED: 1, State.RECEIPTED: 1}
+    assert [entry.capture for entry in vault.of(State.RECEIPTED)] == [done.capture]
 
 
 def test_the_whole_way_to_erased(tmp_path, vault, sealed):

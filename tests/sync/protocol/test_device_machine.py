@@ -10,8 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from capture.identifiers import CaptureId, DeviceId, SiteId
 from sync.protocol import backoff
 from sync.protocol.device import (
+    AHEAD,
     ANSWER_SECONDS,
     MOST_UNRECEIPTED,
+    OFFER_AHEAD,
     RECEIPT_SECONDS,
     STALL_SECONDS,
     WINDOW,
@@ -268,7 +270,7 @@ def test_a_permanent_refusal_parks_and_never_erases(reason):
 
 
 def test_an_unreadable_envelope_is_parked_once_and_the_next_one_has_the_whole_window():
-    one, two = work(1, chunks=6), work(2, chunks=6)
+    one, two = work(1, chunks=WINDOW + OFFER_AHEAD + 1), work(2, chunks=6)
     bench = Bench(one, two)
     bench.acknowledge(bench.all_of(SendOffer)[0])
     unread = bench.answer(have(one))
@@ -533,3 +535,44 @@ def test_a_wait_is_anything_up_to_its_ceiling():
     assert [backoff.ceiling(n) for n in (0, 1, 2, 3, 9, 10, 1000)] == [1, 1, 2, 4, 256, 300, 300]
     assert backoff.delay(3, lambda: 0.0) == 0
     assert backoff.delay(3, lambda: 0.25) == 1.0
+
+
+def test_of_a_long_queue_only_the_first_are_known_until_they_have_had_their_turn():
+    queue = [work(counter) for counter in range(1, 101)]
+    bench = Bench(*queue[:AHEAD])
+    machine = bench.machine
+    assert machine.phase(queue[AHEAD - 1].capture) is Phase.WAITING
+    assert machine.reach() == AHEAD + 1, "the first is offered, and as many may wait behind it"
+    for one in queue[: AHEAD // 2]:
+        assert not machine.runs_short
+        bench.acknowledge(bench.all_of(SendOffer)[-1])
+        bench.answer(receipt(one))
+    assert machine.runs_short
+    left = queue[AHEAD // 2 :]
+    bench.plan(*left[: machine.reach()])
+    assert not machine.runs_short
+    assert machine.phase(queue[AHEAD + 1].capture) is Phase.WAITING
+
+
+def test_what_is_under_way_is_not_forgotten_when_more_urgent_works_fill_all_that_is_seen():
+    one = work(1)
+    bench = Bench(one)
+    urgent = [work(counter, urgent=True) for counter in range(2, 2 + AHEAD + 1)]
+    bench.plan(*urgent[: bench.machine.reach()])
+    assert bench.machine.phase(one.capture) is Phase.OFFERED
+    bench.plan(*urgent[:3])
+    assert bench.machine.phase(one.capture) is None, "all of the queue was seen, and it is not in it"
+
+
+def test_who_was_offered_ahead_does_not_time_out_while_the_one_before_goes_on():
+    one, two = work(1, chunks=OFFER_AHEAD), work(2)
+    bench = Bench(one, two, window=1)
+    bench.acknowledge(bench.all_of(SendOffer)[0])
+    bench.answer(have(one))
+    bench.acknowledge(bench.all_of(SendOffer)[1])
+    bench.answer(have(two))
+    while bench.chunks()[-1][0] == 1:
+        bench.later(STALL_SECONDS - 1)
+        bench.acknowledge(bench.all_of(SendChunk)[-1])
+    assert bench.machine.phase(two.capture) is Phase.SENDING
+    assert len(bench.all_of(SendOffer)) == 2

@@ -79,7 +79,7 @@ def test_after_a_broker_that_forgot_everything_all_arrives_without_waiting_for_a
         world.kill_broker(away)
         world.run(away + RESUME_SECONDS + 5 * ONE_PICTURE_SECONDS)
         world.check()
-        assert not vault.pending(), f"seed {seed}"
+        assert not vault.pending(1), f"seed {seed}"
 
 
 def calm():
