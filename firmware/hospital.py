@@ -217,7 +217,7 @@ def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool =
     configuration = mosquitto_config(site, folder, port, host=host)
     # Not by blocking the signals: Mosquitto would inherit that, and never hear the SIGTERM that ends it.
     with stop_on_signal() as stop, PrivateMosquitto(configuration, folder, host=host, port=port) as broker:
-        RightsKeeper(site, folder, broker.reread).keep(stop)
+        RightsKeeper(site, folder, broker.reread, told=True).keep(stop)
 
 
 @contextmanager

@@ -34,14 +34,16 @@ class RightsKeeper:
         site: whose registry counts.
         folder: where `wardlens site broker-config` wrote.
         reload: has the broker read the file; raises BrokerNotTold where it cannot.
+        told: the broker has just begun with the file as it is. To tell it again at once would be to tell a process that
+            may not have got as far as listening to signals, and ends of one.
     """
 
-    def __init__(self, site: Site, folder: Path, reload: Callable[[], None]) -> None:
+    def __init__(self, site: Site, folder: Path, reload: Callable[[], None], *, told: bool = False) -> None:
         self._site = site
         self._folder = folder
         self._reload = reload
         # Whoever wrote it before may have ended before the broker was told.
-        self._owed = True
+        self._owed = not told
 
     def look(self) -> bool:
         """Whether the broker was told something now.

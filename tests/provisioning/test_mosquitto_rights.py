@@ -339,6 +339,17 @@ def test_a_revocation_reaches_the_broker_within_a_minute_and_nobody_is_asked_to(
     assert denied((broker.folder / RIGHTS).read_text()) == [a.device]
 
 
+def test_a_broker_that_has_just_begun_is_told_of_changes_only(site, device, tmp_path):
+    folder = tmp_path / "broker"
+    mosquitto_config(site, folder, 8883)
+    told = Told(folder)
+    keeper = RightsKeeper(site, folder, told, told=True)
+    assert not keeper.look()
+    site.revoke(device.device)
+    assert keeper.look()
+    assert [denied(text) for text in told.rights] == [[device.device]]
+
+
 def test_a_broker_that_could_not_be_told_is_told_again(site, device, tmp_path):
     folder = tmp_path / "broker"
     mosquitto_config(site, folder, 8883)
