@@ -10,6 +10,8 @@
     │   ├── CameraStalled
     │   └── CameraLost
     ├── EngineNotReady           what the machine has
+    ├── SelfTestPending          what the machine found of itself
+    ├── SelfTestFailed
     ├── StillRefused             what was asked of the camera service
     │   ├── StillUnknown
     │   ├── StillsFull
@@ -80,6 +82,14 @@ class CameraLost(CameraFailed):
 
 class EngineNotReady(CaptureError):  # noqa: N818 - named for what is known
     """De-identification is not ready, so no picture can be taken. Wait a moment; if this stays, call IT."""
+
+
+class SelfTestPending(CaptureError):  # noqa: N818 - named for what is known
+    """The device is testing itself, so no picture can be taken yet. This takes a few seconds."""
+
+
+class SelfTestFailed(CaptureError):  # noqa: N818 - named for what is known
+    """The device's test of itself failed, so no picture can be taken. Do not use it; call IT."""
 
 
 class StillRefused(CaptureError):  # noqa: N818 - named for what is known

@@ -18,8 +18,11 @@ from capture.envelope import FileSigner, SealingContext
 from capture.identifiers import CaptureId
 from capture.ledger import LedgerError, LedgerEvent, open_ledger, read_heads
 from capture.vault import Vault
+from firmware.checks import CHECKS
+from firmware.checks import State as CheckState
 from firmware.errors import WorkFailed
 from firmware.events import Event
+from firmware.health import read_health, tell_health
 from firmware.in_force import InForce
 from firmware.looking import load_deidentifier
 from firmware.mqtt_versions import MQTT_VERSIONS
@@ -120,6 +123,7 @@ def make_camera(settings: Settings) -> Camera:
 def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> CameraServiceParts:
     """What the camera service is given: a camera, the models, the vault, its ledger chain, and the signing key."""
     from capture.service import CameraServiceParts
+    from inference.scenes import draw_phantom
 
     vault = open_vault(settings)
     ledger = open_ledger(settings.state / "ledger", "camera", FileSigner(identity.signing_key))
@@ -137,7 +141,20 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
         sealing_context=sealing_context(settings, in_force.taken),
         still_quality=settings.camera.jpeg_quality,
         may_show_features=may_show_features(settings),
+        phantom=draw_phantom,
+        checks=self_test_checks(settings),
+        self_tested=partial(tell_health, settings),
     )
+
+
+def self_test_checks(settings: Settings) -> dict[str, Callable[[], str]]:
+    """What the device's test of itself looks at beside pictures: a sentence where something is wrong, else nothing."""
+
+    def wrong(part: str) -> str:
+        state, sentence = CHECKS[part](settings)
+        return sentence if state is CheckState.FAILED else ""
+
+    return {part: partial(wrong, part) for part in ("models", "keys", "clock")}
 
 
 def make_uplink(
@@ -180,6 +197,7 @@ def make_uplink(
             state=settings.state,
             protocol=MQTT_VERSIONS[broker.protocol.value],
             version=VERSION,
+            health=partial(read_health, settings.state),
         ),
         receipt_keys=receipt_keys,
         heads=lambda: read_heads(settings.state / "ledger"),

@@ -12,3 +12,4 @@ class Event(StrEnum):
     WIPE_FINISHED = "wipe-finished"
     VAULT_MENDED = "vault-mended"
     LEDGER_FAILED = "ledger-failed"
+    HEALTH_UNWRITTEN = "health-unwritten"

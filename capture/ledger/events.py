@@ -94,7 +94,7 @@ FIELDS: Final[Mapping[LedgerEvent, Fields]] = MappingProxyType(
     {
         LedgerEvent.SERVICE_STARTED: _fields({"certificate": Fact.HEX}, version=Fact.VERSION),
         LedgerEvent.SERVICE_STOPPED: _fields(),
-        LedgerEvent.SELF_TESTED: _fields(result=Fact.SLUG, models=Fact.COUNT),
+        LedgerEvent.SELF_TESTED: _fields({"part": Fact.SLUG}, result=Fact.SLUG, models=Fact.COUNT),
         LedgerEvent.LEDGER_RECOVERED: _fields(bytes_cut=Fact.COUNT, lines_unvouched=Fact.COUNT),
         LedgerEvent.LEDGER_BEGUN_ANEW: _fields(old_file=Fact.HASH),
         LedgerEvent.VAULT_MENDED: _fields(adopted=Fact.COUNT, lost=Fact.COUNT, damaged=Fact.COUNT),

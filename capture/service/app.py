@@ -26,6 +26,8 @@ from capture.errors import (
     FeaturesForbidden,
     LedgerError,
     RequestWrong,
+    SelfTestFailed,
+    SelfTestPending,
     StillDropped,
     StillsFull,
     StillUnanswered,
@@ -42,6 +44,7 @@ from capture.service.messages import (
     encounter_of,
     engine_to_json,
     region_to_json,
+    self_test_to_json,
     still_to_json,
 )
 from capture.service.wire import live_message
@@ -49,6 +52,8 @@ from capture.service.wire import live_message
 T = TypeVar("T")
 
 MOST_REQUEST_BYTES: Final = 256 * 1024
+SELF_TEST_S: Final = 60.0
+"""How long a test of the device may take."""
 LIVE_IDLE_S: Final = 1.0
 """How long a reader of the live view waits for a new moment before it hears how things stand."""
 
@@ -62,6 +67,8 @@ ANSWERS: Final[Mapping[type[CaptureError], tuple[int, str]]] = MappingProxyType(
         StillUnanswered: (409, "unanswered"),
         CameraFailed: (503, "camera_not_ready"),
         EngineNotReady: (503, "engine_not_ready"),
+        SelfTestPending: (503, "self_test_pending"),
+        SelfTestFailed: (503, "self_test_failed"),
         VaultFull: (507, "vault_full"),
         VaultError: (503, "vault_unusable"),
         LedgerError: (503, "ledger_unusable"),
@@ -86,6 +93,7 @@ def create_app(service: CameraService) -> Starlette:
     return Starlette(
         routes=[
             Route("/health", routes.health, methods=["GET"]),
+            Route("/self-test", routes.self_test, methods=["POST"]),
             WebSocketRoute("/live", routes.live),
             Route("/stills", routes.take, methods=["POST"]),
             Route("/stills", routes.discard_all, methods=["DELETE"]),
@@ -111,6 +119,10 @@ class _Routes:
 
     async def health(self, _request: Request) -> Response:
         return JSONResponse(await asyncio.to_thread(self._service.health))
+
+    async def self_test(self, _request: Request) -> Response:
+        result = await asyncio.to_thread(self._service.self_test.now, SELF_TEST_S)
+        return JSONResponse(self_test_to_json(result))
 
     async def take(self, _request: Request) -> Response:
         ticket = self._service.shelf.room()

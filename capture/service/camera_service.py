@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
+from typing import Final
 
 import structlog
 
-from capture.camera import CameraSupervisor
+from capture.camera import CameraState, CameraSupervisor
 from capture.errors import VaultError
 from capture.events import Event
 from capture.service.engine import Engine
 from capture.service.keeping import Keeper
 from capture.service.live import LiveLoop
-from capture.service.messages import camera_to_json, engine_to_json
+from capture.service.messages import camera_to_json, engine_to_json, self_test_to_json
 from capture.service.parts import CameraServiceParts
+from capture.service.self_test import CAMERA, Check, SelfTest, SelfTested, looks_at
 from capture.service.shutter import Shutter
 from capture.service.stills import Shelf
 from capture.service.wire import Json
 from capture.service.worker import Worker
 
 VERSION = version("wardlens")
+ENGINE: Final = "engine"
+DISK: Final = "disk"
 
 
 class CameraService:
@@ -38,7 +43,10 @@ class CameraService:
             software=VERSION,
             camera=parts.camera.name,
         )
-        self.engine = Engine(parts.load_engine, tested=self.keeper.self_tested)
+        self.engine = Engine(parts.load_engine, failed=partial(self.keeper.self_tested, (ENGINE,), 0))
+        self.self_test = SelfTest(
+            self._checks(), self.engine.ready, told=self._tested, wall_ms=parts.wall_ms, elsewhere=(CAMERA, DISK)
+        )
         self.live = LiveLoop(self.camera, self.engine, quality=parts.live_quality)
         self.shutter = Shutter(
             self.camera,
@@ -48,6 +56,7 @@ class CameraService:
             new_capture=parts.new_capture,
             may_show_features=parts.may_show_features,
             overridden=self.keeper.overridden,
+            permit=self.self_test.require,
         )
 
     def start(self) -> None:
@@ -55,10 +64,12 @@ class CameraService:
         self.worker.start()
         self.engine.start()
         self.camera.start()
+        self.self_test.start()
         self.live.start()
 
     def stop(self) -> None:
         """End within about two seconds; the stills in review are forgotten."""
+        self.self_test.stop(0.0)
         self.live.stop(0.3)
         self.worker.stop(0.6)
         self.camera.stop(0.3)
@@ -72,11 +83,30 @@ class CameraService:
         return {
             "camera": camera_to_json(self.camera.status),
             "engine": engine_to_json(self.engine.status),
+            "self_test": self_test_to_json(self.self_test.last),
             "vault": self._vault(),
             "live_fps": self.live.frames_per_second,
             "stills_held": len(self.shelf),
             "version": VERSION,
         }
+
+    def _checks(self) -> dict[str, Check]:
+        """Everything that the test looks at, what needs a picture first."""
+        drawn = self.parts.phantom
+        seen = looks_at(drawn, self.engine.still, self.keeper.prove_sealing) if drawn else {}
+        return {**seen, CAMERA: self._camera_wrong, DISK: self._disk_wrong, **self.parts.checks}
+
+    def _camera_wrong(self) -> str:
+        status = self.camera.status
+        return "" if status.state in (CameraState.READY, CameraState.STARTING) else status.sentence
+
+    def _disk_wrong(self) -> str:
+        vault = self._vault()
+        return "" if vault["writable"] else str(vault["sentence"])
+
+    def _tested(self, result: SelfTested) -> None:
+        self.keeper.self_tested(result.failed, len(self.engine.status.models))
+        self.parts.self_tested(result, self.engine.status.models)
 
     def _vault(self) -> Json:
         try:

@@ -79,6 +79,10 @@ class CameraClient:
         """Camera, engine and vault as the service sees them."""
         return _json(await self._ask("GET", "/health"))
 
+    async def self_test(self) -> Json:
+        """The result of a test of the device that begins now."""
+        return _json(await self._ask("POST", "/self-test"))
+
     @asynccontextmanager
     async def live(self) -> AsyncIterator[LiveStream]:
         """The live view, pull by pull."""

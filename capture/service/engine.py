@@ -48,7 +48,10 @@ class Engine:
     Args:
         load: gives the de-identifier.
         retry_s: how long after a failed load it is tried again.
-        tested: hears "passed" or "failed" and how many models were loaded: of the first failure, and of success.
+        failed: hears once that the models could not be loaded.
+
+    Attributes:
+        ready: set once it is loaded.
     """
 
     def __init__(
@@ -56,16 +59,17 @@ class Engine:
         load: Callable[[], Deidentifies],
         *,
         retry_s: float = 10.0,
-        tested: Callable[[str, int], None] = lambda _result, _models: None,
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
         self._load = load
-        self._tested = tested
+        self._failed = failed
         self._retry_s = retry_s
         self._turns = threading.Condition()
         self._busy = False
         self._stills_waiting = 0
         self._deidentifier: Deidentifies | None = None
         self._status = EngineStatus(EngineState.LOADING, _LOADING)
+        self.ready = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._log = structlog.get_logger()
@@ -140,10 +144,10 @@ class Engine:
                 if self._stop.is_set():
                     deidentifier.close()
                     return
-                self._tested("passed", len(deidentifier.facts))
                 self._deidentifier = deidentifier
                 self._status = EngineStatus(EngineState.READY, _READY, dict(deidentifier.facts))
                 self._log.info(Event.ENGINE_READY, models=len(deidentifier.facts))
+                self.ready.set()
                 return
             self._stop.wait(self._retry_s)
 
@@ -182,7 +186,7 @@ class Engine:
 
     def _not_loaded(self, sentence: str) -> None:
         if self._status.state is EngineState.LOADING:
-            self._tested("failed", 0)
+            self._failed()
         self._fail(sentence)
 
     def _fail(self, sentence: str) -> None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from cryptography import x509
 
 from capture.encoding import encode_jpeg
 from capture.encounter import Encounter
-from capture.envelope import Envelope, SealingContext
+from capture.envelope import Body, Envelope, SealingContext, seal, verify_envelope
 from capture.errors import FeaturesForbidden
 from capture.events import Event
 from capture.identifiers import CaptureId
@@ -24,6 +25,7 @@ from capture.vault import Vault
 from inference.picture import Decision, Photo
 
 _REMEMBERED: Final = 16
+_OF_NOTHING: Final = CaptureId("0" * 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,21 @@ class Keeper:
         what = f"{decision.action}-features" if decision.features else decision.action.value
         self._ledger.append(LedgerEvent.OVERRIDE, capture=capture, action=what, kind=decision.kind.value, **by)
 
-    def self_tested(self, result: str, models: int) -> None:
-        """Puts it on the ledger whether the models could be loaded: "passed" or "failed", and how many are in use."""
-        self._note(LedgerEvent.SELF_TESTED, result=result, models=models)
+    def self_tested(self, failed: tuple[str, ...], models: int) -> None:
+        """Puts it on the ledger how the device's test of itself ended, and how many models are in use."""
+        part = {"part": failed[0]} if failed else {}
+        self._note(LedgerEvent.SELF_TESTED, result="failed" if failed else "passed", models=models, **part)
+
+    def prove_sealing(self, photo: Photo) -> None:
+        """Nothing, when this picture could be sealed for the hospital with the device's key; it is not kept.
+
+        Raises:
+            EnvelopeRefused, SigningKeyUnusable: the hospital would not believe it.
+        """
+        context = self._sealing_context(_OF_NOTHING, 1)
+        envelope = seal(Body(b"{}", encode_jpeg(photo, quality=self._quality).data), context)
+        certificates = [x509.load_der_x509_certificate(der) for der in context.certificates]
+        verify_envelope(envelope, site=context.site, authorities=certificates[1:] or certificates)
 
     def stopped(self) -> None:
         """Puts it on the ledger that the service ended in order."""

@@ -13,6 +13,7 @@ from capture.errors import FeaturesForbidden, RequestWrong
 from capture.quality import Quality
 from capture.record import encounter_from_json, redaction_to_json
 from capture.service.engine import EngineStatus
+from capture.service.self_test import SelfTested
 from capture.service.stills import HeldStill
 from capture.service.wire import Json
 from inference.picture import Action, Decision, Kind, Region
@@ -34,6 +35,12 @@ def camera_to_json(status: CameraStatus) -> Json:
 def engine_to_json(status: EngineStatus) -> Json:
     """The de-identifier's state."""
     return {"state": status.state.value, "sentence": status.sentence, "models": dict(status.models)}
+
+
+def self_test_to_json(last: SelfTested) -> Json:
+    """What the device found of itself."""
+    wrong = {part: sentence for part, sentence in last.parts.items() if sentence}
+    return {"state": last.state.value, "sentence": last.sentence, "at_ms": last.at_ms, "failed": wrong}
 
 
 def quality_to_json(quality: Quality) -> Json:

@@ -13,6 +13,7 @@ from capture.encoding import LIVE_QUALITY, STILL_QUALITY
 from capture.envelope import SealingContext
 from capture.identifiers import CaptureId
 from capture.ledger import Ledger
+from capture.service.self_test import Check, Phantom, SelfTested
 from capture.vault import Vault
 from inference.picture import Decision, Frame, LiveView, Photo, Redaction
 
@@ -55,6 +56,9 @@ class CameraServiceParts:
         live_quality, still_quality: of the JPEGs.
         may_show_features: whether this clinician's role lets them show a patient's eyes or mouth; nobody's does, if not
             said otherwise.
+        phantom: draws what the device tests itself with; without one it is not tested with a picture.
+        checks: further parts of its test → what looks at each.
+        self_tested: hears of each test that ended, with name and digest of each model in use.
         wall_ms: Unix milliseconds; said to the hospital, decides nothing.
         new_capture: 128 fresh random bits as a capture id.
     """
@@ -67,5 +71,8 @@ class CameraServiceParts:
     live_quality: int = LIVE_QUALITY
     still_quality: int = STILL_QUALITY
     may_show_features: Callable[[str], bool] = lambda _clinician: False
+    phantom: Callable[[], Phantom] | None = None
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    self_tested: Callable[[SelfTested, Mapping[str, str]], None] = lambda _result, _models: None
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     new_capture: Callable[[], CaptureId] = lambda: CaptureId(secrets.token_hex(16))

@@ -31,6 +31,7 @@ class Shutter:
         new_capture: Callable[[], CaptureId],
         may_show_features: Callable[[str], bool],
         overridden: Callable[[CaptureId, Decision], None],
+        permit: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._camera = camera
@@ -40,6 +41,7 @@ class Shutter:
         self._new_capture = new_capture
         self._may_show_features = may_show_features
         self._overridden = overridden
+        self._permit = permit
         self._clock = clock
         self._log = structlog.get_logger()
 
@@ -49,9 +51,11 @@ class Shutter:
         Raises:
             CameraFailed: the camera gave nothing.
             EngineNotReady: it could not be de-identified.
+            SelfTestPending, SelfTestFailed: the device has not passed its test of itself.
             StillDropped: everything was discarded meanwhile.
         """
         self._engine.require()
+        self._permit()
         began = self._clock()
         taken_at_ms = self._wall_ms()
         frame = self._camera.still()

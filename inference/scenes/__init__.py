@@ -8,6 +8,7 @@ Annotated sets of pictures are in :mod:`inference.scenes.sets`, which also tries
 
 from inference.scenes.chance import imagined
 from inference.scenes.drawing import draw_scene
+from inference.scenes.phantom import Phantom, draw_phantom
 from inference.scenes.rows import demo_row
 from inference.scenes.values import DRAWN, Code, Person, Prop, Scene, SceneSpec, View, Word, Wound
 
@@ -15,6 +16,7 @@ __all__ = [
     "DRAWN",
     "Code",
     "Person",
+    "Phantom",
     "Prop",
     "Scene",
     "SceneSpec",
@@ -22,6 +24,7 @@ __all__ = [
     "Word",
     "Wound",
     "demo_row",
+    "draw_phantom",
     "draw_scene",
     "imagined",
 ]

@@ -63,6 +63,10 @@ class Fields:
             raise MessageRefused(Flaw.FIELDS, f"the field {name} is missing")
         return self._left.pop(name)
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a field, not taken yet."""
+        return name in self._left
+
     def number(self, name: str, low: int, high: int) -> int:
         """An integer from `low` to `high`, both included."""
         value = self._take(name)

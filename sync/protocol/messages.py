@@ -179,7 +179,18 @@ def decode_refusal(payload: bytes) -> Refusal:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
-    """What a device tells the fleet's page about itself. Nothing in it is about a patient."""
+    """What a device tells the fleet's page about itself. Nothing in it is about a patient.
+
+    Attributes:
+        version: of its software.
+        queued, parked: pictures that wait, and that were refused.
+        free_bytes: room for more.
+        certificate_days: left of its certificate; negative once it has run out.
+        models: name → digest of each model in use.
+        self_test: each part of its last test of itself → "passed" or "failed"; empty before the first.
+        self_test_at_ms: when that ended, Unix milliseconds by its own clock.
+        celsius: how warm it is; None where it does not know.
+    """
 
     version: str
     queued: int
@@ -187,9 +198,13 @@ class DeviceFacts:
     free_bytes: int
     certificate_days: int
     models: Mapping[str, str] = field(default_factory=dict)
+    self_test: Mapping[str, str] = field(default_factory=dict)
+    self_test_at_ms: int = 0
+    celsius: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", MappingProxyType(dict(self.models)))
+        object.__setattr__(self, "self_test", MappingProxyType(dict(self.self_test)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +233,11 @@ class DeviceState:
                 "free_bytes": self.facts.free_bytes,
                 "certificate_days": self.facts.certificate_days,
                 "models": dict(self.facts.models),
+                "self_test": dict(self.facts.self_test),
+                "self_test_at_ms": self.facts.self_test_at_ms,
             }
+            if self.facts.celsius is not None:
+                body["celsius"] = self.facts.celsius
         return encode(body)
 
 
@@ -239,6 +258,9 @@ def decode_state(payload: bytes) -> DeviceState:
             free_bytes=fields.number("free_bytes", 0, MAX_COUNTER),
             certificate_days=fields.number("certificate_days", -36500, 36500),
             models=fields.texts("models", keys=32, characters=128),
+            self_test=fields.texts("self_test", keys=16, characters=32),
+            self_test_at_ms=fields.number("self_test_at_ms", 0, MAX_COUNTER),
+            celsius=fields.number("celsius", -50, 150) if fields.has("celsius") else None,
         )
     fields.done()
     return DeviceState(session, facts)

@@ -8,8 +8,8 @@ decides is :mod:`sync.protocol`; this is the shell around the broker, the vault 
 from __future__ import annotations
 
 from sync.mqtt import TlsFiles
-from sync.uplink.settings import UplinkSettings
+from sync.uplink.settings import DeviceHealth, UplinkSettings
 from sync.uplink.status import STATUS_FILE, UplinkStatus, read_status
 from sync.uplink.uplink import Uplink
 
-__all__ = ["STATUS_FILE", "TlsFiles", "Uplink", "UplinkSettings", "UplinkStatus", "read_status"]
+__all__ = ["STATUS_FILE", "DeviceHealth", "TlsFiles", "Uplink", "UplinkSettings", "UplinkStatus", "read_status"]

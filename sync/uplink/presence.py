@@ -18,6 +18,8 @@ from sync.uplink.storage import Storage
 SESSION_FILE: Final = "sync-session"
 CHANGED_SECONDS: Final = 30.0
 AGAIN_SECONDS: Final = 300.0
+CELSIUS_STEP: Final = 5
+"""Degrees to which warmth is rounded down, so that it alone is not a change worth saying every half minute."""
 
 
 def next_session(state: Path) -> int:
@@ -77,13 +79,17 @@ class Presence:
         queued, parked, free = self._storage.counts()
         # Rounded, so that free space alone is not a change worth saying every half minute.
         free -= free % (16 * 1024 * 1024)
+        health = self._settings.health()
         return DeviceFacts(
-            self._settings.version,
-            queued,
-            parked,
-            free,
-            certificate_days(self._settings.tls.certificate),
-            self._settings.models(),
+            version=self._settings.version,
+            queued=queued,
+            parked=parked,
+            free_bytes=free,
+            certificate_days=certificate_days(self._settings.tls.certificate),
+            models=health.models,
+            self_test=health.self_test,
+            self_test_at_ms=health.self_test_at_ms,
+            celsius=None if health.celsius is None else health.celsius - health.celsius % CELSIUS_STEP,
         )
 
 

@@ -10,10 +10,37 @@ from capture.identifiers import DeviceId, SiteId
 from sync.mqtt import BrokerSettings, TlsFiles
 from sync.mqtt.settings import Protocol
 from sync.protocol import DEFAULT_CHUNK
+from sync.protocol.messages import MAX_COUNTER
 
 
-def _no_models() -> Mapping[str, str]:
-    return {}
+@dataclass(frozen=True, slots=True)
+class DeviceHealth:
+    """What the fleet's page hears of the device beside the uplink's own: what is not known stays empty.
+
+    Attributes:
+        models: names and digests of the models in use.
+        self_test: each part of the device's last test of itself → "passed" or "failed".
+        self_test_at_ms: when it ended, Unix milliseconds.
+        celsius: of the device's warmest part.
+
+    Raises:
+        TypeError, ValueError: a field of another kind.
+    """
+
+    models: Mapping[str, str] = field(default_factory=dict)
+    self_test: Mapping[str, str] = field(default_factory=dict)
+    self_test_at_ms: int = 0
+    celsius: int | None = None
+
+    def __post_init__(self) -> None:
+        for texts, most, longest in ((self.models, 32, 128), (self.self_test, 16, 32)):
+            said = [text for pair in texts.items() for text in pair] if isinstance(texts, Mapping) else [None]
+            if not all(isinstance(text, str) for text in said):
+                raise TypeError("models and self_test map texts to texts")
+            if len(texts) > most or any(len(text) > longest for text in said if text):
+                raise ValueError(f"at most {most} texts of {longest} characters are said to the fleet")
+        if type(self.self_test_at_ms) is not int or not 0 <= self.self_test_at_ms <= MAX_COUNTER:
+            raise ValueError("self_test_at_ms is a whole number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +55,7 @@ class UplinkSettings:
         protocol: "auto", 4 (MQTT 3.1.1) or 5.
         chunk_size: bytes of a chunk, unless the broker takes less.
         version: of this software, for the fleet's page.
-        models: names and digests of the models this device uses, for the fleet's page.
+        health: how the device is beside the uplink, for the fleet's page.
         poll_seconds: how soon a new envelope in the vault is noticed.
     """
 
@@ -41,7 +68,7 @@ class UplinkSettings:
     protocol: Protocol = "auto"
     chunk_size: int = DEFAULT_CHUNK
     version: str = ""
-    models: Callable[[], Mapping[str, str]] = field(default=_no_models)
+    health: Callable[[], DeviceHealth] = DeviceHealth
     poll_seconds: float = 0.25
 
     @property

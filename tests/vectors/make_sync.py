@@ -37,6 +37,8 @@ BIRTH = {
     "models": {"centerface": DIGEST},
     "parked": 1,
     "queued": 3,
+    "self_test": {"camera": "failed", "phantom": "passed"},
+    "self_test_at_ms": 1_700_000_000_000,
     "version": "0.1.0",
 }
 RECEIVERS = {"v": 1, "type": "receivers", "present": True, "receiver": "receiver-1", "session": 3}
@@ -103,6 +105,7 @@ VALID: list[tuple[str, str, bytes]] = [
     ("state-birth", "state", canonical(BIRTH)),
     ("state-will", "state", canonical(WILL)),
     ("state-of-an-expired-certificate", "state", canonical(BIRTH | {"certificate_days": -3, "models": {}})),
+    ("state-of-a-warm-device", "state", canonical(BIRTH | {"celsius": 65})),
     ("receivers-present", "receivers", canonical(RECEIVERS)),
     ("receivers-gone", "receivers", canonical(RECEIVERS | {"present": False})),
     ("receipt", "receipt", canonical(receipt())),

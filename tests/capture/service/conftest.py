@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from capture.camera import CameraSettings, open_camera
 from capture.envelope import KeySigner, SealingContext
+from capture.envelope.verification import DOCUMENT_SIGNING
 from capture.errors import CameraServiceAway
 from capture.identifiers import device_id, site_id
 from capture.ledger import Ledger
@@ -78,6 +80,14 @@ def _certificate(key: ec.EllipticCurvePrivateKey) -> bytes:
     now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now).not_valid_after(now + dt.timedelta(days=30))
+    usage = dict.fromkeys(signature(x509.KeyUsage).parameters, False) | {"digital_signature": True}
+    for extension in (
+        x509.SubjectAlternativeName([x509.UniformResourceIdentifier("spiffe://site-1/device/device-1")]),
+        x509.ExtendedKeyUsage([DOCUMENT_SIGNING]),
+        x509.KeyUsage(**usage),
+        x509.BasicConstraints(ca=False, path_length=None),
+    ):
+        builder = builder.add_extension(extension, critical=False)
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 

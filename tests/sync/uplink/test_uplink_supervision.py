@@ -19,7 +19,7 @@ from capture.vault import State
 from sync.mqtt import BrokerSettings, Message, open_connection
 from sync.protocol import decode_state, topics
 from sync.protocol.simulated import Hospital
-from sync.uplink import STATUS_FILE, UplinkStatus, read_status
+from sync.uplink import STATUS_FILE, DeviceHealth, UplinkStatus, read_status
 from sync.uplink.presence import Presence, certificate_days, next_session
 from sync.uplink.session import chunk_size
 from sync.uplink.status import ALIVE_SECONDS, STALE_SECONDS, WRITE_SECONDS, StatusFile
@@ -162,6 +162,9 @@ def test_receivers_that_leave_are_seen_on_the_panel(mosquitto, ward_at, hospital
     assert "wait safely" in ward.uplink.status().sentence
 
 
+HEALTH = DeviceHealth({"faces": "ab" * 32}, {"phantom": "passed"}, 7, celsius=63)
+
+
 def test_the_fleet_sees_birth_and_leave_with_one_session_number(broker, ward_at, simulated, certificates, eventually):
     watcher = open_connection(
         BrokerSettings(
@@ -175,7 +178,7 @@ def test_the_fleet_sees_birth_and_leave_with_one_session_number(broker, ward_at,
         said.extend(decode_state(a.payload) for a in watcher.step(0.05) if isinstance(a, Message))
         return len(said) >= count
 
-    ward = ward_at(broker, simulated, models=lambda: {"faces": "ab" * 32})
+    ward = ward_at(broker, simulated, health=lambda: HEALTH)
     ward.start()
     eventually(lambda: heard(1))
     ward.stop()
@@ -183,6 +186,8 @@ def test_the_fleet_sees_birth_and_leave_with_one_session_number(broker, ward_at,
     birth, leave = said[:2]
     assert birth.online
     assert (birth.facts.version, birth.facts.queued, dict(birth.facts.models)) == ("0.0", 0, {"faces": "ab" * 32})
+    assert (dict(birth.facts.self_test), birth.facts.self_test_at_ms) == ({"phantom": "passed"}, 7)
+    assert birth.facts.celsius == 60, "rounded, so that warmth alone is no change worth saying"
     assert birth.facts.certificate_days in {1, 2}
     assert not leave.online
     assert birth.session == leave.session == 1
