@@ -70,6 +70,8 @@ def receiver_parts(settings: Settings, site: Site) -> ReceiverParts:
     """What a receiver is given: the archive, the broker, and the site's trust and keys as values and ports."""
     from sync.receiver import ReceiverParts
 
+    if settings.receiver.open:
+        site.opening_keys()  # A key that cannot be had is told at the start, not at the first picture.
     return ReceiverParts(
         site=site.id,
         archive=archive_settings(settings),

@@ -100,6 +100,17 @@ class Receiver(_Section):
     """Port that the hospital's view listens on."""
 
 
+class Token(_Section):
+    """`[token]`: a PKCS#11 token that wraps the site's opening keys."""
+
+    module: Folder | None = None
+    """PKCS#11 library of the token; without it, opening keys lie in the site's folder as they are."""
+    label: str = "wardlens"
+    """The token's label."""
+    pin_file: Folder | None = None
+    """File that holds the token's user PIN, 0600."""
+
+
 class Broker(_Section):
     """`[broker]`: the MQTT broker, as the receiver and new invitations see it."""
 
@@ -180,6 +191,7 @@ class Settings(BaseSettings):
     vault: Vault = Vault()
     panel: Panel = Panel()
     receiver: Receiver = Field(default_factory=Receiver)
+    token: Token = Token()
     broker: Broker = Broker()
     limits: Limits = Limits()
     enrolment: Enrolment = Enrolment()

@@ -17,6 +17,7 @@
     │   ├── SiteUnsafe
     │   ├── SiteDamaged
     │   ├── SiteBusy
+    │   ├── TokenUnusable
     │   ├── StorageRefused
     │   ├── BrokerNotTold
     │   ├── IdentityDamaged
@@ -159,6 +160,10 @@ class SiteDamaged(TrustUnusable):
 
 class SiteBusy(TrustUnusable):
     """Another program is changing the site right now. Try again in a moment."""
+
+
+class TokenUnusable(TrustUnusable):
+    """The token that keeps the opening keys cannot be used. Plug it in, and check the settings under [token]."""
 
 
 class StorageRefused(TrustUnusable):

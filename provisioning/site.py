@@ -25,13 +25,14 @@ from provisioning.keys import key_hash
 from provisioning.manifest import SiteManifest, verify_manifest
 from provisioning.publishing import Publisher
 from provisioning.registry import Registry
-from provisioning.sealing_keys import read_opening_key
+from provisioning.sealing_keys import read_opening_keys
 from provisioning.site_changes import SiteChanges
 from provisioning.site_creation import FORMAT, create_site
 from provisioning.site_devices import SiteDevices
 from provisioning.site_keys import SiteKeys
 from provisioning.site_layout import ENROLMENT, SiteLayout, TlsPaths
 from provisioning.terms import BrokerAddress
+from provisioning.wrapping import KeyWrapper
 from sync.receiver.opening import OpeningKey
 from sync.receiver.trust import ReceiptKey
 
@@ -41,13 +42,14 @@ _log = structlog.get_logger(__name__)
 class Site(SiteDevices, SiteChanges):
     """One site, opened."""
 
-    def __init__(self, folder: Path, site: SiteId, clock: Clock) -> None:
+    def __init__(self, folder: Path, site: SiteId, clock: Clock, token: KeyWrapper | None = None) -> None:
         self.folder = folder
         self.id = site
         self.layout = SiteLayout(folder)
         self.keys = SiteKeys(self.layout, site)
         self.registry = Registry(self.layout.registry)
         self.clock = clock
+        self.token = token
         self._publisher = Publisher(self.layout, site, self.registry, self.keys, clock)
 
     @classmethod
@@ -84,8 +86,13 @@ class Site(SiteDevices, SiteChanges):
         return cls.load(folder, clock=clock)
 
     @classmethod
-    def load(cls, folder: Path, *, clock: Clock = utc_now) -> Self:
+    def load(cls, folder: Path, *, clock: Clock = utc_now, token: KeyWrapper | None = None) -> Self:
         """The site in `folder`.
+
+        Args:
+            folder: where it is.
+            clock: the time.
+            token: what wraps its opening keys, where they are not to lie there open.
 
         Raises:
             SiteMissing: there is none.
@@ -98,7 +105,7 @@ class Site(SiteDevices, SiteChanges):
             facts = canonical.decode(layout.facts.read_bytes())
             if facts.get("format") != FORMAT:
                 raise ValueError("another format")
-            site = cls(folder, site_id(str(facts.get("site"))), clock)
+            site = cls(folder, site_id(str(facts.get("site"))), clock, token)
         except (OSError, ValueError) as error:
             raise SiteDamaged(f"{layout.facts} cannot be read. Restore the site folder from its backup.") from error
         site.registry.check()
@@ -151,11 +158,9 @@ class Site(SiteDevices, SiteChanges):
         Raises:
             KeyExposed: others can read one.
             SiteDamaged: a key file cannot be read.
+            TokenUnusable: one is wrapped, and the token cannot be used.
         """
-        try:
-            return tuple(read_opening_key(path) for path in sorted(self.layout.sealing.glob("*.json")))
-        except (OSError, ValueError) as error:
-            raise SiteDamaged(f"An opening key cannot be read: {error}. Restore it from its backup.") from error
+        return read_opening_keys(self.layout.sealing, self.token)
 
     def opening_key_ids(self) -> frozenset[str]:
         """The ids of the opening keys, for one who files envelopes sealed and holds none of these keys."""

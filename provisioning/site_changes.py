@@ -9,14 +9,15 @@ from provisioning import rows
 from provisioning.break_glass import write_break_glass
 from provisioning.certificates import hosts_of, receiver_common_name
 from provisioning.clock import Clock, seconds
-from provisioning.errors import NotAccepted
+from provisioning.errors import NotAccepted, TokenUnusable
 from provisioning.publishing import Publisher, read_receivers, write_broker, write_receivers
 from provisioning.registry import Registry
 from provisioning.roster import Clinician, enlist
-from provisioning.sealing_keys import make_opening_key, path_of
+from provisioning.sealing_keys import make_opening_key, path_of, wrap_opening_keys
 from provisioning.site_keys import SiteKeys
 from provisioning.site_layout import SERVERS, SiteLayout, TlsPaths
 from provisioning.terms import BrokerAddress, SealingTerm, SealingUse, check_receiver
+from provisioning.wrapping import KeyWrapper
 
 
 class SiteChanges:
@@ -26,6 +27,7 @@ class SiteChanges:
     registry: Registry
     keys: SiteKeys
     clock: Clock
+    token: KeyWrapper | None
     _publisher: Publisher
 
     def roster(self) -> tuple[Clinician, ...]:
@@ -83,9 +85,19 @@ class SiteChanges:
 
     def rotate_sealing_key(self) -> str:
         """A fresh sealing key in force instead of the site's old one, which stays able to open; its id."""
-        term = make_opening_key(self.layout.sealing, SealingUse.SITE)
+        term = make_opening_key(self.layout.sealing, SealingUse.SITE, self.token)
         self._put_in_force(term, path_of(self.layout.sealing, term.key_id))
         return term.key_id
+
+    def wrap_opening_keys(self) -> tuple[str, ...]:
+        """The ids of the opening keys that lay in the folder open, and are wrapped by the site's token now.
+
+        Raises:
+            TokenUnusable: there is none, or it cannot be used.
+        """
+        if self.token is None:
+            raise TokenUnusable("No token is set. Name it in the settings: [token], docs/settings.md.")
+        return wrap_opening_keys(self.layout.sealing, self.token)
 
     def make_break_glass(self, out: Path) -> str:
         """A fresh break-glass key in force instead of the one before it, if there was one; its id.

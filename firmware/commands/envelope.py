@@ -87,8 +87,9 @@ def _key_holder(
     site: Path | None, break_glass: Path | None
 ) -> tuple[SiteId, Sequence[x509.Certificate], Sequence[OpeningKey]]:
     """Whose envelopes these keys open, and whose certificates its devices have."""
+    from firmware.settings import load_settings
+    from firmware.sites import open_site
     from provisioning.break_glass import read_break_glass
-    from provisioning.site import Site
 
     if (site is None) == (break_glass is None):
         raise RequestWrong("Name the site's folder by --site, or the break-glass key's file by --break-glass.")
@@ -96,7 +97,7 @@ def _key_holder(
         kept = read_break_glass(break_glass)
         return kept.site, kept.authorities, (kept.key,)
     assert site is not None
-    holder = Site.load(site)
+    holder = open_site(load_settings(), site)
     return holder.id, holder.authorities(), holder.opening_keys()
 
 

@@ -33,12 +33,12 @@ def run(site: SiteOption = None, config: ConfigOption = None) -> None:
     Example: wardlens receiver run --config /etc/wardlens/hospital.toml
     """
     from firmware.hospital import run_hospital
-    from provisioning.site import Site
+    from firmware.sites import open_site
 
     settings = load_settings(config)
     configure_logging(settings.log)
     with stop_on_signal() as stop:
-        run_hospital(settings, Site.load(site or settings.receiver.site), stop)
+        run_hospital(settings, open_site(settings, site), stop)
 
 
 @app.command()
@@ -98,11 +98,11 @@ def open_sealed(
     Example: wardlens receiver open --follow
     """
     from firmware.hospital import make_opener, open_archive
-    from provisioning.site import Site
+    from firmware.sites import open_site
 
     settings = load_settings(config)
     archive = open_archive(settings, new=False)
-    opener = make_opener(archive, Site.load(site or settings.receiver.site))
+    opener = make_opener(archive, open_site(settings, site))
     if again:
         archive.ask_again()
     if follow:
@@ -127,10 +127,10 @@ def openable(site: SiteOption = None, config: ConfigOption = None, as_json: Json
     Example: wardlens receiver openable
     """
     from firmware.hospital import open_archive, openable_envelopes
-    from provisioning.site import Site
+    from firmware.sites import open_site
 
     settings = load_settings(config)
-    facts = openable_envelopes(open_archive(settings, new=False), Site.load(site or settings.receiver.site))
+    facts = openable_envelopes(open_archive(settings, new=False), open_site(settings, site))
     print_facts(facts, as_json=as_json)
     if facts["not_openable"]:
         raise WorkFailed("Some envelopes cannot be opened with the keys in the site folder. Find the keys they name.")
@@ -150,10 +150,10 @@ def verify_ledger(
     """
     from firmware.hospital import open_archive
     from firmware.ledgers import verify_at_hospital
-    from provisioning.site import Site
+    from firmware.sites import open_site
 
     settings = load_settings(config)
-    holder = Site.load(site or settings.receiver.site)
+    holder = open_site(settings, site)
     facts = verify_at_hospital(open_archive(settings, new=False), holder, device, lines)
     print_facts(facts, as_json=as_json)
     broken = next((chain for chain, found in facts.items() if not found["whole"]), None)
@@ -176,10 +176,10 @@ def export_ledger(
     """
     from firmware.hospital import open_archive
     from firmware.ledgers import export_at_hospital
-    from provisioning.site import Site
+    from firmware.sites import open_site
 
     settings = load_settings(config)
-    holder = Site.load(site or settings.receiver.site)
+    holder = open_site(settings, site)
     events = export_at_hospital(open_archive(settings, new=False), holder, device, lines, to)
     print_facts({"events": events}, as_json=as_json)
 
@@ -245,8 +245,8 @@ def run_broker(
     Example: wardlens broker run /tmp/broker
     """
     from firmware.hospital import run_broker as run
-    from provisioning.site import Site
+    from firmware.sites import open_site
 
     settings: Settings = load_settings(config)
     configure_logging(settings.log)
-    run(settings, Site.load(site or settings.receiver.site), folder.absolute(), embedded=embedded)
+    run(settings, open_site(settings, site), folder.absolute(), embedded=embedded)

@@ -20,9 +20,9 @@ app.add_typer(roster, name="roster")
 
 
 def _opened(config: Path | None, site: Path | None) -> Site:
-    from provisioning.site import Site
+    from firmware.sites import open_site
 
-    return Site.load(site or load_settings(config).receiver.site)
+    return open_site(load_settings(config), site)
 
 
 @app.command()
@@ -180,6 +180,22 @@ def rotate_key(site: SiteOption = None, config: ConfigOption = None) -> None:
     """
     key = _opened(config, site).rotate_sealing_key()
     out.print(f"The sealing key in force is now {key}. A device paired from now on seals to it.")
+
+
+@app.command("wrap-keys")
+def wrap_keys(site: SiteOption = None, config: ConfigOption = None) -> None:
+    """Wrap the opening keys with the PKCS#11 token of the settings: their files are worth nothing without it then.
+
+    Example: wardlens site wrap-keys --config /etc/wardlens/hospital.toml
+    """
+    done = _opened(config, site).wrap_opening_keys()
+    out.print(
+        f"{len(done)} opening keys are wrapped by the token. Keep a backup of each that does not need it, offline."
+    )
+    if done:
+        out.print(
+            "They lay on this disk before: run `wardlens site rotate-key`, and pictures from then on need the token."
+        )
 
 
 @app.command("break-glass")
