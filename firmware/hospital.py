@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from firmware.buckets import bucket_options
 from firmware.errors import RequestWrong
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
@@ -27,12 +29,18 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def archive_settings(settings: Settings) -> ArchiveSettings:
-    """Where the archive lies: the URLs that are set, else one folder."""
+    """Where the archive lies: the URLs that are set, else one folder.
+
+    Raises:
+        RequestWrong: it lies in a bucket that the settings do not say how to reach.
+    """
     from sync.receiver import ArchiveSettings
 
     embedded = ArchiveSettings.in_folder(settings.receiver.archive)
     return ArchiveSettings(
-        database=settings.receiver.database or embedded.database, objects=settings.receiver.objects or embedded.objects
+        database=settings.receiver.database or embedded.database,
+        objects=settings.receiver.objects or embedded.objects,
+        object_options=bucket_options(settings, os.environ) if settings.receiver.objects.startswith("s3://") else {},
     )
 
 

@@ -100,6 +100,21 @@ class Receiver(_Section):
     """Port that the hospital's view listens on."""
 
 
+class S3(_Section):
+    """`[s3]`: the bucket that `receiver.objects` names, where it is not Amazon's own. No key stands here."""
+
+    endpoint: str = ""
+    """Address of an own S3 service, such as https://minio.st-mary.example:9000; empty for Amazon's."""
+    region: str = "us-east-1"
+    """Region that requests are signed for; an own service has one too, mostly this."""
+    path_style: bool = True
+    """Whether the bucket stands in the path; without it, in the host's name."""
+    authorities: Folder | None = None
+    """PEM file of the authority that signed the service's certificate, where this machine does not know it."""
+    credentials: Folder | None = None
+    """File with the credentials, 0600, as the AWS tools write it; without it, AWS_ACCESS_KEY_ID and the like count."""
+
+
 class Token(_Section):
     """`[token]`: a PKCS#11 token that wraps the site's opening keys."""
 
@@ -191,6 +206,7 @@ class Settings(BaseSettings):
     vault: Vault = Vault()
     panel: Panel = Panel()
     receiver: Receiver = Field(default_factory=Receiver)
+    s3: S3 = S3()
     token: Token = Token()
     broker: Broker = Broker()
     limits: Limits = Limits()

@@ -158,7 +158,7 @@ def postgres_database(new_database: Callable[[], str]) -> str:
 
 
 class _Bucket(BaseHTTPRequestHandler):
-    """As much of S3 as the archive uses: put, get and list, in memory."""
+    """As much of S3 as the archive uses: put, get and list, in memory, for one key id (signatures are not checked)."""
 
     protocol_version = "HTTP/1.1"
     objects: dict[str, bytes]
@@ -166,11 +166,15 @@ class _Bucket(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         length = int(self.headers.get("x-amz-decoded-content-length") or self.headers["content-length"])
         data = self.rfile.read(length)
+        if self._refused():
+            return
         if len(data) == length:  # a client that dies half-way leaves nothing, as with S3
             self.objects[self.path] = data
         self._answer(200, b"")
 
     def do_GET(self) -> None:
+        if self._refused():
+            return
         if "list-type" in self.path:
             self._answer(
                 200, b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
@@ -179,6 +183,12 @@ class _Bucket(BaseHTTPRequestHandler):
             self._answer(200, self.objects[self.path])
         else:
             self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+
+    def _refused(self) -> bool:
+        refused = "Credential=test/" not in self.headers.get("authorization", "")
+        if refused:
+            self._answer(403, b"<Error><Code>InvalidAccessKeyId</Code></Error>")
+        return refused
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)

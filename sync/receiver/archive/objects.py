@@ -14,16 +14,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from sync.receiver.archive.database import make_private_folder
 from sync.receiver.errors import ArchiveDamaged, ArchiveFull, ArchiveUnavailable
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config
+    from obstore.store import ClientConfig, S3Config
 
 ENVELOPES: Final = "envelopes"
 PICTURES: Final = "pictures"
@@ -136,13 +136,15 @@ class Objects:
 def _bucket(location: str, options: dict[str, str]) -> S3Store:
     # Not by the library's from_url: with any option beside the URL it panics (obstore 0.12.1).
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
-    plain = options.pop("allow_http", "false") == "true"
+    client: dict[str, Any] = {"allow_http": options.pop("allow_http", "false") == "true", "timeout": "30s"}
+    if "root_certificate" in options:
+        client["root_certificate"] = options.pop("root_certificate")
     with _translated():
         return S3Store(
             bucket,
             prefix=prefix or None,
             config=cast("S3Config", options),
-            client_options={"allow_http": plain, "timeout": "30s"},
+            client_options=cast("ClientConfig", client),
             retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
         )
 
@@ -159,6 +161,11 @@ def _fsync(path: Path) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise ArchiveUnavailable(
+            "The object store refuses these credentials, which must be allowed to put, get and list. "
+            "Correct s3.credentials; devices keep their pictures until then."
+        ) from error
     except OSError as error:
         if error.errno == errno.ENOSPC or "No space left" in str(error):
             raise ArchiveFull from error

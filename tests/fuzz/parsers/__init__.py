@@ -54,6 +54,7 @@ EXCEPTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "provisioning.rows.read_roster": _SITES_OWN,
         "provisioning.rows.read_sealing": _SITES_OWN,
         "provisioning.rows.read_setting": _SITES_OWN,
+        "provisioning.sealing_keys.read_opening_keys": _BY_ANOTHER,
         "provisioning.site.Site.load": _SITES_OWN,
     }
 )

@@ -283,7 +283,7 @@ PARSERS = (
     ),
     Parser(
         "opening-key-file",
-        ("provisioning.sealing_keys.read_opening_key", "provisioning.sealing_keys.read_opening_keys"),
+        ("provisioning.sealing_keys.read_opening_key",),
         lambda: [_opening_file()],
         lambda data: read_opening_key(as_file("opening.json", data)),
         (ValueError,),
