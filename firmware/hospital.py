@@ -207,6 +207,26 @@ def make_opener(archive: Archive, site: Site) -> Opener:
     return Opener(archive, site=site.id, authorities=site.authorities, keys=site.opening_keys)
 
 
+def make_break_glass_opener(archive: Archive, file: Path) -> Opener:
+    """What opens with the break-glass key in `file`, without the site, and raises an alarm for it.
+
+    Raises:
+        NotAccepted: it is no break-glass key.
+        KeyExposed: others can read it.
+    """
+    from provisioning.break_glass import read_break_glass
+    from sync.receiver import AlarmKind, Opener
+
+    kept = read_break_glass(file)
+    return Opener(
+        archive,
+        site=kept.site,
+        authorities=lambda: kept.authorities,
+        keys=lambda: (kept.key,),
+        alarm=AlarmKind.BREAK_GLASS,
+    )
+
+
 def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool = False) -> None:
     """Run a broker for one machine until SIGTERM: Mosquitto if it is installed, else the one that Wardlens carries.
 

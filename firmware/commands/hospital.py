@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from firmware.errors import WorkFailed
+from firmware.errors import RequestWrong, WorkFailed
 from firmware.logging import configure_logging
 from firmware.settings import Settings, load_settings
 from firmware.stopping import stop_on_signal
@@ -89,20 +89,33 @@ def export(
 def open_sealed(
     follow: Annotated[bool, typer.Option("--follow", help="Go on opening what arrives, until SIGTERM.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Also try what could not be opened before.")] = False,
+    break_glass: Annotated[
+        Path | None, typer.Option("--break-glass", help="The break-glass key's file, when the site's keys are lost.")
+    ] = None,
     site: SiteOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Open what a receiver with `receiver.open = false` has filed sealed. Needs the opening keys, and no broker.
 
+    With the break-glass key it needs no site, and raises an alarm about each device whose pictures it opens.
+
     Example: wardlens receiver open --follow
     """
-    from firmware.hospital import make_opener, open_archive
+    from firmware.hospital import make_break_glass_opener, make_opener, open_archive
     from firmware.sites import open_site
 
+    if break_glass is not None and (site is not None or follow):
+        raise RequestWrong(
+            "The break-glass key opens once, without the site, and goes back to its safe: no --site and no --follow."
+        )
     settings = load_settings(config)
     archive = open_archive(settings, new=False)
-    opener = make_opener(archive, open_site(settings, site))
+    opener = (
+        make_opener(archive, open_site(settings, site))
+        if break_glass is None
+        else make_break_glass_opener(archive, break_glass)
+    )
     if again:
         archive.ask_again()
     if follow:

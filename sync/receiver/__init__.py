@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from sync.receiver.alarms import sentence
+    from sync.receiver.alarms import AlarmKind, sentence
     from sync.receiver.archive import Alarm, Archive, ArchiveSettings, FiledCapture, Limits
     from sync.receiver.errors import (
         ArchiveDamaged,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _WHERE: Final = {
     "Alarm": "archive",
+    "AlarmKind": "alarms",
     "Archive": "archive",
     "ArchiveDamaged": "errors",
     "ArchiveFull": "errors",
@@ -78,6 +79,7 @@ _WHERE: Final = {
 
 __all__ = [
     "Alarm",
+    "AlarmKind",
     "Archive",
     "ArchiveDamaged",
     "ArchiveFull",

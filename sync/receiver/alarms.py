@@ -11,7 +11,11 @@ from sync.receiver.archive import Alarm, Arrival, Raised
 
 
 class AlarmKind(StrEnum):
-    """What no honest and healthy device does. The first four are about its ledger, as far as its heads tell."""
+    """What somebody must look at.
+
+    All but the last are what no honest and healthy device does; the first four of its ledger, as far as its heads tell.
+    The last is about what was done with its pictures at the hospital.
+    """
 
     FORGED = "forged"
     FORKED = "forked"
@@ -21,6 +25,7 @@ class AlarmKind(StrEnum):
     REVOKED = "revoked"
     LIMITS = "limits"
     NONSENSE = "nonsense"
+    BREAK_GLASS = "break-glass"
 
 
 LEDGER_KINDS: Final = frozenset({AlarmKind.FORGED, AlarmKind.FORKED, AlarmKind.REWOUND, AlarmKind.GAP})
@@ -49,6 +54,10 @@ _SENTENCES: Final = {
     AlarmKind.NONSENSE: (
         "sent so much that means nothing that it is not answered for a while",
         "Take it out of use: it is broken, or somebody has its keys.",
+    ),
+    AlarmKind.BREAK_GLASS: (
+        "has pictures that were opened with the break-glass key, the first of them {capture}",
+        "Find out who took the key and why, then put a new one in force: `wardlens site break-glass`.",
     ),
 }
 

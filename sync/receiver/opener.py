@@ -17,7 +17,8 @@ from cryptography import x509
 
 from capture.identifiers import SiteId
 from sync.events import SyncEvent
-from sync.receiver.archive import Archive, Arrival, Contents, FiledCapture
+from sync.receiver.alarms import AlarmKind
+from sync.receiver.archive import Archive, Arrival, Contents, FiledCapture, Raised
 from sync.receiver.errors import ArchiveDamaged, ArchiveUnavailable
 from sync.receiver.ingest import no_step
 from sync.receiver.judging import Disproven, judge
@@ -56,6 +57,7 @@ class Opener:
         authorities: the issuing certificates that devices' certificates must come from. The signature is checked
             again: whoever can write to the archive must not be able to put a picture into it.
         keys: what opens them; asked for before each, because keys rotate.
+        alarm: what is raised about the device of each capture before its picture is put; nothing in everyday life.
         step: told the name of each step it is about to leave, for tests that kill the process there.
     """
 
@@ -66,12 +68,14 @@ class Opener:
         site: SiteId,
         authorities: Callable[[], Sequence[x509.Certificate]],
         keys: Callable[[], Sequence[OpeningKey]],
+        alarm: AlarmKind | None = None,
         step: Callable[[str], None] = no_step,
     ) -> None:
         self._archive = archive
         self._site = site
         self._authorities = authorities
         self._keys = keys
+        self._alarm = alarm
         self._step = step
 
     def open_waiting(self, stop: threading.Event | None = None) -> OpeningReport:
@@ -151,6 +155,8 @@ class Opener:
         if isinstance(judged, Disproven):
             return judged.detail
         contents = contents_to_file(judged.opened)
+        if self._alarm is not None:
+            self._archive.alarm(Raised(filed.device, self._alarm, hash=filed.digest, capture=filed.capture))
         self._step("before-put")
         self._archive.put_picture(contents.picture_digest, judged.opened.jpeg)
         self._step("after-put")

@@ -192,6 +192,59 @@ def test_an_opening_key_that_others_can_read_opens_nothing_and_shuts_nothing(mac
     assert wardlens(machines.opening, "open", "--json") == {"opened": 1, "not_openable": {}}
 
 
+@pytest.fixture
+def lost(paired, tmp_path):
+    """A hospital whose site folder is gone: its archive with a sealed picture, and the break-glass key's file."""
+    folder = tmp_path / "lost"
+    site = Site.create(folder.parent / "lost", "lost-hospital", "Lost Hospital")
+    key = tmp_path / "break-glass.json"
+    site.make_break_glass(key)
+
+    def approve(digits):
+        (waiting,) = site.pending()
+        site.approve(waiting.id, digits)
+
+    with serving_enrolment(site) as server:
+        device = pair(site.invite(f"127.0.0.1:{server.port}").line, tmp_path / "device", on_digits=approve)
+    config = tmp_path / "lost.toml"
+    config.write_text(f'[receiver]\nsite = "{folder}"\narchive = "{tmp_path}/archive"\nopen = false\n')
+    machine = SimpleNamespace(config=config)
+    envelopes = [sealed_by(device, number) for number in (1, 2)]
+    for envelope in envelopes:
+        assert received(machine, envelope)["answers"] == ["receipt"]
+    shutil.rmtree(folder)
+    return SimpleNamespace(machine=machine, key=key, device=device.device, envelopes=envelopes)
+
+
+def test_the_break_glass_key_opens_without_the_site_and_somebody_has_to_look_at_it(lost, tmp_path):
+    wardlens(lost.machine, "open", status=2)
+    assert wardlens(lost.machine, "alarms", "--json") == []
+    opened = wardlens(lost.machine, "open", "--break-glass", lost.key, "--json")
+    assert opened == {"opened": 2, "not_openable": {}}
+    (alarm,) = wardlens(lost.machine, "alarms", "--json")
+    assert (alarm["device"], alarm["kind"], alarm["times"]) == (lost.device, "break-glass", 2)
+    assert lost.envelopes[0].capture in alarm["sentence"]
+    wardlens(lost.machine, "export", "--out", tmp_path / "out")
+    assert (tmp_path / "out" / f"{lost.envelopes[1].capture}.jpg").read_bytes() == JPEG
+
+
+def test_what_the_break_glass_key_does_not_open_raises_nothing_and_stays(machines, paired, lost):
+    envelope = sealed_by(paired.device, 3)
+    assert received(machines.receiving, envelope)["answers"] == ["receipt"]
+    opened = wardlens(lost.machine, "open", "--break-glass", lost.key, "--json", status=1)
+    assert (opened["opened"], list(opened["not_openable"])) == (2, [envelope.capture])
+    assert [alarm["device"] for alarm in wardlens(lost.machine, "alarms", "--json")] == [lost.device]
+    assert wardlens(machines.opening, "open", "--again", "--json") == {"opened": 1, "not_openable": {}}
+
+
+def test_a_break_glass_key_is_not_left_at_work_and_not_used_when_others_can_read_it(lost, machines):
+    assert "safe" in wardlens(lost.machine, "open", "--break-glass", lost.key, "--follow", status=2)
+    assert "safe" in wardlens(lost.machine, "open", "--break-glass", lost.key, "--site", "/nowhere", status=2)
+    lost.key.chmod(0o644)
+    assert f"chmod 600 {lost.key}" in wardlens(lost.machine, "open", "--break-glass", lost.key, status=1)
+    assert wardlens(lost.machine, "status", "--json")["counts"]["sealed"] == 2
+
+
 @contextmanager
 def following(machine):
     command = [sys.executable, "-m", "firmware", "receiver", "open", "--follow", "--config", machine.config]

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from firmware.settings import load_settings
+
 UNITS = Path(__file__).parents[2] / "firmware" / "systemd"
 SERVICES = ("camera", "panel", "sync")
+"""Those of the appliance; the opener is one of the hospital's."""
 WORST_EXPOSURE = 2.0
 
 NOTHING_NEW_TO_EXECUTE = """
@@ -52,7 +55,7 @@ def settings_of(service: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, "opener"])
 def test_a_service_is_exposed_two_points_of_ten_at_most(service: str, program: Callable[[str], Path]) -> None:
     told = subprocess.run(
         [program("systemd-analyze"), "security", "--offline=yes", "--no-pager", UNITS / f"wardlens-{service}.service"],
@@ -64,7 +67,7 @@ def test_a_service_is_exposed_two_points_of_ten_at_most(service: str, program: C
 
 def test_systemd_knows_every_word_of_the_units(program: Callable[[str], Path]) -> None:
     units = sorted(UNITS.glob("wardlens*.*"))
-    assert len(units) == 4
+    assert len(units) == 5
     told = subprocess.run(
         [program("systemd-analyze"), "verify", "--man=no", *units], check=False, capture_output=True, text=True
     )
@@ -72,12 +75,28 @@ def test_systemd_knows_every_word_of_the_units(program: Callable[[str], Path]) -
     assert complaints == []
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, "opener"])
 def test_a_unit_starts_a_command_that_wardlens_has(service: str) -> None:
     (line,) = settings_of(service)["ExecStart"]
-    assert line == f"/opt/wardlens/bin/wardlens {service} run"
+    assert line == f"/opt/wardlens/bin/wardlens {'receiver open --follow' if service == 'opener' else f'{service} run'}"
     wardlens = Path(sys.executable).with_name("wardlens")
     subprocess.run([wardlens, *line.split()[1:], "--help"], check=True, capture_output=True)
+
+
+def test_the_settings_in_the_openers_unit_are_settings_and_its_keys_are_its_own(monkeypatch, tmp_path) -> None:
+    opener = settings_of("opener")
+    given = dict(pair.split("=", 1) for pair in opener["Environment"])
+    config = Path(given.pop("WARDLENS_CONFIG"))
+    assert config.is_absolute()
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "hospital.toml").write_text("")
+    receiver = load_settings(tmp_path / "hospital.toml").receiver
+    state = Path("/var/lib") / opener["StateDirectory"][0]
+    assert receiver.site.is_relative_to(state)
+    assert receiver.archive.is_relative_to(state)
+    assert opener["StateDirectoryMode"] == ["0700"]
+    assert opener["DynamicUser"] == ["yes"]
 
 
 def test_the_process_that_sees_a_patient_has_no_network() -> None:

@@ -13,7 +13,7 @@ from sync.receiver.archive.tables import alarms
 
 @dataclass(frozen=True, slots=True, order=True)
 class Raised:
-    """Something that no honest and healthy device does.
+    """Something that somebody must look at.
 
     Attributes:
         kind: a member of :class:`~sync.receiver.alarms.AlarmKind`.

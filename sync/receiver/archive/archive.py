@@ -280,6 +280,11 @@ class Archive:
         with reading(self._engine) as connection:
             return on_record(connection, device, settled=settled)
 
+    def alarm(self, raised: Raised) -> None:
+        """It is on record that somebody must look at this."""
+        with writing(self._engine) as connection:
+            put_on_record(connection, raised, self.clock())
+
     def settle(self, number: int, *, by: str, reason: str) -> bool:
         """The open alarm with this number is settled, by whom and why; False where there is none."""
         with writing(self._engine) as connection:
