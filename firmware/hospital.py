@@ -234,7 +234,7 @@ def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool =
         BrokerNotStarted: it did not come up.
     """
     from provisioning.broker import mosquitto_config
-    from provisioning.broker_rights import RightsKeeper
+    from provisioning.broker_rights import RightsKeeper, last_known_denied
     from sync.brokers import PrivateMosquitto, find_mosquitto
 
     host, port = settings.broker.host, settings.broker.port
@@ -242,7 +242,9 @@ def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool =
         from sync.brokers.embedded import EmbeddedBroker, run_embedded_broker
 
         paths = site.tls("broker")
-        run_embedded_broker(EmbeddedBroker(site.id, host, port, paths.ca, paths.certificate, paths.key))
+        run_embedded_broker(
+            EmbeddedBroker(site.id, host, port, paths.ca, paths.certificate, paths.key, last_known_denied(site))
+        )
         return
     configuration = mosquitto_config(site, folder, port, host=host)
     # Not by blocking the signals: Mosquitto would inherit that, and never hear the SIGTERM that ends it.

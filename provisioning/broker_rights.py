@@ -82,6 +82,21 @@ class RightsKeeper:
             return False
 
 
+def last_known_denied(site: Site) -> Callable[[], tuple[str, ...]]:
+    """Gives the devices that a broker of ours must turn away; while the registry cannot be read, those it gave last."""
+    known = site.denied()
+
+    def denied() -> tuple[str, ...]:
+        nonlocal known
+        try:
+            known = site.denied()
+        except ProvisioningError as error:
+            _log.error(Event.BROKER_NOT_TOLD.value, sentence=str(error), alarm=True)
+        return known
+
+    return denied
+
+
 def reload_command(command: Sequence[str]) -> Callable[[], None]:
     """Runs `command`, without a shell, to have a broker read its rights."""
 

@@ -13,6 +13,7 @@ class SyncEvent(StrEnum):
     BROKER_UNREACHABLE = "broker-unreachable"
     BROKER_STARTED = "broker-started"
     BROKER_STOPPED = "broker-stopped"
+    DEVICE_TURNED_AWAY = "device-turned-away"
     MESSAGE_REFUSED = "message-refused"
     MESSAGE_IGNORED = "message-ignored"
     ARCHIVE_AWAY = "archive-away"

@@ -11,10 +11,10 @@ import contextlib
 import logging
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from amqtt.broker import Broker
@@ -22,8 +22,12 @@ from amqtt.contexts import BrokerConfig, ListenerConfig
 from amqtt.errors import BrokerError
 
 from capture.private_files import exposed_file
+from sync.brokers.rights import identity_of, is_denied
 from sync.errors import BrokerNotStarted
 from sync.events import SyncEvent
+
+LOOK_SECONDS: Final = 2.0
+"""How often it is asked who is turned away; a revocation has to reach the broker within seconds."""
 
 _log = structlog.get_logger()
 
@@ -37,6 +41,7 @@ class EmbeddedBroker:
         host, port: where it listens; loopback unless somebody decides otherwise.
         authorities: PEM file of the CAs that sign client certificates.
         certificate, key: PEM files of the broker's own certificate (leaf first) and key.
+        denied: gives the ids of the devices to turn away, revoked ones for instance; asked again every two seconds.
     """
 
     site: str
@@ -45,6 +50,7 @@ class EmbeddedBroker:
     authorities: Path
     certificate: Path
     key: Path
+    denied: Callable[[], Collection[str]] = frozenset
 
 
 class _StrictBroker(Broker):  # type: ignore[misc]
@@ -60,7 +66,31 @@ class _StrictBroker(Broker):  # type: ignore[misc]
         return context
 
 
-def _configuration(settings: EmbeddedBroker) -> BrokerConfig:
+class _Denials:
+    """Who is turned away, as far as the last look showed."""
+
+    def __init__(self, settings: EmbeddedBroker) -> None:
+        self._settings = settings
+        self.now: frozenset[str] = frozenset()
+
+    async def look(self) -> None:
+        """Asks; not in the broker's own thread, because a registry lies on a disk."""
+        self.now = frozenset(await asyncio.to_thread(self._settings.denied))
+
+    async def enforce(self, broker: Broker) -> None:
+        """Looks again and again, and ends the connection of whoever is turned away since."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
+            for session, handler in list(broker.sessions.values()):
+                if session.client_id in self.now and session.transitions.is_connected():
+                    identity = identity_of(session.ssl_object, self._settings.site)
+                    if identity is not None and is_denied(identity, self.now):
+                        await handler.handle_connection_closed()
+                        _log.warning(SyncEvent.DEVICE_TURNED_AWAY, device=identity.name)
+
+
+def _configuration(settings: EmbeddedBroker, denials: _Denials) -> BrokerConfig:
     listener = ListenerConfig(
         bind=f"{settings.host}:{settings.port}",
         ssl=True,
@@ -69,7 +99,7 @@ def _configuration(settings: EmbeddedBroker) -> BrokerConfig:
         keyfile=settings.key,
     )
     place = "sync.brokers.rights"
-    rights: dict[str, Any] = {"site": settings.site}
+    rights: dict[str, Any] = {"site": settings.site, "denied": lambda: denials.now}
     return BrokerConfig(
         listeners={"default": listener},
         plugins={f"{place}.CertificateAuthentication": rights, f"{place}.CertificateRights": rights},
@@ -85,7 +115,9 @@ async def serve_embedded_broker(settings: EmbeddedBroker, stop: asyncio.Event, *
     try:
         if exposed := exposed_file(settings.key):
             raise BrokerNotStarted(exposed)
-        broker = _StrictBroker(_configuration(settings))
+        denials = _Denials(settings)
+        await denials.look()
+        broker = _StrictBroker(_configuration(settings, denials))
         await broker.start()
     except (BrokerError, OSError) as error:
         raise BrokerNotStarted(
@@ -93,9 +125,15 @@ async def serve_embedded_broker(settings: EmbeddedBroker, stop: asyncio.Event, *
         ) from error
     _log.info(SyncEvent.BROKER_STARTED, broker="amqtt", port=settings.port)
     ready()
+    enforcing, stopping = asyncio.ensure_future(denials.enforce(broker)), asyncio.ensure_future(stop.wait())
     try:
-        await stop.wait()
+        await asyncio.wait((enforcing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if enforcing.done():  # Who may not speak is not known any more: nobody may.
+            enforcing.result()
     finally:
+        for task in (enforcing, stopping):
+            task.cancel()
+        await asyncio.gather(enforcing, stopping, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(broker.shutdown(), timeout=2.0)
         _log.info(SyncEvent.BROKER_STOPPED, broker="amqtt", port=settings.port)

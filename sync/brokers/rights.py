@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,24 +53,33 @@ def may(identity: Identity, topic: str, action: Action) -> bool:
     return writes if action is Action.PUBLISH else reads
 
 
+def is_denied(identity: Identity, denied: Container[str]) -> bool:
+    """Whether this is one of the `denied` devices; a receiver is none, whatever it is called."""
+    return identity.role == "device" and identity.name in denied
+
+
 @dataclass
 class _Config:
     site: str
+    denied: Any
+    """A function that gives the ids of the devices that are turned away now."""
 
 
 class CertificateAuthentication(BaseAuthPlugin):  # type: ignore[misc]
-    """Lets in whoever has a certificate of this site and uses its name as the client id."""
+    """Lets in whoever has a certificate of this site, uses its name as the client id, and is not turned away."""
 
     Config = _Config
 
     async def authenticate(self, *, session: Session) -> bool:
         """Whether the certificate is of this site and names the client id."""
         identity = identity_of(session.ssl_object, self.config.site)
-        return identity is not None and identity.name == session.client_id
+        if identity is None or identity.name != session.client_id:
+            return False
+        return not is_denied(identity, self.config.denied())
 
 
 class CertificateRights(BaseTopicPlugin):  # type: ignore[misc]
-    """Gives each certificate its own topics."""
+    """Gives each certificate its own topics, and none to a device that is turned away."""
 
     Config = _Config
 
@@ -80,4 +90,6 @@ class CertificateRights(BaseTopicPlugin):  # type: ignore[misc]
         if session is None or topic is None or action is None:
             return False
         identity = identity_of(session.ssl_object, self.config.site)
-        return identity is not None and may(identity, topic, action)
+        if identity is None or is_denied(identity, self.config.denied()):
+            return False
+        return may(identity, topic, action)
