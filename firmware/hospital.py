@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 
 MEBIBYTE: Final = 1024 * 1024
-LONGEST_REASON: Final = 500
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -119,10 +118,23 @@ def login_tokens(settings: Settings) -> LoginTokens:
     return LoginTokens(settings.receiver.archive / "links")
 
 
-def login_link(settings: Settings) -> str:
-    """A link that signs one browser in to the hospital's view, once."""
+def login_link(settings: Settings, *, settles_as: str = "") -> str:
+    """A link that signs one browser in to the hospital's view, once.
+
+    Args:
+        settings: of the receiver that shows the view.
+        settles_as: the name under which whoever opens it may settle alarms; without one, he may only look.
+
+    Raises:
+        RequestWrong: the name is none that can stand on record.
+    """
+    from sync.receiver import LONGEST_SAID, fits_on_record
+
+    name = settles_as.strip()
+    if settles_as and not fits_on_record(name):
+        raise RequestWrong(f"--settles-as takes a name: one line of 1 to {LONGEST_SAID} characters.")
     receiver = settings.receiver
-    return f"http://{receiver.host}:{receiver.port}/login?token={login_tokens(settings).issue()}"
+    return f"http://{receiver.host}:{receiver.port}/login?token={login_tokens(settings).issue(name)}"
 
 
 def run_hospital(settings: Settings, site: Site, stop: threading.Event) -> None:
@@ -180,10 +192,12 @@ def settle_alarm(archive: Archive, number: int, *, by: str | None, reason: str) 
     Raises:
         RequestWrong: there is no such open alarm, or who or why is empty or too long.
     """
+    from sync.receiver import LONGEST_SAID, fits_on_record
+
     who, why = (by if by is not None else getpass.getuser()).strip(), reason.strip()
     for said, option in ((who, "--by"), (why, "--reason")):
-        if not 0 < len(said) <= LONGEST_REASON or not said.isprintable():
-            raise RequestWrong(f"{option} takes one line of 1 to {LONGEST_REASON} characters.")
+        if not fits_on_record(said):
+            raise RequestWrong(f"{option} takes one line of 1 to {LONGEST_SAID} characters.")
     if not archive.settle(number, by=who, reason=why):
         raise RequestWrong(f"There is no open alarm {number}. `wardlens receiver alarms` lists them.")
 

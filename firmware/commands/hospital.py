@@ -234,14 +234,19 @@ def settle_alarm(
 
 
 @app.command("link")
-def link(config: ConfigOption = None) -> None:
+def link(
+    settles_as: Annotated[
+        str, typer.Option("--settles-as", help="Name of a person who may also settle alarms; it goes on record.")
+    ] = "",
+    config: ConfigOption = None,
+) -> None:
     """Show a link that signs one browser in to the hospital's view, once.
 
-    Example: wardlens receiver link
+    Example: wardlens receiver link --settles-as "Ada Admin"
     """
     from firmware.hospital import login_link
 
-    typer.echo(login_link(load_settings(config)))
+    typer.echo(login_link(load_settings(config), settles_as=settles_as))
 
 
 @broker.command("run")

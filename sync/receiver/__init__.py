@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from sync.receiver.alarms import AlarmKind, sentence
+    from sync.receiver.alarms import LONGEST_SAID, AlarmKind, fits_on_record, sentence
     from sync.receiver.archive import Alarm, Archive, ArchiveSettings, FiledCapture, Limits
     from sync.receiver.errors import (
         ArchiveDamaged,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sync.receiver.view import LoginTokens, create_view, view_served
 
 _WHERE: Final = {
+    "LONGEST_SAID": "alarms",
     "Alarm": "archive",
     "AlarmKind": "alarms",
     "Archive": "archive",
@@ -69,6 +70,7 @@ _WHERE: Final = {
     "alarm_events": "ledgers",
     "create_view": "view",
     "export": "exporting",
+    "fits_on_record": "alarms",
     "open_envelope": "opening",
     "run_receiver": "service",
     "sentence": "alarms",
@@ -78,6 +80,7 @@ _WHERE: Final = {
 }
 
 __all__ = [
+    "LONGEST_SAID",
     "Alarm",
     "AlarmKind",
     "Archive",
@@ -112,6 +115,7 @@ __all__ = [
     "alarm_events",
     "create_view",
     "export",
+    "fits_on_record",
     "open_envelope",
     "run_receiver",
     "sentence",

@@ -28,6 +28,9 @@ class AlarmKind(StrEnum):
     BREAK_GLASS = "break-glass"
 
 
+LONGEST_SAID: Final = 500
+"""Characters of who settled an alarm, and of why."""
+
 LEDGER_KINDS: Final = frozenset({AlarmKind.FORGED, AlarmKind.FORKED, AlarmKind.REWOUND, AlarmKind.GAP})
 
 _VERIFY: Final = "Keep the device as it is and have its ledger verified."
@@ -81,6 +84,11 @@ def sentence(alarm: Alarm) -> str:
     times = "once" if alarm.times == 1 else f"{alarm.times} times"
     said = what.format(line=alarm.sequence, capture=alarm.capture)
     return f"{who} {said} ({times} since {day(alarm.first_at_ms)}). {do}"
+
+
+def fits_on_record(said: str) -> bool:
+    """Whether this may stand as who settled an alarm, or why: one line of 1 to 500 characters."""
+    return 0 < len(said) <= LONGEST_SAID and said.isprintable()
 
 
 def day(at_ms: int) -> str:

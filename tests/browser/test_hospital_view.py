@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from sync.receiver import LoginTokens, Opener, OpeningKey, create_view, view_served
+from capture.identifiers import DeviceId
+from sync.receiver import AlarmKind, LoginTokens, Opener, OpeningKey, create_view, view_served
+from sync.receiver.archive import Raised
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; make test brings it")
 
@@ -61,12 +63,12 @@ class Ward:
         trust, keys = self.ward.trust, (key or self.ward.opening,)
         Opener(self.archive, site=self.hospital.SITE, authorities=trust.authorities, keys=lambda: keys).open_waiting()
 
-    def page(self, size: tuple[int, int], *, signed_in: bool = True) -> Any:
+    def page(self, size: tuple[int, int], *, signed_in: bool = True, settles_as: str = "") -> Any:
         context = self.browser.new_context(viewport={"width": size[0], "height": size[1]})
         page = context.new_page()
         page.on("console", lambda message: self.said.append(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.goto(f"{self.address}/login?token={self.tokens.issue()}" if signed_in else self.address)
+        page.goto(f"{self.address}/login?token={self.tokens.issue(settles_as)}" if signed_in else self.address)
         return page
 
 
@@ -250,6 +252,33 @@ def test_somebody_without_a_link_sees_nothing_but_how_to_get_one(ward):
     assert envelope.capture not in page.content()
     assert page.locator("img.picture, .picture img").count() == 0
     assert fits(page)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_alarm_is_seen_understood_and_settled_with_a_reason(ward, size):
+    page = ward.page(size)
+    assert not page.locator("#raised").is_visible()
+    ward.archive.alarm(Raised(DeviceId("bed-1"), AlarmKind.CONFLICT, capture="1" * 32))
+    page.locator("#raised a").click()
+    assert page.get_by_text("offered another picture under the number of a filed one").is_visible()
+    assert page.locator("form.settle").count() == 0
+    page = ward.page(size, settles_as="Ada Admin")
+    page.goto(f"{ward.address}/alarms")
+    assert fits(page)
+    assert smallest_text(page) >= 16
+    ratio, words = poorest_contrast(page)
+    assert ratio >= 4.5, words
+    assert small_targets(page) == []
+    page.get_by_role("button", name="Settle").click()
+    assert ward.archive.alarms(), "the page asks for a reason before anything is sent"
+    page.get_by_label("What it was and what was done").fill("card was copied in the lab, device wiped")
+    page.keyboard.press("Enter")
+    page.get_by_text("Nothing is open").wait_for()
+    (alarm,) = ward.archive.alarms(settled=True)
+    assert (alarm.settled_by, alarm.reason) == ("Ada Admin", "card was copied in the lab, device wiped")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_text("Signed out").wait_for()
+    assert ward.said == []
 
 
 def test_it_works_by_keyboard_alone(ward):

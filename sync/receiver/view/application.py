@@ -20,7 +20,8 @@ from sync.receiver.errors import ArchiveUnavailable, NotFiled, NotOpened, Receiv
 from sync.receiver.exporting import capture_record
 from sync.receiver.metrics import CONTENT_TYPE, exposition
 from sync.receiver.standing import status
-from sync.receiver.view.guard import COOKIE, Guard, session_of
+from sync.receiver.view.alarms import add_alarm_pages
+from sync.receiver.view.guard import COOKIE, Guard, Refuse, session_of
 from sync.receiver.view.login import SESSION_SECONDS, LoginTokens, Sessions
 from sync.receiver.view.pictures import Thumbnails, width_for
 from sync.receiver.view.showing import moment, shown
@@ -47,7 +48,7 @@ def create_view(
     sessions: Sessions | None = None,
     secure: bool = False,
 ) -> FastAPI:
-    """The view as an ASGI application. It reads the archive and changes nothing.
+    """The view as an ASGI application. It reads the archive, and changes nothing but that alarms are settled in it.
 
     Args:
         archive: what is shown.
@@ -80,6 +81,7 @@ def create_view(
             "captures": now.counts.captures,
             "devices": now.counts.devices,
             "quarantined": now.counts.quarantined,
+            "alarms": len(now.alarms),
             "sealed": now.counts.sealed,
             "not_openable": now.counts.not_openable,
             "listening": bool(now.alive),
@@ -88,26 +90,12 @@ def create_view(
 
     app.add_middleware(Guard, hosts=hosts, sessions=sessions, refuse=message)
 
-    @app.exception_handler(NotFiled)
-    @app.exception_handler(NotOpened)
-    def _not_to_see(_request: Request, error: ReceiverError) -> Response:
-        return message(404, "Not here", error.sentence)
-
-    @app.exception_handler(ArchiveUnavailable)
-    def _away(_request: Request, error: ArchiveUnavailable) -> Response:
-        return message(503, "The archive does not answer", error.sentence)
-
-    @app.exception_handler(ReceiverError)
-    def _failed(_request: Request, error: ReceiverError) -> Response:
-        return message(500, "This could not be shown", error.sentence)
-
-    @app.exception_handler(HTTPException)
-    def _wrong(_request: Request, error: HTTPException) -> Response:
-        return message(error.status_code, "Not here", "There is no such page. Go back to the list of pictures.")
+    _answer_errors(app, message)
 
     @app.get("/login")
     def login(request: Request, token: Annotated[str, Query(max_length=128)] = "") -> Response:
-        if not tokens.redeem(token):
+        admission = tokens.redeem(token)
+        if admission is None:
             if sessions.knows(session_of(request.headers)):
                 return RedirectResponse("/", 303)
             return message(
@@ -117,7 +105,7 @@ def create_view(
             )
         answer = RedirectResponse("/", 303)
         answer.set_cookie(
-            COOKIE, sessions.begin(), max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure
+            COOKIE, sessions.begin(admission), max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure
         )
         return answer
 
@@ -148,6 +136,8 @@ def create_view(
     def quarantine() -> Response:
         found = [(row, moment(row.last_at_ms)) for row in archive.in_quarantine(100)]
         return page("quarantine.html", rows=found, facts=facts())
+
+    add_alarm_pages(app, archive, sessions, page=page, message=message, facts=facts)
 
     @app.get("/captures/{capture}")
     def one(capture: str) -> Response:
@@ -184,6 +174,27 @@ def create_view(
         return archive.capture(known(capture))
 
     return app
+
+
+def _answer_errors(app: FastAPI, message: Refuse) -> None:
+    """Whatever goes wrong in `app` is a page with a sentence."""
+
+    @app.exception_handler(NotFiled)
+    @app.exception_handler(NotOpened)
+    def _not_to_see(_request: Request, error: ReceiverError) -> Response:
+        return message(404, "Not here", error.sentence)
+
+    @app.exception_handler(ArchiveUnavailable)
+    def _away(_request: Request, error: ArchiveUnavailable) -> Response:
+        return message(503, "The archive does not answer", error.sentence)
+
+    @app.exception_handler(ReceiverError)
+    def _failed(_request: Request, error: ReceiverError) -> Response:
+        return message(500, "This could not be shown", error.sentence)
+
+    @app.exception_handler(HTTPException)
+    def _wrong(_request: Request, error: HTTPException) -> Response:
+        return message(error.status_code, "Not here", "There is no such page. Go back to the list of pictures.")
 
 
 def known(capture: str) -> CaptureId:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 
@@ -9,7 +10,12 @@ import httpx
 import pytest
 from starlette.routing import Mount, Route
 
-from sync.receiver import LoginTokens, Opener, OpeningKey, create_view, view_served
+from capture.identifiers import DeviceId
+from firmware.errors import RequestWrong
+from firmware.hospital import login_link, login_tokens
+from firmware.settings import Settings
+from sync.receiver import AlarmKind, LoginTokens, Opener, OpeningKey, create_view, sentence, view_served
+from sync.receiver.archive import Raised
 from sync.receiver.view import Sessions
 from sync.receiver.view.pictures import WIDTHS, scaled, width_for
 from sync.receiver.view.showing import moment, shown
@@ -115,7 +121,7 @@ def test_a_session_ends_when_its_day_is_over_and_when_told():
     for _ in range(200):
         newest = sessions.begin()
     assert sessions.knows(newest)
-    assert len(sessions._until) <= 64
+    assert len(sessions._open) <= 64
 
 
 def test_signing_out_ends_the_session(browser, filled):
@@ -140,7 +146,7 @@ def test_every_answer_carries_the_rules(browser, stranger, filled):
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["referrer-policy"] == "same-origin"
     assert browser.get("/").headers["cache-control"] == "no-store"
     assert "server" not in browser.get("/").headers
 
@@ -231,12 +237,12 @@ def test_small_pictures_are_small_and_few(browser, filled):
 
 def test_a_receipt_by_a_key_that_is_not_published_is_shown_as_wrong(make_view, tokens, filled, ward, hospital):
     keys = {"receipt-1": hospital.another_receipt_key().public_key}
-    for published, sentence in (({}, "not one that this site has published"), (keys, "signature is wrong")):
+    for published, said in (({}, "not one that this site has published"), (keys, "signature is wrong")):
         view = make_view(receipt_keys=lambda found=published: found)
         with view_served(view) as address, httpx.Client(base_url=address) as client:
             client.get("/login", params={"token": tokens.issue()})
             page = client.get(f"/captures/{filled.newest(1)[0].capture}").text
-        assert sentence in page
+        assert said in page
         assert "Receipt verified" not in page
 
 
@@ -372,3 +378,101 @@ def test_a_sealed_picture_is_said_to_be_sealed_and_shows_once_it_is_opened(small
         assert "not opened yet" not in page.partition('id="captures"')[2]
     assert browser.get(f"{path}/picture.jpg").status_code == 200
     assert browser.get("/captures.json").json()["sealed"] == 0
+
+
+@pytest.fixture
+def raised(filled):
+    """An archive in which somebody must look at two devices."""
+    filled.alarm(Raised(DeviceId("bed-1"), AlarmKind.REVOKED, capture="1" * 32))
+    filled.alarm(Raised(DeviceId("<b>bed-2"), AlarmKind.NONSENSE))
+    return filled
+
+
+@pytest.fixture
+def settler(address, tokens):
+    """Somebody whose link says that he may settle, and his name."""
+    with httpx.Client(base_url=address, headers={"Origin": address}) as client:
+        client.get("/login", params={"token": tokens.issue("Ada <Admin>")})
+        yield client
+
+
+def test_the_page_of_alarms_says_which_device_when_and_what_in_plain_words(raised, browser):
+    page = browser.get("/alarms").text
+    for alarm in raised.alarms():
+        assert html.escape(sentence(alarm)).replace("&#x27;", "&#39;") in page
+        assert moment(alarm.last_at_ms).words in page
+    assert "<b>bed-2" not in page
+    assert '<form class="settle"' not in page
+    assert "link --settles-as" in page
+    assert 'Alarms open: <span id="raised-count">2</span>' in browser.get("/").text
+    assert browser.get("/captures.json").json()["alarms"] == 2
+
+
+def test_who_may_settles_an_alarm_with_a_reason_and_his_name_is_on_record(raised, settler):
+    later, first = raised.alarms()
+    page = settler.get("/alarms").text
+    assert f'action="/alarms/{first.id}/settle"' in page
+    assert "You settle as Ada &lt;Admin&gt;" in page
+    done = settler.post(f"/alarms/{first.id}/settle", data={"reason": " found in the cellar, wiped "})
+    assert (done.status_code, done.headers["location"]) == (303, "/alarms")
+    assert raised.alarms() == (later,)
+    (settled,) = [alarm for alarm in raised.alarms(settled=True) if alarm.settled_at_ms is not None]
+    assert (settled.id, settled.settled_by, settled.reason) == (first.id, "Ada <Admin>", "found in the cellar, wiped")
+    again = settler.post(f"/alarms/{first.id}/settle", data={"reason": "again"})
+    assert (again.status_code, "no such open alarm" in again.text) == (404, True)
+    settler.post(f"/alarms/{later.id}/settle", data={"reason": "replaced"})
+    assert "Nothing is open" in settler.get("/alarms").text
+
+
+def test_who_only_looks_settles_nothing_and_no_other_page_does_it_for_somebody(raised, address, browser, settler):
+    numbers = [alarm.id for alarm in raised.alarms()]
+    path, reason = f"/alarms/{numbers[0]}/settle", {"reason": "nothing to see"}
+    looked = browser.post(path, data=reason, headers={"Origin": address})
+    assert (looked.status_code, "settles-as" in looked.text) == (403, True)
+    assert settler.post(path, data=reason, headers={"Origin": "https://elsewhere.example"}).status_code == 403
+    assert settler.get(path, params=reason).status_code == 405
+    settler.post("/logout")
+    assert settler.post(path, data=reason).status_code == 401
+    assert [alarm.id for alarm in raised.alarms()] == numbers
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b"",
+        b"reason=",
+        b"reason=+%0A+",
+        b"reason=two%0Alines",
+        b"reason=" + b"x" * 501,
+        b"reason=a&reason=b",
+        b"reason=%ff",
+        b"reason=\xff",
+        b"other=a",
+        b'{"reason": "json"}',
+        b"reason=a%00b",
+    ],
+)
+def test_a_reason_that_is_none_settles_nothing(raised, settler, form):
+    alarm = raised.alarms()[0]
+    refused = settler.post(f"/alarms/{alarm.id}/settle", content=form)
+    assert (refused.status_code, "Say what it was" in refused.text) == (422, True)
+    assert raised.alarms()[0] == alarm
+
+
+def test_a_form_without_end_and_a_number_that_is_none_are_refused(raised, settler):
+    alarm = raised.alarms()[0]
+    assert settler.post(f"/alarms/{alarm.id}/settle", content=b"reason=" + b"x" * 100_000).status_code == 413
+    for number, status in (("0", 404), ("-1", 404), (str(2**63), 404), ("x", 422)):
+        assert settler.post(f"/alarms/{number}/settle", data={"reason": "a"}).status_code == status, number
+    assert len(raised.alarms()) == 2
+
+
+def test_a_link_for_settling_is_printed_only_for_a_name(tmp_path):
+    settings = Settings(receiver={"archive": tmp_path})
+    token = login_link(settings, settles_as=" Ada Admin ").partition("token=")[2]
+    assert login_tokens(settings).redeem(token).settles_as == "Ada Admin"
+    token = login_link(settings).partition("token=")[2]
+    assert login_tokens(settings).redeem(token).settles_as == ""
+    for name in (" ", "two\nlines", "x" * 501):
+        with pytest.raises(RequestWrong, match="--settles-as"):
+            login_link(settings, settles_as=name)

@@ -24,6 +24,8 @@ function show(facts) {
   document.getElementById("shut-count").textContent = facts.not_openable;
   document.getElementById("quarantined").textContent = facts.quarantined;
   document.getElementById("alarm").hidden = facts.quarantined === 0;
+  document.getElementById("raised-count").textContent = facts.alarms;
+  document.getElementById("raised").hidden = facts.alarms === 0;
   document.getElementById("status").dataset.listening = facts.listening ? "yes" : "no";
   document.getElementById("status-words").textContent = facts.listening ? "Receiving" : "No receiver is at work";
 }
