@@ -18,6 +18,7 @@
     │   ├── SiteDamaged
     │   ├── SiteBusy
     │   ├── TokenUnusable
+    │   │   └── PinRefused
     │   ├── StorageRefused
     │   ├── BrokerNotTold
     │   ├── IdentityDamaged
@@ -164,6 +165,10 @@ class SiteBusy(TrustUnusable):
 
 class TokenUnusable(TrustUnusable):
     """The token that keeps the opening keys cannot be used. Plug it in, and check the settings under [token]."""
+
+
+class PinRefused(TokenUnusable):
+    """The token refused its PIN. Correct the file that token.pin_file names; tokens lock after a few tries."""
 
 
 class StorageRefused(TrustUnusable):

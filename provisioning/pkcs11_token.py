@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from provisioning import durable
-from provisioning.errors import TokenUnusable
+from provisioning.errors import PinRefused, TokenUnusable
 
 KEY_LABEL: Final = "wardlens-opening"
 _NONCE_BYTES: Final = 12
@@ -78,7 +78,7 @@ class Pkcs11Wrapper:
         """The token's AES key, while a session with it lasts."""
         pkcs11, place = _library(), self._place
         if self._refused:
-            raise TokenUnusable(f"The token refused the PIN in {place.pin_file}. Correct it, then start this again.")
+            raise PinRefused(f"The token refused the PIN in {place.pin_file}. Correct it, then start this again.")
         try:
             pin = durable.private_bytes(place.pin_file).decode().strip()
         except (OSError, UnicodeDecodeError) as error:
@@ -89,7 +89,7 @@ class Pkcs11Wrapper:
                 yield _aes_key(pkcs11, session, make=make)
         except (pkcs11.PinIncorrect, pkcs11.PinLocked, pkcs11.PinInvalid, pkcs11.PinLenRange) as error:
             self._refused = True
-            raise TokenUnusable(
+            raise PinRefused(
                 f"The token refused the PIN in {place.pin_file}. It is not tried again: tokens lock after a few."
             ) from error
         except pkcs11.NoSuchToken as error:

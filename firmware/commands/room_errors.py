@@ -13,6 +13,7 @@ _ROOTS = (
     ("inference.errors", "InferenceError", 1),
     ("provisioning.panel.errors", "PanelError", 2),
     ("provisioning.errors", "RequestWrong", 2),
+    ("provisioning.errors", "PinRefused", 2),  # a supervisor that tried again would lock the token
     ("provisioning.errors", "ProvisioningError", 1),
     ("sync.errors", "SyncError", 1),
     ("sync.receiver.errors", "ReceiverError", 1),

@@ -97,6 +97,7 @@ def test_the_settings_in_the_openers_unit_are_settings_and_its_keys_are_its_own(
     assert receiver.archive.is_relative_to(state)
     assert opener["StateDirectoryMode"] == ["0700"]
     assert opener["DynamicUser"] == ["yes"]
+    assert opener["RestartPreventExitStatus"] == ["2"], "a refused PIN that is tried again locks the token"
 
 
 def test_the_process_that_sees_a_patient_has_no_network() -> None:

@@ -198,6 +198,13 @@ def test_the_command_line_wraps_and_opens_with_the_token_of_the_settings(site, t
     done = run("site", "wrap-keys")
     assert (done.returncode, "1 opening keys are wrapped" in done.stdout) == (0, True), done.stderr
     assert run("receiver", "open").returncode == 0
+    told = config.read_text()
+    config.write_text(
+        told.replace(str(tokens.place.pin_file), str(place_of("wardlens", tmp_path, pin="000000").pin_file))
+    )
+    refused = run("receiver", "open")
+    assert (refused.returncode, "refused the PIN" in refused.stderr) == (2, True), "2 is not started again by systemd"
+    config.write_text(told)
     config.write_text(config.read_text().split("[token]")[0])
     refused = run("receiver", "open")
     assert (refused.returncode, "[token]" in refused.stderr, "Traceback" in refused.stderr) == (1, True, False)
