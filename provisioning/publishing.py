@@ -53,6 +53,11 @@ class Publisher:
         with self._registry.reading() as open_rows:
             return rows.read_setting(open_rows, "manifest").encode()
 
+    def version(self) -> int:
+        """The version of the newest manifest."""
+        with self._registry.reading() as open_rows:
+            return int(rows.read_setting(open_rows, "manifest_version"))
+
     def repair(self) -> None:
         """The file beside the registry says what the registry says, also after a power cut between the two."""
         raw = self.current()

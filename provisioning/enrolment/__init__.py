@@ -5,7 +5,7 @@ never leave the machine that made them, and the manifest is given only after a p
 """
 
 from provisioning.enrolment.pairing import pair
-from provisioning.enrolment.renewal import is_due, refresh, renew
+from provisioning.enrolment.renewal import SiteCall, calling, is_due, post_result, refresh, renew
 from provisioning.enrolment.running import RunningEnrolment, run_enrolment, serving_enrolment
 from provisioning.enrolment.server import create_enrolment_app
 from provisioning.enrolment.states import PairingState
@@ -13,9 +13,12 @@ from provisioning.enrolment.states import PairingState
 __all__ = [
     "PairingState",
     "RunningEnrolment",
+    "SiteCall",
+    "calling",
     "create_enrolment_app",
     "is_due",
     "pair",
+    "post_result",
     "refresh",
     "renew",
     "run_enrolment",

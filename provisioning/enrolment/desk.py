@@ -87,6 +87,7 @@ class Desk:
             EnrolmentRefused: not renewed; `reason` says why.
         """
         self.recognise(device, words, signature, {DeviceState.ACTIVE})
+        self.check_absence(device)
         name, identity_key, signing_key = _read_requests(identity_request, signing_request)
         with self._site.registry.writing() as open_rows:
             row = open_rows.execute("SELECT * FROM device WHERE id = ?", (device,)).fetchone()
@@ -121,6 +122,17 @@ class Desk:
             raise EnrolmentRefused(_SHUT[found.state])
         return found.state
 
+    def check_absence(self, device: str) -> None:
+        """Nothing, unless `device` was away for longer than the site allows.
+
+        Raises:
+            EnrolmentRefused: it was, and IT has not readmitted it.
+        """
+        with self._site.registry.reading() as open_rows:
+            until = rows.read_device(open_rows, device).back_until(rows.read_return_days(open_rows))
+        if seconds(self._site.clock()) > until:
+            raise EnrolmentRefused(EnrolmentRefusal.DEVICE_AWAY_TOO_LONG)
+
     def _check_invitation(
         self, row: sqlite3.Row, application: Application, proof: bytes, server_hash: bytes, now: int
     ) -> None:
@@ -152,6 +164,7 @@ _SHUT: dict[DeviceState, EnrolmentRefusal] = {
     DeviceState.WAITING: EnrolmentRefusal.DEVICE_UNKNOWN,
     DeviceState.REFUSED: EnrolmentRefusal.DEVICE_REFUSED,
     DeviceState.REVOKED: EnrolmentRefusal.DEVICE_REVOKED,
+    DeviceState.WIPED: EnrolmentRefusal.DEVICE_WIPED,
 }
 
 
