@@ -24,9 +24,10 @@ from firmware.in_force import InForce
 from firmware.looking import load_deidentifier
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
+from firmware.upkeep.wipe_order import finish_ordered_wipe, unsent
 from firmware.wiping import finish_wipe
 from provisioning import durable
-from provisioning.errors import NotPaired
+from provisioning.errors import NotPaired, PicturesWait
 from provisioning.identity import DeviceIdentity, IdentityFollower, StateLayout
 from provisioning.keys import make_leaf_key, write_key
 
@@ -54,6 +55,8 @@ def identity_when_paired(settings: Settings, stop: threading.Event) -> DeviceIde
     waiting = False
     while not stop.is_set():
         try:
+            if finish_ordered_wipe(settings.state, settings.socket):
+                continue
             if finish_wipe(settings.state):
                 _log.warning(Event.WIPE_FINISHED)
             return DeviceIdentity.load(settings.state)
@@ -63,6 +66,24 @@ def identity_when_paired(settings: Settings, stop: threading.Event) -> DeviceIde
             waiting = True
             stop.wait(_POLL_SECONDS)
     return None
+
+
+def ready_to_pair(settings: Settings) -> None:
+    """Nothing, when this device may be paired: a wipe that was begun is finished, and no picture is left from before.
+
+    Raises:
+        PicturesWait: pictures wait that were sealed for the site that this device had before.
+        WorkFailed: the wipe is not this process's to finish, or the disk refused.
+    """
+    finish_ordered_wipe(settings.state, settings.socket)
+    finish_wipe(settings.state)
+    if StateLayout(settings.state).facts.exists():
+        return  # which says itself that it is paired
+    if waiting := unsent(settings.state):
+        raise PicturesWait(
+            f"{waiting} pictures wait here for the hospital that this device had before, and would be lost to it. "
+            "Call IT: `wardlens device wipe --even-unsent` gives them up."
+        )
 
 
 def open_vault(settings: Settings) -> Vault:
@@ -195,7 +216,7 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
     from provisioning.panel import PanelSettings, create_panel, load_facts
 
     def paired(line: str, on_digits: Callable[[str], None]) -> DeviceIdentity:
-        finish_wipe(settings.state)
+        ready_to_pair(settings)
         return pair(line, settings.state, on_digits=on_digits)
 
     shown = PanelSettings(

@@ -112,7 +112,7 @@ class SiteCommands:
         return (one for one in reversed(self.commands(device)) if not one.outcome and one.expires_at >= now)
 
     def next_command(self, device: str, after: int) -> bytes | None:
-        """The first command for `device` beyond number `after` that still counts and has no answer, as it was signed."""
+        """The first command for `device` beyond number `after` that counts and has no answer, as it was signed."""
         with self.registry.reading() as open_rows:
             row = open_rows.execute(
                 "SELECT signed FROM command WHERE device = ? AND number > ? AND outcome IS NULL AND expires_at >= ? "

@@ -40,7 +40,8 @@ def issuer(site: Site, port: int) -> Iterator[subprocess.Popen[bytes]]:
     try:
         until = time.monotonic() + 60
         while not answers(port):
-            assert process.poll() is None and time.monotonic() < until, "the issuer did not come up"
+            assert process.poll() is None, "the issuer ended"
+            assert time.monotonic() < until, "the issuer did not come up"
             time.sleep(0.02)
         yield process
     finally:
