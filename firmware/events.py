@@ -18,6 +18,7 @@ class Event(StrEnum):
     COMMAND_ENDED = "command-ended"
     COMMAND_REFUSED = "command-refused"
     RESULT_REFUSED = "result-refused"
+    UPKEEP_STUMBLED = "upkeep-stumbled"
     SITE_NOT_REACHED = "site-not-reached"
     MANIFEST_TAKEN = "manifest-taken"
     CERTIFICATES_RENEWED = "certificates-renewed"

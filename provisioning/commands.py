@@ -112,8 +112,12 @@ def sign_command(command: Command, root_key: EllipticCurvePrivateKey) -> bytes:
     return _signed("command", fields, _LABEL, root_key, SHA384())
 
 
-def verify_command(raw: bytes, root: x509.Certificate, *, site: str, device: str, last: int, now: datetime) -> Command:
+def verify_command(
+    raw: bytes, root: x509.Certificate, *, site: str, device: str, last: int = 0, now: datetime | None = None
+) -> Command:
     """The command in `raw`: signed by `root`, for this device, newer than `last`, and in force at `now`.
+
+    Without `last` and `now` neither is looked at: for one that was judged before and is looked at again.
 
     Raises:
         CommandRefused: nothing may be done; `reason` says why.
@@ -128,9 +132,9 @@ def verify_command(raw: bytes, root: x509.Certificate, *, site: str, device: str
         raise CommandRefused(CommandRefusal.WRONG_DEVICE)
     if command.number <= last:
         raise CommandRefused(CommandRefusal.REPEATED)
-    if now > command.expires:
+    if now is not None and now > command.expires:
         raise CommandRefused(CommandRefusal.EXPIRED)
-    if seconds(now) + _SKEW < seconds(command.issued):
+    if now is not None and seconds(now) + _SKEW < seconds(command.issued):
         raise CommandRefused(CommandRefusal.NOT_YET_VALID)
     return command
 

@@ -79,17 +79,17 @@ class Orders:
             except CommandRefused as refused:
                 _log.error(Event.COMMAND_REFUSED, reason=refused.reason.value, alarm=True)
                 return
-            known = self._post(call, self._carry_out(call, command))
+            known = self._post(call, self._carry_out(call, command, raw))
 
     def _believed(self, raw: bytes, last: int) -> Command:
         of = self._identity
         return verify_command(raw, of.root, site=of.site, device=of.device, last=last, now=self._clock())
 
-    def _carry_out(self, call: SiteCall, command: Command) -> Remembered:
+    def _carry_out(self, call: SiteCall, command: Command, raw: bytes) -> Remembered:
         write_memory(self._identity.state, Remembered(command.number, Step.BEGUN))
         _log.info(Event.COMMAND_BEGUN, command=command.name.value, number=command.number)
         if command.name is CommandName.WIPE:
-            outcome, sentence = self._wipe(command)
+            outcome, sentence = self._wipe(command, raw)
         else:
             outcome, sentence = self._acts[command.name](call, command.argument)
         return self._answered(command.number, outcome, sentence)
@@ -137,12 +137,11 @@ class Orders:
             raise StorageRefused(f"{path} cannot be written: {error.strerror or error}.") from error
         return Outcome.DONE, "It has its new name."
 
-    def _wipe(self, command: Command) -> tuple[Outcome, str]:
-        even_unsent = command.argument == EVEN_UNSENT
-        if not even_unsent and (waiting := unsent(self._identity.state)):
+    def _wipe(self, command: Command, raw: bytes) -> tuple[Outcome, str]:
+        if command.argument != EVEN_UNSENT and (waiting := unsent(self._identity.state)):
             return Outcome.REFUSED, _waits(waiting)
         result = self._signed(command.number, Outcome.DONE, "Everything is wiped, the keys first.")
-        write_order(self._identity.state, WipeOrder.of(self._identity, result, even_unsent=even_unsent))
+        write_order(self._identity.state, WipeOrder.of(self._identity, raw, result))
         raise WipeBegins
 
 

@@ -72,6 +72,8 @@ class Upkeep:
                 if str(error) != said:
                     _log.warning(Event.SITE_NOT_REACHED, kind=type(error).__name__, sentence=str(error))
                 said = str(error)
+            except Exception:  # noqa: BLE001 - the watchdog: a mistake of ours must not end the upkeep for good
+                _log.exception(Event.UPKEEP_STUMBLED, alarm=True)
 
     def call(self) -> None:
         """One call, whatever comes of it: manifest, certificates, commands.

@@ -2,7 +2,8 @@
 
 The file holds the result, signed while there was a key to sign with, and where to post it. Everything in the state
 folder goes but this file; then it is posted, and goes too. The owner of the state folder wipes: on an appliance that is
-root (wardlens-wipe.service), elsewhere the sync service itself.
+root (wardlens-wipe.service), elsewhere the sync service itself. It looks at the site's command once more, so that the
+process with the network wipes nothing by its own word.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ from firmware.events import Event
 from firmware.wiping import MARK, ORDER, wipe_state
 from provisioning import canonical, durable
 from provisioning.certificates import from_der, to_der
+from provisioning.commands import EVEN_UNSENT, CommandName, verify_command
 from provisioning.enrolment import post_result
-from provisioning.errors import EnrolmentRefused, ProvisioningError
+from provisioning.errors import CommandRefused, EnrolmentRefused, ProvisioningError
 from provisioning.identity import DeviceIdentity, StateLayout
 from provisioning.invitation import Address, parse_address
 from sync.protocol.backoff import Chance, delay
 
 FORMAT: Final = "wardlens-wipe-order/1"
-_FIELDS: Final = {"format", "even_unsent", "device", "enrolment", "root", "result"}
+_FIELDS: Final = {"format", "device", "enrolment", "root", "command", "result"}
 _log = structlog.get_logger(__name__)
 
 
@@ -45,13 +47,13 @@ class WipeOrder:
     device: DeviceId
     enrolment: Address
     root: x509.Certificate
-    even_unsent: bool
+    command: bytes = field(repr=False)
     result: bytes = field(repr=False)
 
     @classmethod
-    def of(cls, identity: DeviceIdentity, result: bytes, *, even_unsent: bool) -> WipeOrder:
-        """The order to wipe this device."""
-        return cls(identity.device, identity.enrolment, identity.root, even_unsent, result)
+    def of(cls, identity: DeviceIdentity, command: bytes, result: bytes) -> WipeOrder:
+        """The order to wipe this device, by this command as the site signed it."""
+        return cls(identity.device, identity.enrolment, identity.root, command, result)
 
 
 def write_order(state: Path, order: WipeOrder) -> None:
@@ -62,10 +64,10 @@ def write_order(state: Path, order: WipeOrder) -> None:
     """
     fields = {
         "format": FORMAT,
-        "even_unsent": order.even_unsent,
         "device": order.device,
         "enrolment": str(order.enrolment),
         "root": to_base64(to_der(order.root)),
+        "command": to_base64(order.command),
         "result": to_base64(order.result),
     }
     try:
@@ -81,19 +83,18 @@ def parse_order(raw: bytes) -> WipeOrder:
         ValueError: it is none.
     """
     fields = canonical.decode(raw)
-    if fields.keys() != _FIELDS or fields["format"] != FORMAT or type(fields["even_unsent"]) is not bool:
+    if fields.keys() != _FIELDS or fields["format"] != FORMAT:
         raise ValueError("not an order to wipe")
-    texts = [fields[name] for name in ("device", "enrolment", "root", "result")]
+    texts = [fields[name] for name in ("device", "enrolment", "root", "command", "result")]
     if not all(type(text) is str for text in texts):
         raise ValueError("not an order to wipe")
-    device, enrolment, root, result = texts
+    device, enrolment, root, command, result = texts
     try:
         address = parse_address(enrolment)
     except ProvisioningError as error:
         raise ValueError("not an address") from error
-    return WipeOrder(
-        device_id(device), address, from_der(from_base64(root)), fields["even_unsent"], from_base64(result)
-    )
+    said, result_said = from_base64(command), from_base64(result)
+    return WipeOrder(device_id(device), address, from_der(from_base64(root)), said, result_said)
 
 
 def wipe_ordered(state: Path) -> bool:
@@ -123,16 +124,30 @@ def finish_ordered_wipe(state: Path, camera: Path) -> bool:
         order = parse_order((state / ORDER).read_bytes())
     except (OSError, ValueError) as error:
         raise WorkFailed(f"{state / ORDER} cannot be read ({error}). Wipe the device by hand.") from error
-    begun = (state / MARK).exists()
-    if not begun and not order.even_unsent and unsent(state):
-        # Sealed after the question was asked. The command is answered as interrupted, and IT decides anew.
+    if not (state / MARK).exists() and (why := _against(state, order)):
         (state / ORDER).unlink()
         durable.sync_folder(state)
-        _log.warning(Event.WIPE_CALLED_OFF)
+        _log.error(Event.WIPE_CALLED_OFF, reason=why, alarm=True)
         return True
     wipe_state(state)
     _log.warning(Event.WIPE_FINISHED)
     return True
+
+
+def _against(state: Path, order: WipeOrder) -> str:
+    """Why a wipe that has not begun is not to be; the command is then answered as interrupted, and IT decides anew."""
+    try:
+        identity = DeviceIdentity.load(state)
+        command = verify_command(order.command, identity.root, site=identity.site, device=identity.device)
+    except CommandRefused as refused:
+        return refused.reason.value
+    except ProvisioningError as error:
+        raise WorkFailed(f"The order to wipe cannot be judged ({error}). Wipe the device by hand.") from error
+    if command.name is not CommandName.WIPE:
+        return "no-wipe"
+    if command.argument != EVEN_UNSENT and unsent(state):  # sealed after the question was asked
+        return "pictures-wait"
+    return ""
 
 
 def unsent(state: Path) -> int:

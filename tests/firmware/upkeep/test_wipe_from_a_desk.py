@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from firmware.errors import WorkFailed
 from firmware.upkeep import finish_ordered_wipe, serve_sync, wipe_ordered
 from firmware.upkeep.orders import WipeBegins
 from firmware.upkeep.running import Upkeep
-from firmware.upkeep.wipe_order import parse_order, tell_of_wipe
+from firmware.upkeep.wipe_order import parse_order, tell_of_wipe, write_order
 from firmware.wiping import finish_wipe
-from provisioning.commands import EVEN_UNSENT, CommandName
+from provisioning.commands import EVEN_UNSENT, CommandName, sign_command
 from provisioning.devices import DeviceState
 from provisioning.enrolment import pair, serving_enrolment
 from provisioning.errors import NotPaired, PicturesWait
@@ -76,6 +77,20 @@ def test_a_picture_sealed_after_the_question_calls_the_wipe_off_and_the_site_hea
     assert site.device(ordered.device).state is DeviceState.ACTIVE
 
 
+@pytest.mark.parametrize("name", [CommandName.RENEW, None])
+def test_the_process_with_the_network_wipes_nothing_by_its_own_word(ordered, site, name):
+    """Whoever it is that writes the order: without the site's signed wipe for this very device nothing goes."""
+    said = parse_order((ordered.state / "wipe-ordered.json").read_bytes())
+    if name is None:
+        command = said.command.replace(b'"argument":""', b'"argument":"even-unsent"')
+    else:
+        command = sign_command(site.command(ordered.device, name), site.keys.root_key)
+    write_order(ordered.state, replace(said, command=command))
+    assert finish_ordered_wipe(ordered.state, NOBODY)
+    assert DeviceIdentity.load(ordered.state) == ordered
+    assert not wipe_ordered(ordered.state)
+
+
 def test_while_the_camera_service_runs_nothing_is_wiped(ordered, tmp_path):
     with socket.socket(socket.AF_UNIX) as camera:
         camera.bind(str(tmp_path / "camera.sock"))
@@ -130,7 +145,7 @@ def test_without_a_network_the_site_hears_of_it_later(ordered, site):
 def test_what_is_no_order_is_none(ordered):
     raw = (ordered.state / "wipe-ordered.json").read_bytes()
     assert parse_order(raw).device == ordered.device
-    for wrong in (b"{}", raw[:-1], raw.replace(b"false", b"0"), raw.replace(b":8", b"!8", 1) + b" "):
+    for wrong in (b"{}", raw[:-1], raw.replace(b'"result":"', b'"result":"!'), raw + b" "):
         with pytest.raises(ValueError, match=r"."):
             parse_order(wrong)
 
