@@ -15,6 +15,7 @@ import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from capture.envelope import FileSigner, SealingContext
+from capture.errors import StillRefused
 from capture.identifiers import CaptureId
 from capture.ledger import LedgerError, LedgerEvent, open_ledger, read_heads
 from capture.vault import Vault
@@ -116,6 +117,23 @@ def sealing_context(
     return context
 
 
+def sealing_forward(in_force: InForce) -> Callable[[DeviceIdentity], None]:
+    """Hears of each identity that is sealed with, and refuses one that went back: its keys may be out of force.
+
+    The manifest lies where the process with the network may write. What this chain has said of manifests, it may not.
+    """
+
+    def taken(identity: DeviceIdentity) -> None:
+        if in_force.went_back(identity):
+            raise StillRefused(
+                "This device knew newer keys of its hospital than it has now, so nothing is sealed. Connect it to the "
+                "network for some minutes; if this stays, call IT."
+            )
+        in_force.taken(identity)
+
+    return taken
+
+
 def may_show_features(settings: Settings) -> Callable[[str], bool]:
     """Whether the role of this badge lets its bearer show eyes or mouth, by the roster as it is now."""
 
@@ -155,7 +173,7 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
         load_engine=lambda: load_deidentifier(settings),
         vault=vault,
         ledger=ledger,
-        sealing_context=sealing_context(settings, in_force.taken),
+        sealing_context=sealing_context(settings, sealing_forward(in_force)),
         still_quality=settings.camera.jpeg_quality,
         may_show_features=may_show_features(settings),
     )

@@ -186,6 +186,19 @@ def rotate_key(site: SiteOption = None, config: ConfigOption = None) -> None:
     out.print(f"The sealing key in force is now {key}. Devices seal to it within minutes of their next contact.")
 
 
+@app.command("rotate-ca")
+def rotate_ca(site: SiteOption = None, config: ConfigOption = None) -> None:
+    """Put a fresh issuing CA in force under the same root; what the old one issued stays valid until it ends.
+
+    Example: wardlens site rotate-ca
+    """
+    serial = opened(config, site).rotate_issuing()
+    out.print(f"The issuing CA in force is now {serial}. Devices get their next certificates from it.")
+    out.print(
+        "Give broker, enrolment server and receivers certificates of it, too: `wardlens site renew`, then restart."
+    )
+
+
 @app.command("break-glass")
 def break_glass(
     to: Annotated[Path, typer.Option("--out", help="New file for the key, on a medium that is carried away.")],
@@ -209,12 +222,15 @@ def renew(
     site: SiteOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Renew the certificates of broker and enrolment server.
+    """Renew the certificates of broker, enrolment server and receivers, which last 397 days.
 
     Example: wardlens site renew --host 10.1.2.3
     """
-    opened(config, site).renew_servers(host or [])
-    out.print("The servers' certificates are renewed. Restart broker and enrolment server.")
+    found = opened(config, site)
+    found.renew_servers(host or [])
+    receivers = ", ".join(found.renew_receivers())
+    out.print(f"The certificates of broker, enrolment server and receivers ({receivers}) are renewed.")
+    out.print("Write the broker's configuration anew (`wardlens site broker-config`), then restart all of them.")
 
 
 @app.command("set-broker")

@@ -17,7 +17,7 @@ from provisioning import rows
 from provisioning.certificates import Use, to_der
 from provisioning.clock import seconds
 from provisioning.devices import DeviceState
-from provisioning.enrolment.wire import Application
+from provisioning.enrolment.wire import MAX_CERTIFICATES, Application
 from provisioning.errors import EnrolmentRefusal, EnrolmentRefused, UnknownDevice
 from provisioning.events import Event
 from provisioning.keys import public_der
@@ -25,6 +25,7 @@ from provisioning.requests import device_of_key, read_request
 from provisioning.site import Site
 from provisioning.terms import check_name
 
+MAX_AUTHORITIES = MAX_CERTIFICATES - 2
 _log = structlog.get_logger(__name__)
 Requests = tuple[DeviceId, EllipticCurvePublicKey, EllipticCurvePublicKey]
 
@@ -57,7 +58,7 @@ class Desk:
             if row["used_at"] is not None:
                 if not hmac.compare_digest(row["request"], claim):
                     raise EnrolmentRefused(EnrolmentRefusal.INVITATION_USED)
-                return [*_issued(open_rows, device), self._site.keys.issuing]
+                return [*_issued(open_rows, device), *self._site.keys.authorities[:MAX_AUTHORITIES]]
             self._check_invitation(row, application, proof, server_hash, seconds(now))
             if open_rows.execute("SELECT 1 FROM device WHERE id = ?", (device,)).fetchone():
                 raise EnrolmentRefused(EnrolmentRefusal.DEVICE_EXISTS)

@@ -33,6 +33,7 @@ from provisioning.site_layout import ENROLMENT
 
 _log = structlog.get_logger(__name__)
 MAX_DIGITS = 16
+MAX_AUTHORITIES = wire.MAX_CERTIFICATES - 1
 
 STATUS: dict[EnrolmentRefusal, int] = {
     EnrolmentRefusal.REQUEST_DAMAGED: 400,
@@ -83,7 +84,7 @@ class _Counter:
 
     async def cacerts(self, request: Request) -> Response:
         self._slow(self._reads, request)
-        return _certificates([self._site.keys.issuing, self._site.keys.root])
+        return _certificates([*self._site.keys.authorities[:MAX_AUTHORITIES], self._site.keys.root])
 
     async def enrol(self, request: Request) -> Response:
         self._slow(self._attempts, request)

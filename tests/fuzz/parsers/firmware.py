@@ -1,11 +1,16 @@
-"""The settings of a machine."""
+"""The settings of a machine, and what its upkeep keeps."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from firmware.errors import RequestWrong
 from firmware.settings import load_settings
+from firmware.upkeep.memory import FILE, Remembered, parse_memory, read_memory
+from firmware.upkeep.wipe_order import parse_order
 from parsers.parser import Parser
-from parsers.seeds import as_file
+from parsers.seeds import as_file, vectors
+from provisioning import canonical
 
 
 def _files() -> list[bytes]:
@@ -16,7 +21,39 @@ def _files() -> list[bytes]:
     ]
 
 
+def _remembered() -> list[bytes]:
+    return [
+        b'{"format":"wardlens-commands/1","number":1772366400,"result":"","step":"begun"}',
+        b'{"format":"wardlens-commands/1","number":7,"result":"cmVzdWx0","step":"answered"}',
+    ]
+
+
+def _memory(data: bytes) -> Remembered:
+    read_memory(as_file(f"remembered/{FILE}", data).parent, datetime(2026, 3, 1, tzinfo=UTC))
+    return parse_memory(data)
+
+
+def _orders() -> list[bytes]:
+    fields = {
+        "format": "wardlens-wipe-order/1",
+        "device": "wl-0123456789",
+        "enrolment": "10.0.0.5:8443",
+        "root": vectors("site-manifest")["root"],
+        "command": "Y29tbWFuZA==",
+        "result": "cmVzdWx0",
+    }
+    return [canonical.encode(fields)]
+
+
 PARSERS = (
+    Parser(
+        "command-memory",
+        ("firmware.upkeep.memory.parse_memory", "firmware.upkeep.memory.read_memory"),
+        _remembered,
+        _memory,
+        (ValueError,),
+    ),
+    Parser("wipe-order", ("firmware.upkeep.wipe_order.parse_order",), _orders, parse_order, (ValueError,)),
     Parser(
         "settings",
         ("firmware.settings.load_settings",),
