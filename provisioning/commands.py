@@ -2,7 +2,7 @@
 
 Bytes in, verified values out, as for the manifest: nothing of a command is believed before its signature by the pinned
 root is, and nothing of a result before its signature by the device's identity key is. The format is
-docs/formats/enrolment.md; why so, docs/adr/0013.
+docs/formats/enrolment.md; why so, docs/adr/0015.
 """
 
 from __future__ import annotations

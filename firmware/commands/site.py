@@ -174,6 +174,7 @@ def revoke(
         "`wardlens site serve` tells the broker within seconds where `broker.rights` and `broker.reload` are set; else "
         "write its configuration anew (`wardlens site broker-config`) and reload it."
     )
+    out.print(f"To have it forget everything if it ever calls again: `wardlens site wipe {revoked.id} --even-unsent`.")
 
 
 @app.command("rotate-key")

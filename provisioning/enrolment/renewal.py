@@ -7,6 +7,7 @@ key has signed its certificate request once, at pairing, and that request is all
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +20,7 @@ from provisioning.certificates import renewal_due, to_pem
 from provisioning.clock import Clock, utc_now
 from provisioning.enrolment import wire
 from provisioning.enrolment.line import Line, verified_context
+from provisioning.enrolment.nonces import LIFETIME
 from provisioning.enrolment.trust import Authorities, find_chains
 from provisioning.enrolment.waiting import IdentityKey, ask_manifest, ask_nonce, signed_headers
 from provisioning.errors import IdentityDamaged, KeyExposed, SigningRequestMissing, SiteNotProven, StorageRefused
@@ -41,6 +43,8 @@ class SiteCall:
         self._server = server
         self._identity = identity
         self._key = key
+        self._nonce = ""
+        self._nonce_at = 0.0
 
     def refresh(self, *, clock: Clock = utc_now) -> bool:
         """Whether there was a newer manifest; it is in force now. Never an older one than the device had.
@@ -51,7 +55,7 @@ class SiteCall:
             TrustUnusable: no network, or no disk.
         """
         known = self._identity.manifest.version
-        raw = ask_manifest(self._server, self._key, known)
+        raw = ask_manifest(self._server, self._key, known, self._fresh())
         if raw is None:
             return False
         verify_manifest(raw, self._identity.root, site=self._identity.site, minimum_version=known, now=clock())
@@ -69,7 +73,7 @@ class SiteCall:
         """
         identity, key = self._identity, self._key
         requests = make_request(key.identity, key.device), signing_request(identity)
-        nonce = ask_nonce(self._server, key.device)
+        nonce = self._fresh()
         words = wire.renewal_words(key.device, nonce, self._server.server_hash, *requests)
         headers = {
             "content-type": "application/pkcs10",
@@ -97,7 +101,7 @@ class SiteCall:
             EnrolmentRefused: the site says no, and why.
             EnrolmentUnreachable: no answer.
         """
-        nonce = ask_nonce(self._server, self._key.device)
+        nonce = self._fresh()
         words = wire.command_words(self._key.device, nonce, self._server.server_hash)
         headers = signed_headers(self._key, nonce, words) | {wire.KNOWN_HEADER: str(after)}
         answer = self._server.ask("GET", wire.COMMAND, headers)
@@ -111,6 +115,13 @@ class SiteCall:
             EnrolmentUnreachable: no answer.
         """
         _post(self._server, self._key.device, result)
+
+    def _fresh(self) -> str:
+        """A nonce of this server; the same for what is asked within a minute, as each request signs what it is."""
+        now = time.monotonic()
+        if not self._nonce or now - self._nonce_at > LIFETIME / 2:
+            self._nonce, self._nonce_at = ask_nonce(self._server, self._key.device), now
+        return self._nonce
 
 
 @contextmanager

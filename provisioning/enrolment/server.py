@@ -80,7 +80,7 @@ class _Counter:
         self._server_hash = wire.certificate_hash(to_der(site.keys.chain(ENROLMENT)[0]))
         self._nonces = Nonces(secrets.token_bytes(32), monotonic)
         self._attempts = RateLimit(10, 0.2, monotonic)
-        self._reads = RateLimit(120, 10, monotonic)
+        self._reads = RateLimit(300, 60, monotonic)
 
     async def cacerts(self, request: Request) -> Response:
         self._slow(self._reads, request)

@@ -87,14 +87,16 @@ def await_manifest(address: Address, context: ssl.SSLContext, keys: DeviceKeys, 
             patience.wait()
 
 
-def ask_manifest(server: Line, keys: IdentityKey, known: int = 0) -> bytes | None:
+def ask_manifest(server: Line, keys: IdentityKey, known: int = 0, nonce: str = "") -> bytes | None:
     """The manifest's bytes; None while IT has not confirmed, or where `known` is the newest version.
+
+    `nonce` is one of this server, if there is one already.
 
     Raises:
         EnrolmentRefused: the site says no.
         EnrolmentUnreachable: no answer.
     """
-    nonce = ask_nonce(server, keys.device)
+    nonce = nonce or ask_nonce(server, keys.device)
     words = wire.manifest_words(keys.device, nonce, server.server_hash)
     headers = signed_headers(keys, nonce, words) | {wire.KNOWN_HEADER: str(known)}
     answer = server.ask("GET", wire.MANIFEST, headers)
