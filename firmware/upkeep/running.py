@@ -26,6 +26,8 @@ from sync.protocol.backoff import Chance
 
 SELF_TEST_PARTS: Final = ("clock", "disk", "broker")
 """What the sync service sees of the device by itself."""
+JOIN_SECONDS: Final = 1.0
+"""How long a call that is under way is waited for; what it leaves half done is answered as failed at the next start."""
 
 _CHANCE: Final[Chance] = secrets.SystemRandom().random
 _log = structlog.get_logger(__name__)
@@ -123,23 +125,21 @@ class Upkeep:
 
 @contextmanager
 def upkeep_running(settings: Settings, stop: threading.Event, self_test: SelfTest | None = None) -> Iterator[Upkeep]:
-    """The upkeep in a thread of its own, for as long as the block lasts.
+    """The upkeep in a thread of its own, until `stop` is set, which the end of the block does too.
 
     Args:
         settings: of this device.
-        stop: ends it, too.
+        stop: ends it.
         self_test: what the command `self-test` runs; what the sync service sees by itself, if not given.
     """
     upkeep = Upkeep(settings, self_test or own_self_test(settings))
-    left = threading.Event()
-    with ended_when(stop, left.is_set, every=0.1) as ended:
-        thread = threading.Thread(target=upkeep.run, args=(ended,), name="upkeep", daemon=True)
-        thread.start()
-        try:
-            yield upkeep
-        finally:
-            left.set()
-            thread.join(1.0)
+    thread = threading.Thread(target=upkeep.run, args=(stop,), name="upkeep", daemon=True)
+    thread.start()
+    try:
+        yield upkeep
+    finally:
+        stop.set()
+        thread.join(JOIN_SECONDS)
 
 
 def serve_sync(settings: Settings, stop: threading.Event) -> None:

@@ -98,10 +98,16 @@ def parse_order(raw: bytes) -> WipeOrder:
 
 
 def wipe_ordered(state: Path) -> bool:
-    """Whether the device is to be wiped, and is not yet."""
-    layout = StateLayout(state)
-    left = (state / MARK, layout.facts, layout.key("identity"), layout.key("signing"))
-    return (state / ORDER).exists() and any(path.exists() for path in left)
+    """Whether this device is to be wiped and is not yet; an order for the one that it was before is only to be told."""
+    if not (state / ORDER).exists():
+        return False
+    if (state / MARK).exists():
+        return True
+    try:
+        facts = canonical.decode(StateLayout(state).facts.read_bytes())
+        return parse_order((state / ORDER).read_bytes()).device == facts.get("device")
+    except (OSError, ValueError):
+        return False  # not paired, or being paired: there is nobody to wipe
 
 
 def finish_ordered_wipe(state: Path, camera: Path) -> bool:

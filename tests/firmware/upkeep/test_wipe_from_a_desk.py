@@ -142,6 +142,19 @@ def test_without_a_network_the_site_hears_of_it_later(ordered, site):
     assert site.device(ordered.device).state is DeviceState.WIPED
 
 
+def test_a_device_that_is_paired_anew_before_the_site_heard_of_the_wipe_tells_it_and_stays(
+    ordered, site, tmp_path, approving
+):
+    finish_ordered_wipe(ordered.state, NOBODY)
+    with serving_enrolment(site) as server:
+        again = pair(site.invite(f"127.0.0.1:{server.port}").line, ordered.state, on_digits=approving)
+    assert not wipe_ordered(ordered.state)
+    assert not finish_ordered_wipe(ordered.state, NOBODY)
+    assert tell_of_wipe(ordered.state)
+    assert site.device(ordered.device).state is DeviceState.WIPED
+    assert DeviceIdentity.load(ordered.state) == again
+
+
 def test_what_is_no_order_is_none(ordered):
     raw = (ordered.state / "wipe-ordered.json").read_bytes()
     assert parse_order(raw).device == ordered.device
