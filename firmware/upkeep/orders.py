@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from capture.errors import CaptureError
 from firmware.events import Event
 from firmware.upkeep.memory import Remembered, Step, read_memory, write_memory
 from firmware.upkeep.wipe_order import WipeOrder, unsent, write_order
@@ -88,10 +89,13 @@ class Orders:
     def _carry_out(self, call: SiteCall, command: Command, raw: bytes) -> Remembered:
         write_memory(self._identity.state, Remembered(command.number, Step.BEGUN))
         _log.info(Event.COMMAND_BEGUN, command=command.name.value, number=command.number)
-        if command.name is CommandName.WIPE:
-            outcome, sentence = self._wipe(command, raw)
-        else:
-            outcome, sentence = self._acts[command.name](call, command.argument)
+        try:
+            if command.name is CommandName.WIPE:
+                outcome, sentence = self._wipe(command, raw)
+            else:
+                outcome, sentence = self._acts[command.name](call, command.argument)
+        except CaptureError as error:  # a vault that cannot be looked into: nobody knows what waits in it
+            outcome, sentence = Outcome.FAILED, error.sentence
         return self._answered(command.number, outcome, sentence)
 
     def _answered(self, number: int, outcome: Outcome, sentence: str) -> Remembered:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from capture.errors import VaultDamaged
 from firmware.errors import WorkFailed
 from firmware.upkeep.memory import Remembered, Step, parse_memory, read_memory, write_memory
 from firmware.upkeep.orders import WipeBegins
@@ -211,6 +212,17 @@ def test_a_wipe_is_refused_while_pictures_wait_and_says_how_many(upkeep, device,
     assert said(site, device) == [("wipe", "refused", "1 picture waits that the hospital has not got.")]
     assert not wipe_ordered(device.state)
     assert unsent(device.state) == 1
+
+
+def test_a_vault_that_cannot_be_looked_into_is_not_wiped(upkeep, device, site, waiting, monkeypatch):
+    def damaged(_state):
+        raise VaultDamaged
+
+    monkeypatch.setattr("firmware.upkeep.orders.unsent", damaged)
+    site.command(device.device, CommandName.WIPE)
+    upkeep.call()
+    assert said(site, device)[0][:2] == ("wipe", "failed")
+    assert not wipe_ordered(device.state)
 
 
 def test_a_wipe_even_of_unsent_pictures_is_ordered(upkeep, device, site, waiting):
