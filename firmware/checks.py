@@ -107,7 +107,12 @@ def check_keys(settings: Settings) -> tuple[State, str]:
             return State.FAILED, exposed
     days = (identity.certificate_until - datetime.now(UTC)).days
     if days < 0:
-        return State.FAILED, "This device's certificate has expired. Call IT: it has to be paired again."
+        return State.FAILED, (
+            "This device's certificate has expired. Connect it to the hospital's network: it renews by itself. "
+            "If it was away for months, IT has to readmit it."
+        )
+    if not layout.signing_request.is_file():
+        return State.WARNING, "This device was paired by an older Wardlens. Run `wardlens device renew` once, as root."
     return State.OK, f"{identity.device} belongs to {identity.manifest.name}; its certificate lasts {days} more days."
 
 

@@ -23,6 +23,7 @@ from firmware.commands import (
     models,
     pictures,
     site,
+    site_devices,
 )
 from firmware.commands.room_errors import sentence_of
 from firmware.logging import configure_logging
@@ -46,6 +47,12 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(measure.app, name="bench")
 app.add_typer(models.app, name="models")
 app.add_typer(site.app, name="site")
+site.app.command("command")(site_devices.command)
+site.app.command("commands")(site_devices.commands)
+site.app.command("wipe")(site_devices.wipe)
+site.app.command("rename")(site_devices.rename)
+site.app.command("readmit")(site_devices.readmit)
+site.app.command("return-days")(site_devices.return_days)
 app.add_typer(device.app, name="device")
 app.add_typer(device.camera, name="camera")
 app.add_typer(device.sync, name="sync")

@@ -15,6 +15,7 @@ import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from capture.envelope import FileSigner, SealingContext
+from capture.errors import StillRefused
 from capture.identifiers import CaptureId
 from capture.ledger import LedgerError, LedgerEvent, open_ledger, read_heads
 from capture.vault import Vault
@@ -27,9 +28,10 @@ from firmware.in_force import InForce
 from firmware.looking import load_deidentifier
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
+from firmware.upkeep.wipe_order import finish_ordered_wipe, unsent
 from firmware.wiping import finish_wipe
 from provisioning import durable
-from provisioning.errors import NotPaired
+from provisioning.errors import NotPaired, PicturesWait
 from provisioning.identity import DeviceIdentity, IdentityFollower, StateLayout
 from provisioning.keys import make_leaf_key, write_key
 
@@ -57,6 +59,8 @@ def identity_when_paired(settings: Settings, stop: threading.Event) -> DeviceIde
     waiting = False
     while not stop.is_set():
         try:
+            if finish_ordered_wipe(settings.state, settings.socket):
+                continue
             if finish_wipe(settings.state):
                 _log.warning(Event.WIPE_FINISHED)
             return DeviceIdentity.load(settings.state)
@@ -66,6 +70,24 @@ def identity_when_paired(settings: Settings, stop: threading.Event) -> DeviceIde
             waiting = True
             stop.wait(_POLL_SECONDS)
     return None
+
+
+def ready_to_pair(settings: Settings) -> None:
+    """Nothing, when this device may be paired: a wipe that was begun is finished, and no picture is left from before.
+
+    Raises:
+        PicturesWait: pictures wait that were sealed for the site that this device had before.
+        WorkFailed: the wipe is not this process's to finish, or the disk refused.
+    """
+    finish_ordered_wipe(settings.state, settings.socket)
+    finish_wipe(settings.state)
+    if StateLayout(settings.state).facts.exists():
+        return  # which says itself that it is paired
+    if waiting := unsent(settings.state):
+        raise PicturesWait(
+            f"{waiting} pictures wait here for the hospital that this device had before, and would be lost to it. "
+            "Call IT: `wardlens device wipe --even-unsent` gives them up."
+        )
 
 
 def open_vault(settings: Settings) -> Vault:
@@ -96,6 +118,23 @@ def sealing_context(
         )
 
     return context
+
+
+def sealing_forward(in_force: InForce) -> Callable[[DeviceIdentity], None]:
+    """Hears of each identity that is sealed with, and refuses one that went back: its keys may be out of force.
+
+    The manifest lies where the process with the network may write. What this chain has said of manifests, it may not.
+    """
+
+    def taken(identity: DeviceIdentity) -> None:
+        if in_force.went_back(identity):
+            raise StillRefused(
+                "This device knew newer keys of its hospital than it has now, so nothing is sealed. Connect it to the "
+                "network for some minutes; if this stays, call IT."
+            )
+        in_force.taken(identity)
+
+    return taken
 
 
 def may_show_features(settings: Settings) -> Callable[[str], bool]:
@@ -138,7 +177,7 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
         load_engine=lambda: load_deidentifier(settings),
         vault=vault,
         ledger=ledger,
-        sealing_context=sealing_context(settings, in_force.taken),
+        sealing_context=sealing_context(settings, sealing_forward(in_force)),
         still_quality=settings.camera.jpeg_quality,
         may_show_features=may_show_features(settings),
         phantom=draw_phantom,
@@ -213,7 +252,7 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
     from provisioning.panel import PanelSettings, create_panel, load_facts
 
     def paired(line: str, on_digits: Callable[[str], None]) -> DeviceIdentity:
-        finish_wipe(settings.state)
+        ready_to_pair(settings)
         return pair(line, settings.state, on_digits=on_digits)
 
     shown = PanelSettings(

@@ -54,9 +54,13 @@ class InForce:
         except LedgerError as error:
             _log.error(Event.LEDGER_FAILED, error=type(error).__name__)
 
+    def went_back(self, identity: DeviceIdentity) -> bool:
+        """Whether the service has worked by a newer manifest than this one: somebody has put an old one back."""
+        return self._manifest is not None and identity.manifest.version < self._manifest
+
     def _note(self, identity: DeviceIdentity) -> None:
         manifest = identity.manifest
-        if manifest.version != self._manifest:
+        if self._manifest is None or manifest.version > self._manifest:
             key = manifest.sealing[0].key_id
             self._ledger.append(LedgerEvent.MANIFEST_TAKEN, version=manifest.version, sealing_key=key)
             self._manifest = manifest.version

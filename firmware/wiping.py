@@ -11,12 +11,14 @@ from firmware.errors import WorkFailed
 from provisioning.durable import sync_folder
 
 MARK: Final = "wipe-begun"
+ORDER: Final = "wipe-ordered.json"
+"""What the site ordered, and is still to hear (firmware/upkeep/wipe_order.py): it outlives the wipe."""
 FIRST: Final = ("keys", "device.json")
 """What goes first: without the keys the device is nobody, and without device.json it is not paired."""
 
 
 def wipe_state(state: Path) -> None:
-    """Remove everything in the state folder, the keys first.
+    """Remove everything in the state folder, the keys first; a site's order to wipe stays until it is answered.
 
     Raises:
         WorkFailed: the disk refused; the wipe goes on when the device is started or wiped again.
@@ -26,7 +28,7 @@ def wipe_state(state: Path) -> None:
         with mark.open("wb") as file:
             os.fsync(file.fileno())
         sync_folder(state)
-        rest = sorted(path.name for path in state.iterdir() if path.name not in {MARK, *FIRST})
+        rest = sorted(path.name for path in state.iterdir() if path.name not in {MARK, ORDER, *FIRST})
         for name in (*FIRST, *rest):
             _remove(state / name)
             sync_folder(state)

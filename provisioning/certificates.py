@@ -105,6 +105,12 @@ def receiver_common_name(name: str) -> str:
     return f"receiver.{name}"
 
 
+def renewal_due(certificate: x509.Certificate, now: datetime) -> bool:
+    """Whether two thirds of the life of `certificate` are over at `now`."""
+    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    return now > certificate.not_valid_before_utc + life * 2 / 3
+
+
 def names_host(certificate: x509.Certificate, host: str) -> bool:
     """Whether a server with `certificate` may answer at `host`."""
     return _general_name(host) in subject_names(certificate)

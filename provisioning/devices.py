@@ -16,14 +16,16 @@ class DeviceState(Enum):
     ACTIVE = "active"
     REFUSED = "refused"
     REVOKED = "revoked"
+    WIPED = "wiped"
 
 
 class DeviceEvent(Enum):
-    """What IT decides about a device."""
+    """What IT decides about a device, or the device has proven."""
 
     APPROVED = "approved"
     REFUSED = "refused"
     REVOKED = "revoked"
+    WIPED = "wiped"
 
 
 TRANSITIONS: dict[DeviceState, dict[DeviceEvent, DeviceState]] = {
@@ -32,9 +34,13 @@ TRANSITIONS: dict[DeviceState, dict[DeviceEvent, DeviceState]] = {
         DeviceEvent.REFUSED: DeviceState.REFUSED,
         DeviceEvent.REVOKED: DeviceState.REVOKED,
     },
-    DeviceState.ACTIVE: {DeviceEvent.REVOKED: DeviceState.REVOKED},
+    DeviceState.ACTIVE: {
+        DeviceEvent.REVOKED: DeviceState.REVOKED,
+        DeviceEvent.WIPED: DeviceState.WIPED,
+    },
     DeviceState.REFUSED: {DeviceEvent.REVOKED: DeviceState.REVOKED},
-    DeviceState.REVOKED: {},
+    DeviceState.REVOKED: {DeviceEvent.WIPED: DeviceState.WIPED},
+    DeviceState.WIPED: {},
 }
 
 
@@ -52,7 +58,10 @@ def apply(state: DeviceState, event: DeviceEvent) -> DeviceState:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One line of the site's list of devices. `digits` are what both screens show; times are seconds since 1970."""
+    """One line of the site's list of devices. `digits` are what both screens show; times are seconds since 1970.
+
+    `readmitted_at` is 0 where IT never readmitted it.
+    """
 
     id: DeviceId
     name: str
@@ -61,3 +70,8 @@ class Device:
     enrolled_at: int
     changed_at: int
     certificate_until: int
+    readmitted_at: int = 0
+
+    def back_until(self, days: int) -> int:
+        """Until when it may come back by itself: `days` after its certificate, or IT's readmission."""
+        return max(self.certificate_until, self.readmitted_at) + days * 86_400

@@ -17,8 +17,8 @@ PRIVATE = 0o600
 PUBLIC = 0o644
 
 
-def write(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
-    """`data` at `path`, durable, replacing what was there.
+def write(path: Path, data: bytes, *, mode: int = PUBLIC, owner: tuple[int, int] | None = None) -> None:
+    """`data` at `path`, durable, replacing what was there; `owner` is a user and a group, if not our own.
 
     Raises:
         OSError: the disk refused; what was there before still is.
@@ -27,6 +27,8 @@ def write(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if owner is not None:
+                os.fchown(descriptor, *owner)
             os.fchmod(descriptor, mode)
             file.write(data)
             file.flush()
@@ -36,6 +38,21 @@ def write(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
         aside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def rewrite(path: Path, data: bytes, *, otherwise: int = PUBLIC) -> None:
+    """`data` at `path` with the mode of what was there, and its owner where we are root; else with mode `otherwise`.
+
+    Raises:
+        OSError: the disk refused; what was there before still is.
+    """
+    try:
+        before = path.stat()
+    except FileNotFoundError:
+        write(path, data, mode=otherwise)
+        return
+    owner = (before.st_uid, before.st_gid) if os.geteuid() == 0 else None
+    write(path, data, mode=stat.S_IMODE(before.st_mode), owner=owner)
 
 
 def private_bytes(path: Path) -> bytes:

@@ -11,7 +11,8 @@
     │   │   └── InvitationNotYetValid
     │   ├── SiteNotProven
     │   ├── EnrolmentRefused     carries its `EnrolmentRefusal`
-    │   └── ManifestRefused      carries its `ManifestRefusal`
+    │   ├── ManifestRefused      carries its `ManifestRefusal`
+    │   └── CommandRefused       carries its `CommandRefusal`
     ├── TrustUnusable            what the machine has
     │   ├── KeyExposed
     │   ├── SiteUnsafe
@@ -22,6 +23,7 @@
     │   ├── StorageRefused
     │   ├── BrokerNotTold
     │   ├── IdentityDamaged
+    │   ├── SigningRequestMissing
     │   ├── EnrolmentUnreachable
     │   └── ApprovalTimedOut
     └── RequestWrong             what was asked of us
@@ -33,6 +35,7 @@
         ├── UnknownDevice
         ├── DigitsDiffer
         ├── DeviceStateForbids
+        ├── PicturesWait
         └── NotAccepted
 
 Each docstring is the sentence that the nurse or IT reads; an error raised with words of its own says something closer.
@@ -93,6 +96,9 @@ class EnrolmentRefusal(Enum):
     DEVICE_UNKNOWN = "device-unknown"
     DEVICE_REFUSED = "device-refused"
     DEVICE_REVOKED = "device-revoked"
+    DEVICE_WIPED = "device-wiped"
+    DEVICE_AWAY_TOO_LONG = "device-away-too-long"
+    COMMAND_UNKNOWN = "command-unknown"
     SIGNATURE_WRONG = "signature-wrong"
 
 
@@ -109,6 +115,9 @@ REFUSAL_SENTENCES: dict[EnrolmentRefusal, str] = {
     EnrolmentRefusal.DEVICE_UNKNOWN: "The hospital does not know this device. Pair it with a new invitation.",
     EnrolmentRefusal.DEVICE_REFUSED: "IT refused this device. Ask IT for a new invitation.",
     EnrolmentRefusal.DEVICE_REVOKED: "IT has revoked this device. Hand it to IT.",
+    EnrolmentRefusal.DEVICE_WIPED: "The hospital had this device wiped. Wipe it again, then pair it anew.",
+    EnrolmentRefusal.DEVICE_AWAY_TOO_LONG: "This device was away for too long. Ask IT to readmit it.",
+    EnrolmentRefusal.COMMAND_UNKNOWN: "The hospital did not give this command. Tell IT.",
     EnrolmentRefusal.SIGNATURE_WRONG: "The hospital could not confirm who this device is. Pair it again.",
 }
 
@@ -140,6 +149,27 @@ class ManifestRefused(PeerRefused):
 
     def __init__(self, reason: ManifestRefusal, sentence: str | None = None) -> None:
         super().__init__(sentence)
+        self.reason = reason
+
+
+class CommandRefusal(Enum):
+    """Why a device does nothing about a command."""
+
+    TOO_LARGE = "too-large"
+    DAMAGED = "damaged"
+    WRONG_ROOT = "wrong-root"
+    WRONG_SITE = "wrong-site"
+    WRONG_DEVICE = "wrong-device"
+    REPEATED = "repeated"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+
+
+class CommandRefused(PeerRefused):
+    """A command came that may not be believed, or not any more. Nothing was done; call IT."""
+
+    def __init__(self, reason: CommandRefusal) -> None:
+        super().__init__()
         self.reason = reason
 
 
@@ -181,6 +211,10 @@ class BrokerNotTold(TrustUnusable):
 
 class IdentityDamaged(TrustUnusable):
     """This device's identity is damaged. Wipe the device and pair it again."""
+
+
+class SigningRequestMissing(TrustUnusable):
+    """This device was paired by an older Wardlens. Run `wardlens device renew` on it once, as its owner (root)."""
 
 
 class EnrolmentUnreachable(TrustUnusable):
@@ -225,6 +259,10 @@ class DigitsDiffer(RequestWrong):
 
 class DeviceStateForbids(RequestWrong):
     """The device is not in a state that allows this. `wardlens site show` lists the states."""
+
+
+class PicturesWait(RequestWrong):
+    """Pictures wait here that their hospital has not got. Connect the device until its queue is empty."""
 
 
 class NotAccepted(RequestWrong):

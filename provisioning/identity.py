@@ -51,6 +51,16 @@ class StateLayout:
         """The site's root certificate, pinned at pairing."""
         return self.folder / "certificates" / "root.pem"
 
+    @property
+    def signing_request(self) -> Path:
+        """The certificate request of the signing key (PKCS#10, DER), signed by that key once: renewal needs no more."""
+        return self.folder / "certificates" / "signing.csr"
+
+    @property
+    def label(self) -> Path:
+        """What IT calls the device since it renamed it; not there before that."""
+        return self.folder / "name"
+
     def key(self, name: str) -> Path:
         """The private key called `identity` or `signing`."""
         return self.folder / "keys" / f"{name}.pem"
@@ -108,7 +118,7 @@ class DeviceIdentity:
             state=state,
             device=device_id(str(facts["device"])),
             site=site,
-            name=check_name(str(facts["name"])),
+            name=check_name(layout.label.read_text() if layout.label.is_file() else str(facts["name"])),
             enrolment=parse_address(str(facts["enrolment"])),
             root=root,
             identity_chain=tuple(from_pem(layout.certificate("identity").read_bytes())),
@@ -184,6 +194,7 @@ class IdentityFollower:
         layout = StateLayout(state)
         names = (layout.certificate("identity"), layout.certificate("signing"))
         self._state = state
+        self._label = layout.label
         self._files = (layout.facts, layout.root, layout.manifest, *names)
         self._seen: tuple[tuple[int, int, int], ...] = ()
         self._known: DeviceIdentity | None = None
@@ -195,7 +206,7 @@ class IdentityFollower:
             NotPaired, IdentityDamaged: as :meth:`DeviceIdentity.load`.
         """
         try:
-            found = [file.stat() for file in self._files]
+            found = [file.stat() for file in (*self._files, *([self._label] if self._label.exists() else []))]
         except OSError:
             return DeviceIdentity.load(self._state)  # which says what is missing
         seen = tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in found)

@@ -53,8 +53,22 @@ class Publisher:
         with self._registry.reading() as open_rows:
             return rows.read_setting(open_rows, "manifest").encode()
 
+    def version(self) -> int:
+        """The version of the newest manifest."""
+        with self._registry.reading() as open_rows:
+            return int(rows.read_setting(open_rows, "manifest_version"))
+
     def repair(self) -> None:
-        """The file beside the registry says what the registry says, also after a power cut between the two."""
+        """The file beside the registry says what the registry says, also after a power cut between the two.
+
+        A CA that was made when the power went is in the manifest after it, too; and a manifest is issued anew when two
+        thirds of its life are over, so that a site in which nothing changes still pairs devices after a year.
+        """
+        known = verify_manifest(self.current(), self._keys.root, site=self._site)
+        aged = self._clock() > known.issued + (known.expires - known.issued) * 2 / 3
+        if (aged or known.authorities != self._keys.authorities) and self._layout.key("root").exists():
+            with self.changing():
+                pass
         raw = self.current()
         if not self._layout.manifest.is_file() or self._layout.manifest.read_bytes() != raw:
             self._lay_out(raw)
@@ -68,7 +82,7 @@ class Publisher:
             version=version,
             issued=issued,
             expires=issued + timedelta(days=MANIFEST_DAYS),
-            authorities=(self._keys.issuing,),
+            authorities=self._keys.authorities,
             sealing=rows.read_sealing(open_rows),
             receipt_keys=rows.read_receipt(open_rows),
             policy=Policy(**json.loads(rows.read_setting(open_rows, "policy"))),

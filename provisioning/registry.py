@@ -17,7 +17,7 @@ from urllib.parse import quote
 from provisioning.durable import PRIVATE
 from provisioning.errors import SiteBusy, SiteDamaged, StorageRefused, TrustUnusable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 10.0
 _SCHEMA = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -59,6 +59,25 @@ CREATE TABLE site_key (
     retired_at INTEGER
 ) STRICT;
 """
+_COMMANDS = """
+ALTER TABLE device ADD COLUMN readmitted_at INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE command (
+    device TEXT NOT NULL REFERENCES device (id),
+    number INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    argument TEXT NOT NULL,
+    issued_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    signed BLOB NOT NULL,     -- as the device gets it
+    outcome TEXT,             -- NULL until the device has answered
+    sentence TEXT,
+    result BLOB,              -- as the device signed it
+    answered_at INTEGER,
+    PRIMARY KEY (device, number)
+) STRICT;
+"""
+_STEPS = {1: _COMMANDS}
+"""What brings a registry from that version to the next."""
 
 
 class Registry:
@@ -73,10 +92,19 @@ class Registry:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
         registry = cls(path)
         with registry.writing() as rows:
-            for statement in _SCHEMA.split(";\n"):
-                rows.execute(statement)
-            rows.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            _run(rows, _SCHEMA)
+            _bring_up(rows, 1)
         return registry
+
+    def upgrade(self) -> None:
+        """The registry of an older Wardlens is brought to this version, in one transaction."""
+        with self.reading() as rows:
+            (version,) = rows.execute("PRAGMA user_version").fetchone()
+        if version not in _STEPS:
+            return
+        with self.writing() as rows:
+            (version,) = rows.execute("PRAGMA user_version").fetchone()
+            _bring_up(rows, version)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -138,6 +166,18 @@ class Registry:
                 connection.close()
         except sqlite3.DatabaseError as error:
             raise _explained(self.path, error) from error
+
+
+def _bring_up(rows: sqlite3.Connection, version: int) -> None:
+    while version in _STEPS:
+        _run(rows, _STEPS[version])
+        version += 1
+    rows.execute(f"PRAGMA user_version = {version}")
+
+
+def _run(rows: sqlite3.Connection, script: str) -> None:
+    for statement in script.split(";\n"):
+        rows.execute(statement)
 
 
 def _explained(path: Path, error: sqlite3.DatabaseError) -> TrustUnusable:

@@ -13,6 +13,8 @@ from provisioning.errors import UnknownDevice
 from provisioning.roster import Clinician, Role
 from provisioning.terms import SealingTerm, SealingUse
 
+DEFAULT_RETURN_DAYS = 90
+
 
 def read_setting(rows: sqlite3.Connection, name: str) -> str:
     """The setting called `name`."""
@@ -26,6 +28,12 @@ def write_settings(rows: sqlite3.Connection, values: Iterable[tuple[str, str]]) 
         "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         list(values),
     )
+
+
+def read_return_days(rows: sqlite3.Connection) -> int:
+    """How many days after the end of its certificate a device may come back by itself."""
+    found = rows.execute("SELECT value FROM setting WHERE name = 'return_days'").fetchone()
+    return DEFAULT_RETURN_DAYS if found is None else int(found[0])
 
 
 def read_roster(rows: sqlite3.Connection) -> tuple[Clinician, ...]:
@@ -69,7 +77,8 @@ def add_key(rows: sqlite3.Connection, kind: str, name: str, *, use: str, public:
 
 _DEVICES = """
 SELECT device.id, device.name, device.state, device.digits, device.enrolled_at, device.changed_at,
-       COALESCE((SELECT MAX(not_after) FROM certificate WHERE certificate.device = device.id), 0)
+       COALESCE((SELECT MAX(not_after) FROM certificate WHERE certificate.device = device.id), 0),
+       device.readmitted_at
 FROM device
 """
 
@@ -97,8 +106,8 @@ def write_state(rows: sqlite3.Connection, device: DeviceId, state: DeviceState, 
 
 
 def _device(row: sqlite3.Row) -> Device:
-    name, label, state, digits, enrolled_at, changed_at, until = row
-    return Device(DeviceId(name), label, DeviceState(state), digits, enrolled_at, changed_at, until)
+    name, label, state, digits, enrolled_at, changed_at, until, readmitted_at = row
+    return Device(DeviceId(name), label, DeviceState(state), digits, enrolled_at, changed_at, until, readmitted_at)
 
 
 def count_wrong_digits(rows: sqlite3.Connection, device: DeviceId) -> int:

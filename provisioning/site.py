@@ -27,6 +27,7 @@ from provisioning.publishing import Publisher
 from provisioning.registry import Registry
 from provisioning.sealing_keys import read_opening_keys
 from provisioning.site_changes import SiteChanges
+from provisioning.site_commands import SiteCommands
 from provisioning.site_creation import FORMAT, create_site
 from provisioning.site_devices import SiteDevices
 from provisioning.site_keys import SiteKeys
@@ -39,7 +40,7 @@ from sync.receiver.trust import ReceiptKey
 _log = structlog.get_logger(__name__)
 
 
-class Site(SiteDevices, SiteChanges):
+class Site(SiteDevices, SiteCommands, SiteChanges):
     """One site, opened."""
 
     def __init__(self, folder: Path, site: SiteId, clock: Clock, token: KeyWrapper | None = None) -> None:
@@ -108,6 +109,7 @@ class Site(SiteDevices, SiteChanges):
             site = cls(folder, site_id(str(facts.get("site"))), clock, token)
         except (OSError, ValueError) as error:
             raise SiteDamaged(f"{layout.facts} cannot be read. Restore the site folder from its backup.") from error
+        site.registry.upgrade()
         site.registry.check()
         site._publisher.repair()
         return site
@@ -134,6 +136,11 @@ class Site(SiteDevices, SiteChanges):
     def manifest_raw(self) -> bytes:
         """The newest manifest, as devices get it."""
         return self._publisher.current()
+
+    @property
+    def manifest_version(self) -> int:
+        """The version of the newest manifest."""
+        return self._publisher.version()
 
     @property
     def manifest(self) -> SiteManifest:

@@ -99,6 +99,15 @@ class SiteChanges:
             raise TokenUnusable("No token is set. Name it in the settings: [token], docs/settings.md.")
         return wrap_opening_keys(self.layout.sealing, self.token)
 
+    def rotate_issuing(self) -> str:
+        """A fresh issuing CA under the same root, in force from now on; its serial number in hex.
+
+        What the one before it issued stays valid; devices get their next certificates from the new one.
+        """
+        with self._publisher.changing():
+            issuing = self.keys.rotate_issuing(self.clock())
+        return f"{issuing.serial_number:x}"
+
     def make_break_glass(self, out: Path) -> str:
         """A fresh break-glass key in force instead of the one before it, if there was one; its id.
 
@@ -110,7 +119,7 @@ class SiteChanges:
         """
         if out.absolute().is_relative_to(self.layout.folder.absolute()):
             raise NotAccepted("A break-glass key in the site's own folder is lost with it. Name a file elsewhere.")
-        term = write_break_glass(out, self._publisher.site, (self.keys.issuing,))
+        term = write_break_glass(out, self._publisher.site, self.keys.authorities)
         self._put_in_force(term, out)
         return term.key_id
 
@@ -133,3 +142,11 @@ class SiteChanges:
         for server in servers:
             known = hosts_of(self.keys.chain(server)[0])
             self.keys.issue_server(server, list(dict.fromkeys([*known, *hosts])), self.clock())
+
+    def renew_receivers(self) -> tuple[str, ...]:
+        """Fresh keys and certificates for every receiver; their names. Restart them after it."""
+        with self.registry.reading() as open_rows:
+            names = tuple(read_receivers(open_rows))
+        for name in names:
+            self.keys.issue_receiver(name, self.clock())
+        return names

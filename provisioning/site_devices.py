@@ -13,11 +13,12 @@ from capture.identifiers import DeviceId
 from provisioning import rows
 from provisioning.clock import Clock, seconds
 from provisioning.devices import Device, DeviceEvent, DeviceState, apply
-from provisioning.errors import DeviceStateForbids, DigitsDiffer, UnknownDevice
+from provisioning.errors import DeviceStateForbids, DigitsDiffer, NotAccepted, UnknownDevice
 from provisioning.events import Event
 from provisioning.registry import Registry
 
 MAX_WRONG_DIGITS = 3
+MAX_RETURN_DAYS = 3650
 ENROLLED_CHAINS = ("camera", "sync")
 """The camera service signs its chain's heads with the signing key, the sync service with the identity key."""
 _log = structlog.get_logger(__name__)
@@ -111,9 +112,41 @@ class SiteDevices:
         except DeviceStateForbids:
             return self.device(device)
 
+    def readmit(self, device: str) -> Device:
+        """The device, which may come back by itself again for as many days from now as the site allows.
+
+        Raises:
+            UnknownDevice: the site has none of this name.
+            DeviceStateForbids: it is not active: a revoked device does not come back.
+        """
+        with self.registry.writing() as open_rows:
+            found = rows.read_device(open_rows, device)
+            if found.state is not DeviceState.ACTIVE:
+                raise DeviceStateForbids(f"A device that is {found.state.value} cannot be readmitted.")
+            now = seconds(self.clock())
+            open_rows.execute("UPDATE device SET readmitted_at = ? WHERE id = ?", (now, device))
+        _log.info(Event.DEVICE_READMITTED.value, device=device)
+        return self.device(device)
+
+    def return_days(self) -> int:
+        """For how many days after the end of its certificate a device may come back by itself."""
+        with self.registry.reading() as open_rows:
+            return rows.read_return_days(open_rows)
+
+    def set_return_days(self, days: int) -> None:
+        """Another number of these days.
+
+        Raises:
+            NotAccepted: not 0 to 3650.
+        """
+        if not 0 <= days <= MAX_RETURN_DAYS:
+            raise NotAccepted(f"A device may come back within 0 to {MAX_RETURN_DAYS} days.")
+        with self.registry.writing() as open_rows:
+            rows.write_settings(open_rows, [("return_days", str(days))])
+
     def denied(self) -> tuple[str, ...]:
         """The devices whose certificates may be valid still and that a broker must turn away."""
-        shut = (DeviceState.REVOKED, DeviceState.REFUSED)
+        shut = (DeviceState.REVOKED, DeviceState.REFUSED, DeviceState.WIPED)
         return tuple(device.id for device in self.devices() if device.state in shut)
 
     def _decide(self, device: str, event: DeviceEvent) -> Device:
@@ -130,6 +163,7 @@ _STATUS: dict[DeviceState, Literal["active", "revoked", "unknown"]] = {
     DeviceState.ACTIVE: "active",
     DeviceState.REFUSED: "revoked",
     DeviceState.REVOKED: "revoked",
+    DeviceState.WIPED: "revoked",
 }
 
 

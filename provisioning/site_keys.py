@@ -60,9 +60,32 @@ class SiteKeys:
         return self.chain("issuing")[0]
 
     @property
+    def authorities(self) -> tuple[x509.Certificate, ...]:
+        """The certificates of the issuing CA and of those before it, the newest first."""
+        return tuple(self.chain("issuing"))
+
+    @property
     def issuer(self) -> certificates.Issuer:
         """The issuing CA with its key, read only to issue."""
-        return certificates.Issuer(self.issuing, self._key("issuing"))
+        issuing = self.issuing
+        named = self._issuing_name(issuing)
+        return certificates.Issuer(issuing, self._key(named if self._layout.key(named).exists() else "issuing"))
+
+    def rotate_issuing(self, now: datetime) -> x509.Certificate:
+        """A fresh issuing CA, which issues from now on; those before it stay believed.
+
+        The key has a name of its own, so that one file, the certificates, decides which CA it is at any moment.
+        """
+        key = keys.make_authority_key()
+        root = certificates.Issuer(self.root, self.root_key)
+        issuing = certificates.make_issuing(key.public_key(), root, self._site, now)
+        keys.write_key(self._layout.key(self._issuing_name(issuing)), key)
+        durable.write(self._layout.certificate("issuing"), certificates.to_pem(issuing, *self.authorities))
+        return issuing
+
+    @staticmethod
+    def _issuing_name(issuing: x509.Certificate) -> str:
+        return f"issuing-{issuing.serial_number:x}"
 
     @property
     def root_key(self) -> EllipticCurvePrivateKey:

@@ -37,13 +37,12 @@ def pair(
 
     Example: wardlens device pair --invitation WARDLENS1:... --name "Ward 3, cart B"
     """
-    from firmware.device import note
-    from firmware.wiping import finish_wipe
+    from firmware.device import note, ready_to_pair
     from provisioning.enrolment import pair as pair_device
     from provisioning.errors import ProvisioningError
 
     settings = load_settings(config, state=state)
-    finish_wipe(settings.state)
+    ready_to_pair(settings)
     line = typer.get_text_stream("stdin").readline().strip() if invitation == "-" else invitation
 
     def show(digits: str) -> None:
@@ -98,10 +97,29 @@ def _status(settings: Settings) -> dict[str, Any]:
 
 
 @app.command()
+def renew(state: StateOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Renew this device's certificates now. The sync service does it by itself when two thirds of their life are over.
+
+    Run it as root on an appliance, as the owner of both keys: a device that was paired by an older Wardlens then also
+    gets what its sync service renews with.
+
+    Example: wardlens device renew
+    """
+    from provisioning.enrolment import renew as renew_certificates
+
+    identity = renew_certificates(load_settings(config, state=state).state)
+    facts = {"device": identity.device, "certificate_until": identity.certificate_until.isoformat()}
+    print_facts(facts, as_json=as_json)
+
+
+@app.command()
 def wipe(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     even_unsent: Annotated[
         bool, typer.Option("--even-unsent", help="Also when pictures wait that the hospital has not got.")
+    ] = False,
+    ordered: Annotated[
+        bool, typer.Option("--ordered", help="Only if the site has ordered it; what it says counts.")
     ] = False,
     state: StateOption = None,
     config: ConfigOption = None,
@@ -111,9 +129,13 @@ def wipe(
     Example: wardlens device wipe --yes
     """
     from firmware.device import note, open_vault
+    from firmware.upkeep import finish_ordered_wipe
     from firmware.wiping import wipe_state
 
     settings = load_settings(config, state=state)
+    if ordered:
+        finish_ordered_wipe(settings.state, settings.socket)
+        return
     if not settings.state.is_dir():
         raise RequestWrong(f"There is nothing at {settings.state}. Name the device's folder by --state.")
     if settings.socket.exists():
@@ -175,6 +197,7 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
     from capture.service import run_camera_service
     from firmware.device import camera_service_parts, identity_when_paired
     from firmware.memory import keep_large_buffers
+    from firmware.upkeep.wipe_order import ended_when, wipe_ordered
 
     keep_large_buffers()
     settings = _service_settings(config, state)
@@ -184,7 +207,8 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
             return
         parts = camera_service_parts(settings, identity)
         try:
-            run_camera_service(parts, settings.socket, stop)
+            with ended_when(stop, lambda: wipe_ordered(settings.state)) as ended:
+                run_camera_service(parts, settings.socket, ended)
         finally:
             parts.vault.close()
             parts.ledger.close()
@@ -195,17 +219,15 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
 
 @sync.command("run")
 def run_sync(state: StateOption = None, config: ConfigOption = None) -> None:
-    """Run the uplink until SIGTERM.
+    """Run the uplink and the upkeep (manifest, certificates, commands) until SIGTERM.
 
     Example: wardlens sync run --config /etc/wardlens/wardlens.toml
     """
-    from firmware.device import identity_when_paired, make_uplink
+    from firmware.upkeep import serve_sync
 
     settings = _service_settings(config, state)
     with stop_on_signal() as stop:
-        identity = identity_when_paired(settings, stop)
-        if identity is not None:
-            make_uplink(settings, identity).run(stop)
+        serve_sync(settings, stop)
 
 
 @panel.command("run")
@@ -215,12 +237,14 @@ def run_panel_service(state: StateOption = None, config: ConfigOption = None) ->
     Example: wardlens panel run --config /etc/wardlens/wardlens.toml
     """
     from firmware.device import VERSION, make_panel, note
+    from firmware.upkeep.wipe_order import ended_when, wipe_ordered
     from provisioning.panel import run_panel
 
     settings = _service_settings(config, state)
     with stop_on_signal() as stop:
         note(settings, LedgerEvent.SERVICE_STARTED, version=VERSION)
-        run_panel(*make_panel(settings), stop)
+        with ended_when(stop, lambda: wipe_ordered(settings.state)) as ended:
+            run_panel(*make_panel(settings), ended)
         note(settings, LedgerEvent.SERVICE_STOPPED)
 
 

@@ -86,6 +86,7 @@ def capture(
     """
     from firmware.device import VERSION, camera_service_parts
     from firmware.from_files import Answers, FileCapturer
+    from firmware.upkeep import finish_ordered_wipe
     from firmware.wiping import finish_wipe
     from inference import Kind
     from provisioning.identity import DeviceIdentity
@@ -95,6 +96,7 @@ def capture(
     encounter = _encounter(patient, clinician, body_site, laterality, note, series, urgent=urgent)
     kinds = tuple(Kind(_one_of(kind, [k.value for k in Kind], "--confirm")) for kind in confirm or [])
     settings = load_settings(config, state=state)
+    finish_ordered_wipe(settings.state, settings.socket)
     finish_wipe(settings.state)
     parts = camera_service_parts(settings, DeviceIdentity.load(settings.state))
     deidentifier = load_deidentifier(settings)

@@ -19,7 +19,8 @@ roster = typer.Typer(no_args_is_help=True, help="The clinicians who may use the 
 app.add_typer(roster, name="roster")
 
 
-def _opened(config: Path | None, site: Path | None) -> Site:
+def opened(config: Path | None, site: Path | None) -> Site:
+    """The site that `--site` or the settings name."""
     from firmware.sites import open_site
 
     return open_site(load_settings(config), site)
@@ -62,8 +63,8 @@ def show(site: SiteOption = None, config: ConfigOption = None, as_json: JsonOpti
 
     Example: wardlens site show --json
     """
-    opened = _opened(config, site)
-    facts, devices = _facts(opened), _devices(opened)
+    found = opened(config, site)
+    facts, devices = _facts(found), _devices(found)
     if as_json:
         print_json({**facts, "devices": devices})
         return
@@ -88,20 +89,23 @@ def _facts(site: Site) -> dict[str, Any]:
 
 
 def _devices(site: Site) -> list[dict[str, Any]]:
+    waiting = site.waiting_commands()
     return [
         {
             "device": device.id,
             "name": device.name,
             "state": device.state.value,
             "digits": device.digits if device.state.value == "waiting" else "",
-            "enrolled": _day(device.enrolled_at),
-            "certificate_until": _day(device.certificate_until),
+            "enrolled": day(device.enrolled_at),
+            "certificate_until": day(device.certificate_until),
+            "told": waiting[device.id].name if device.id in waiting else "",
         }
         for device in site.devices()
     ]
 
 
-def _day(at: int) -> str:
+def day(at: int) -> str:
+    """Seconds since 1970 as a person reads them, UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
@@ -125,7 +129,7 @@ def invite(
 
     settings = load_settings(config)
     where = address or f"{settings.enrolment.host}:{settings.enrolment.port}"
-    invitation = _opened(config, site).invite(where, minutes)
+    invitation = opened(config, site).invite(where, minutes)
     if png is not None:
         durable.write(png, qr_png(invitation.line), mode=durable.PRIVATE)
     if as_json:
@@ -150,7 +154,7 @@ def approve(
 
     Example: wardlens site approve wl-0123456789 481516
     """
-    approved = _opened(config, site).approve(device, digits)
+    approved = opened(config, site).approve(device, digits)
     out.print(f"{approved.name} ({approved.id}) may now photograph for this site.")
 
 
@@ -164,12 +168,13 @@ def revoke(
 
     Example: wardlens site revoke wl-0123456789
     """
-    revoked = _opened(config, site).revoke(device)
+    revoked = opened(config, site).revoke(device)
     out.print(f"{revoked.name} ({revoked.id}) is revoked. Receivers refuse what it sends from now on.")
     out.print(
         "`wardlens site serve` tells the broker within seconds where `broker.rights` and `broker.reload` are set; else "
         "write its configuration anew (`wardlens site broker-config`) and reload it."
     )
+    out.print(f"To have it forget everything if it ever calls again: `wardlens site wipe {revoked.id} --even-unsent`.")
 
 
 @app.command("rotate-key")
@@ -178,8 +183,21 @@ def rotate_key(site: SiteOption = None, config: ConfigOption = None) -> None:
 
     Example: wardlens site rotate-key
     """
-    key = _opened(config, site).rotate_sealing_key()
-    out.print(f"The sealing key in force is now {key}. A device paired from now on seals to it.")
+    key = opened(config, site).rotate_sealing_key()
+    out.print(f"The sealing key in force is now {key}. Devices seal to it within minutes of their next contact.")
+
+
+@app.command("rotate-ca")
+def rotate_ca(site: SiteOption = None, config: ConfigOption = None) -> None:
+    """Put a fresh issuing CA in force under the same root; what the old one issued stays valid until it ends.
+
+    Example: wardlens site rotate-ca
+    """
+    serial = opened(config, site).rotate_issuing()
+    out.print(f"The issuing CA in force is now {serial}. Devices get their next certificates from it.")
+    out.print(
+        "Give broker, enrolment server and receivers certificates of it, too: `wardlens site renew`, then restart."
+    )
 
 
 @app.command("wrap-keys")
@@ -188,7 +206,7 @@ def wrap_keys(site: SiteOption = None, config: ConfigOption = None) -> None:
 
     Example: wardlens site wrap-keys --config /etc/wardlens/hospital.toml
     """
-    done = _opened(config, site).wrap_opening_keys()
+    done = opened(config, site).wrap_opening_keys()
     out.print(
         f"{len(done)} opening keys are wrapped by the token. Keep a backup of each that does not need it, offline."
     )
@@ -208,9 +226,11 @@ def break_glass(
 
     Example: wardlens site break-glass --out /media/usb/break-glass.json
     """
-    key = _opened(config, site).make_break_glass(to.absolute())
+    key = opened(config, site).make_break_glass(to.absolute())
     out.print(f"The break-glass key {key} is in {to}. Carry it away: whoever has it opens every picture from now on.")
-    out.print("A device paired from now on seals to it. Try it: `wardlens envelope open FILE --break-glass KEY`.")
+    out.print(
+        "Devices seal to it, too, from their next contact on. Try it: `wardlens envelope open FILE --break-glass KEY`."
+    )
 
 
 @app.command()
@@ -219,12 +239,15 @@ def renew(
     site: SiteOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Renew the certificates of broker and enrolment server.
+    """Renew the certificates of broker, enrolment server and receivers, which last 397 days.
 
     Example: wardlens site renew --host 10.1.2.3
     """
-    _opened(config, site).renew_servers(host or [])
-    out.print("The servers' certificates are renewed. Restart broker and enrolment server.")
+    found = opened(config, site)
+    found.renew_servers(host or [])
+    receivers = ", ".join(found.renew_receivers())
+    out.print(f"The certificates of broker, enrolment server and receivers ({receivers}) are renewed.")
+    out.print("Write the broker's configuration anew (`wardlens site broker-config`), then restart all of them.")
 
 
 @app.command("set-broker")
@@ -234,14 +257,14 @@ def set_broker(
     site: SiteOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Say where devices that are paired from now on find the broker.
+    """Say where devices find the broker, from their next contact on.
 
     Example: wardlens site set-broker mqtt.st-mary.example --port 8883
     """
     from provisioning.terms import BrokerAddress
 
-    _opened(config, site).set_broker(BrokerAddress(host, port))
-    out.print(f"Devices that are paired from now on use the broker at {host}:{port}.")
+    opened(config, site).set_broker(BrokerAddress(host, port))
+    out.print(f"Devices use the broker at {host}:{port} from their next contact on.")
 
 
 @app.command("add-receiver")
@@ -254,7 +277,7 @@ def add_receiver(
 
     Example: wardlens site add-receiver receiver-2
     """
-    _opened(config, site).add_receiver(name)
+    opened(config, site).add_receiver(name)
     out.print(f"{name} may now receive: start it with WARDLENS_RECEIVER__NAME={name} `wardlens receiver run`.")
     out.print("Write the broker's configuration anew (`wardlens site broker-config`) and reload it first.")
 
@@ -271,10 +294,10 @@ def serve(site: SiteOption = None, config: ConfigOption = None) -> None:
 
     settings = load_settings(config)
     configure_logging(settings.log)
-    opened = _opened(config, site)
-    with broker_rights_kept(settings, opened):
+    found = opened(config, site)
+    with broker_rights_kept(settings, found):
         run_enrolment(
-            opened,
+            found,
             settings.enrolment.host,
             settings.enrolment.port,
             on_ready=lambda running: err.print(f"enrolment server on {running.host}:{running.port}"),
@@ -294,7 +317,7 @@ def broker_config(
     from provisioning.broker import write_mosquitto
 
     broker = load_settings(config).broker
-    file = write_mosquitto(_opened(config, site), folder.absolute(), broker.host, broker.port)
+    file = write_mosquitto(opened(config, site), folder.absolute(), broker.host, broker.port)
     out.print(f"Written to {file}. Give the folder to the user that Mosquitto runs as; run `mosquitto -c {file}`.")
 
 
@@ -306,7 +329,7 @@ def list_clinicians(site: SiteOption = None, config: ConfigOption = None, as_jso
     """
     rows = [
         {"badge": clinician.badge, "name": clinician.name, "role": clinician.role.value}
-        for clinician in _opened(config, site).roster()
+        for clinician in opened(config, site).roster()
     ]
     print_rows(rows, as_json=as_json, empty="Nobody yet. Add somebody with `wardlens site roster add`.")
 
@@ -327,8 +350,8 @@ def add(
 
     Example: wardlens site roster add 4711 "Ada Nurse" --role ward-lead
     """
-    clinician = _opened(config, site).add_clinician(badge, name, role, pin)
-    out.print(f"{clinician.name} is on the roster of devices that are paired from now on.")
+    clinician = opened(config, site).add_clinician(badge, name, role, pin)
+    out.print(f"{clinician.name} is on the roster; devices know it within minutes of their next contact.")
 
 
 @roster.command()
@@ -341,5 +364,5 @@ def remove(
 
     Example: wardlens site roster remove 4711
     """
-    _opened(config, site).remove_clinician(badge)
-    out.print("Removed. Devices that are paired already know the roster they were given.")
+    opened(config, site).remove_clinician(badge)
+    out.print("Removed. Devices know it within minutes of their next contact.")

@@ -17,7 +17,7 @@ from provisioning import rows
 from provisioning.certificates import Use, to_der
 from provisioning.clock import seconds
 from provisioning.devices import DeviceState
-from provisioning.enrolment.wire import Application
+from provisioning.enrolment.wire import MAX_CERTIFICATES, Application
 from provisioning.errors import EnrolmentRefusal, EnrolmentRefused, UnknownDevice
 from provisioning.events import Event
 from provisioning.keys import public_der
@@ -25,6 +25,7 @@ from provisioning.requests import device_of_key, read_request
 from provisioning.site import Site
 from provisioning.terms import check_name
 
+MAX_AUTHORITIES = MAX_CERTIFICATES - 2
 _log = structlog.get_logger(__name__)
 Requests = tuple[DeviceId, EllipticCurvePublicKey, EllipticCurvePublicKey]
 
@@ -57,7 +58,7 @@ class Desk:
             if row["used_at"] is not None:
                 if not hmac.compare_digest(row["request"], claim):
                     raise EnrolmentRefused(EnrolmentRefusal.INVITATION_USED)
-                return [*_issued(open_rows, device), self._site.keys.issuing]
+                return [*_issued(open_rows, device), *self._site.keys.authorities[:MAX_AUTHORITIES]]
             self._check_invitation(row, application, proof, server_hash, seconds(now))
             if open_rows.execute("SELECT 1 FROM device WHERE id = ?", (device,)).fetchone():
                 raise EnrolmentRefused(EnrolmentRefusal.DEVICE_EXISTS)
@@ -87,6 +88,7 @@ class Desk:
             EnrolmentRefused: not renewed; `reason` says why.
         """
         self.recognise(device, words, signature, {DeviceState.ACTIVE})
+        self.check_absence(device)
         name, identity_key, signing_key = _read_requests(identity_request, signing_request)
         with self._site.registry.writing() as open_rows:
             row = open_rows.execute("SELECT * FROM device WHERE id = ?", (device,)).fetchone()
@@ -121,6 +123,17 @@ class Desk:
             raise EnrolmentRefused(_SHUT[found.state])
         return found.state
 
+    def check_absence(self, device: str) -> None:
+        """Nothing, unless `device` was away for longer than the site allows.
+
+        Raises:
+            EnrolmentRefused: it was, and IT has not readmitted it.
+        """
+        with self._site.registry.reading() as open_rows:
+            until = rows.read_device(open_rows, device).back_until(rows.read_return_days(open_rows))
+        if seconds(self._site.clock()) > until:
+            raise EnrolmentRefused(EnrolmentRefusal.DEVICE_AWAY_TOO_LONG)
+
     def _check_invitation(
         self, row: sqlite3.Row, application: Application, proof: bytes, server_hash: bytes, now: int
     ) -> None:
@@ -152,6 +165,7 @@ _SHUT: dict[DeviceState, EnrolmentRefusal] = {
     DeviceState.WAITING: EnrolmentRefusal.DEVICE_UNKNOWN,
     DeviceState.REFUSED: EnrolmentRefusal.DEVICE_REFUSED,
     DeviceState.REVOKED: EnrolmentRefusal.DEVICE_REVOKED,
+    DeviceState.WIPED: EnrolmentRefusal.DEVICE_WIPED,
 }
 
 

@@ -172,6 +172,7 @@ class _Pairing:
             signing_key=keys.signing,
             identity_chain=chains[0],
             signing_chain=chains[1],
+            signing_request=signing_request,
         )
 
 

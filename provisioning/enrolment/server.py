@@ -32,6 +32,8 @@ from provisioning.site import Site
 from provisioning.site_layout import ENROLMENT
 
 _log = structlog.get_logger(__name__)
+MAX_DIGITS = 16
+MAX_AUTHORITIES = wire.MAX_CERTIFICATES - 1
 
 STATUS: dict[EnrolmentRefusal, int] = {
     EnrolmentRefusal.REQUEST_DAMAGED: 400,
@@ -43,6 +45,9 @@ STATUS: dict[EnrolmentRefusal, int] = {
     EnrolmentRefusal.DEVICE_UNKNOWN: 403,
     EnrolmentRefusal.DEVICE_REFUSED: 403,
     EnrolmentRefusal.DEVICE_REVOKED: 403,
+    EnrolmentRefusal.DEVICE_WIPED: 403,
+    EnrolmentRefusal.DEVICE_AWAY_TOO_LONG: 403,
+    EnrolmentRefusal.COMMAND_UNKNOWN: 403,
     EnrolmentRefusal.SIGNATURE_WRONG: 401,
     EnrolmentRefusal.DEVICE_EXISTS: 409,
     EnrolmentRefusal.REQUEST_TOO_LARGE: 413,
@@ -59,6 +64,8 @@ def create_enrolment_app(site: Site, *, monotonic: Callable[[], float] = time.mo
             Route(wire.SIMPLE_ENROLL, counter.enrol, methods=["POST"]),
             Route(wire.SIMPLE_REENROLL, counter.renew, methods=["POST"]),
             Route(wire.MANIFEST, counter.manifest, methods=["GET"]),
+            Route(wire.COMMAND, counter.command, methods=["GET"]),
+            Route(wire.RESULT, counter.result, methods=["POST"]),
         ],
         exception_handlers={EnrolmentRefused: _refusal},
     )
@@ -73,11 +80,11 @@ class _Counter:
         self._server_hash = wire.certificate_hash(to_der(site.keys.chain(ENROLMENT)[0]))
         self._nonces = Nonces(secrets.token_bytes(32), monotonic)
         self._attempts = RateLimit(10, 0.2, monotonic)
-        self._reads = RateLimit(120, 10, monotonic)
+        self._reads = RateLimit(300, 60, monotonic)
 
     async def cacerts(self, request: Request) -> Response:
         self._slow(self._reads, request)
-        return _certificates([self._site.keys.issuing, self._site.keys.root])
+        return _certificates([*self._site.keys.authorities[:MAX_AUTHORITIES], self._site.keys.root])
 
     async def enrol(self, request: Request) -> Response:
         self._slow(self._attempts, request)
@@ -113,8 +120,29 @@ class _Counter:
         state = await run_in_threadpool(self._desk.recognise, device, words, signature, known)
         if state is DeviceState.WAITING:
             return JSONResponse({"state": state.value}, 202, {"retry-after": "1"})
+        await run_in_threadpool(self._desk.check_absence, device)
+        if _known(request) == await run_in_threadpool(lambda: self._site.manifest_version):
+            return Response(status_code=304)
         _log.info(Event.MANIFEST_GIVEN.value, device=device)
-        return Response(self._site.manifest_raw, media_type="application/json")
+        return Response(await run_in_threadpool(lambda: self._site.manifest_raw), media_type="application/json")
+
+    async def command(self, request: Request) -> Response:
+        self._slow(self._reads, request)
+        device, nonce, signature = self._signed(request)
+        if not self._nonces.knows(device, nonce):
+            return self._ask(device)
+        words = wire.command_words(device, nonce, self._server_hash)
+        # A revoked device is told, too: it may have been stolen, and be wiped at its next contact.
+        known = {DeviceState.ACTIVE, DeviceState.REVOKED}
+        await run_in_threadpool(self._desk.recognise, device, words, signature, known)
+        raw = await run_in_threadpool(self._site.next_command, device, _known(request))
+        return Response(status_code=204) if raw is None else Response(raw, media_type="application/json")
+
+    async def result(self, request: Request) -> Response:
+        self._slow(self._reads, request)
+        device, body = _header(request, wire.DEVICE_HEADER), await _body(request)
+        await run_in_threadpool(self._site.take_result, device, body)
+        return Response(status_code=204)
 
     def _ask(self, device: str) -> Response:
         """What a device gets that has not signed a nonce of ours: one to sign."""
@@ -151,6 +179,13 @@ def _header(request: Request, name: str) -> str:
     if not value or len(value) > wire.MAX_BODY or not value.isascii():
         raise EnrolmentRefused(EnrolmentRefusal.REQUEST_DAMAGED)
     return value
+
+
+def _known(request: Request) -> int:
+    text = request.headers.get(wire.KNOWN_HEADER, "0")
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_DIGITS:
+        raise EnrolmentRefused(EnrolmentRefusal.REQUEST_DAMAGED)
+    return int(text)
 
 
 def _base64(data: bytes) -> bytes:

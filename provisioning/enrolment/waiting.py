@@ -23,16 +23,10 @@ POLL = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceKeys:
-    """The two keys of a device: one for its network, one for its envelopes."""
+class IdentityKey:
+    """The key by which a site knows a device: all that it needs to go on being one."""
 
     identity: EllipticCurvePrivateKey = field(repr=False)
-    signing: EllipticCurvePrivateKey = field(repr=False)
-
-    @classmethod
-    def make(cls) -> Self:
-        """Two fresh keys, and with them a device id."""
-        return cls(make_leaf_key(), make_leaf_key())
 
     @property
     def device(self) -> DeviceId:
@@ -42,6 +36,18 @@ class DeviceKeys:
     def sign(self, words: bytes) -> str:
         """The identity key's signature over `words`, as a header holds it."""
         return base64.b64encode(self.identity.sign(words, ECDSA(SHA256()))).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKeys(IdentityKey):
+    """The two keys of a device: one for its network, one for its envelopes."""
+
+    signing: EllipticCurvePrivateKey = field(repr=False)
+
+    @classmethod
+    def make(cls) -> Self:
+        """Two fresh keys, and with them a device id."""
+        return cls(make_leaf_key(), make_leaf_key())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +87,19 @@ def await_manifest(address: Address, context: ssl.SSLContext, keys: DeviceKeys, 
             patience.wait()
 
 
-def ask_manifest(server: Line, keys: DeviceKeys) -> bytes | None:
-    """The manifest's bytes, or None while IT has not confirmed.
+def ask_manifest(server: Line, keys: IdentityKey, known: int = 0, nonce: str = "") -> bytes | None:
+    """The manifest's bytes; None while IT has not confirmed, or where `known` is the newest version.
+
+    `nonce` is one of this server, if there is one already.
 
     Raises:
         EnrolmentRefused: the site says no.
         EnrolmentUnreachable: no answer.
     """
-    nonce = ask_nonce(server, keys.device)
+    nonce = nonce or ask_nonce(server, keys.device)
     words = wire.manifest_words(keys.device, nonce, server.server_hash)
-    answer = server.ask("GET", wire.MANIFEST, signed_headers(keys, nonce, words))
+    headers = signed_headers(keys, nonce, words) | {wire.KNOWN_HEADER: str(known)}
+    answer = server.ask("GET", wire.MANIFEST, headers)
     return answer.body if answer.status == 200 else None
 
 
@@ -99,6 +108,6 @@ def ask_nonce(server: Line, device: DeviceId) -> str:
     return server.ask("GET", wire.MANIFEST, {wire.DEVICE_HEADER: device}).headers.get(wire.NONCE_HEADER, "")
 
 
-def signed_headers(keys: DeviceKeys, nonce: str, words: bytes) -> dict[str, str]:
+def signed_headers(keys: IdentityKey, nonce: str, words: bytes) -> dict[str, str]:
     """The headers by which a server recognises the device."""
     return {wire.DEVICE_HEADER: keys.device, wire.NONCE_HEADER: nonce, wire.SIGNATURE_HEADER: keys.sign(words)}

@@ -21,6 +21,8 @@ CACERTS = "/.well-known/est/cacerts"
 SIMPLE_ENROLL = "/.well-known/est/simpleenroll"
 SIMPLE_REENROLL = "/.well-known/est/simplereenroll"
 MANIFEST = "/.well-known/wardlens/manifest"
+COMMAND = "/.well-known/wardlens/command"
+RESULT = "/.well-known/wardlens/result"
 
 INVITATION_HEADER = "wardlens-invitation"
 SIGNING_HEADER = "wardlens-signing-request"
@@ -29,6 +31,7 @@ NAME_HEADER = "wardlens-device-name"
 DEVICE_HEADER = "wardlens-device"
 NONCE_HEADER = "wardlens-nonce"
 SIGNATURE_HEADER = "wardlens-signature"
+KNOWN_HEADER = "wardlens-known"
 
 MAX_BODY = 16 * 1024
 MAX_ANSWER = 5 * 1024 * 1024
@@ -70,6 +73,11 @@ def spell(*parts: bytes) -> bytes:
 def manifest_words(device: str, nonce: str, server_hash: bytes) -> bytes:
     """What a device signs with its identity key to be given the manifest by this server, now."""
     return spell(b"wardlens manifest request v1", device.encode(), nonce.encode(), server_hash)
+
+
+def command_words(device: str, nonce: str, server_hash: bytes) -> bytes:
+    """What a device signs with its identity key to be given the site's next command for it."""
+    return spell(b"wardlens command request v1", device.encode(), nonce.encode(), server_hash)
 
 
 def renewal_words(

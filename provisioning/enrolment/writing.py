@@ -36,6 +36,7 @@ class NewIdentity:
     signing_key: EllipticCurvePrivateKey
     identity_chain: tuple[x509.Certificate, ...]
     signing_chain: tuple[x509.Certificate, ...]
+    signing_request: bytes
 
 
 def write_identity(state: Path, new: NewIdentity, manifest: bytes, now: datetime) -> None:
@@ -64,7 +65,9 @@ def write_identity(state: Path, new: NewIdentity, manifest: bytes, now: datetime
         durable.write(layout.root, to_pem(new.root))
         durable.write(layout.certificate("identity"), to_pem(*new.identity_chain))
         durable.write(layout.certificate("signing"), to_pem(*new.signing_chain))
+        durable.write(layout.signing_request, new.signing_request)
         durable.write(layout.manifest, manifest, mode=durable.PRIVATE)
+        layout.label.unlink(missing_ok=True)
         durable.sync_folder(state)
         durable.write(layout.facts, canonical.encode(facts))
     except OSError as error:

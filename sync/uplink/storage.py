@@ -55,6 +55,11 @@ class Storage:
         except LedgerError as error:
             _log.error(SyncEvent.LEDGER_UNWRITTEN, kind=type(error).__name__)
 
+    def close(self) -> None:
+        """Both are closed. Nothing is lost without it."""
+        self._vault.close()
+        self._ledger.close()
+
     def apply(self, effect: Keep) -> None:
         """Do it, unless somebody was faster: then what they did stands."""
         try:

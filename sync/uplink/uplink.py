@@ -97,6 +97,10 @@ class Uplink:
         self._say("The sync service has stopped.")
         _log.info(SyncEvent.UPLINK_STOPPED, broker=self._where)
 
+    def close(self) -> None:
+        """Vault and ledger are free for another."""
+        self._storage.close()
+
     @property
     def _where(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"

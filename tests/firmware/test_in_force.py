@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 
 from capture.disk import RealFiles
 from capture.envelope import KeySigner
+from capture.errors import StillRefused
 from capture.ledger import Ledger, LedgerEvent, parse_line
 from firmware.commands.device import app
+from firmware.device import sealing_forward
 from firmware.in_force import InForce
 from firmware.ledgers import verify_ledgers
 from firmware.settings import load_settings
@@ -69,6 +71,23 @@ def test_what_changed_while_it_was_off_is_said_before_it_starts(tmp_path):
         ("service-started", "b", "0.1.0"),
         ("certificate-renewed", "c"),
         ("service-started", "c", "0.1.0"),
+    ]
+
+
+def test_a_manifest_that_was_put_back_seals_nothing_also_after_a_start(tmp_path):
+    with Ledger(tmp_path, "sync", SIGNER) as ledger:
+        taken = sealing_forward(begun(ledger, identity(3, 0xA)))
+        taken(identity(4, 0xA))
+        with pytest.raises(StillRefused, match="newer keys"):
+            taken(identity(3, 0xA))
+    with Ledger(tmp_path, "sync", SIGNER) as ledger:
+        taken = sealing_forward(begun(ledger, identity(3, 0xA)))
+        with pytest.raises(StillRefused, match="newer keys"):
+            taken(identity(3, 0xA))
+        taken(identity(4, 0xA))
+    assert [line for line in lines(tmp_path) if line[0] == "manifest-taken"] == [
+        ("manifest-taken", 3),
+        ("manifest-taken", 4),
     ]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from firmware.settings import load_settings
+from firmware.wiping import ORDER
 
 UNITS = Path(__file__).parents[2] / "firmware" / "systemd"
 SERVICES = ("camera", "panel", "sync")
@@ -67,7 +68,7 @@ def test_a_service_is_exposed_two_points_of_ten_at_most(service: str, program: C
 
 def test_systemd_knows_every_word_of_the_units(program: Callable[[str], Path]) -> None:
     units = sorted(UNITS.glob("wardlens*.*"))
-    assert len(units) == 5
+    assert len(units) == 9
     told = subprocess.run(
         [program("systemd-analyze"), "verify", "--man=no", *units], check=False, capture_output=True, text=True
     )
@@ -146,3 +147,44 @@ def test_no_service_can_replace_what_another_one_is_trusted_by(folder: str) -> N
     (mode,) = [int(words[2], 8) for words in lines if words[:2] == ["d", folder]]
     assert mode & stat.S_ISVTX
     assert not mode & stat.S_IWOTH
+
+
+def owners() -> dict[str, tuple[str, str]]:
+    """Each file that the tmpfiles name → its mode and its owner."""
+    lines = [line.split() for line in (UNITS / "tmpfiles.conf").read_text("utf-8").splitlines()]
+    return {words[1].removeprefix("/var/lib/wardlens/"): (words[2], words[3]) for words in lines if words[:1] == ["z"]}
+
+
+def test_the_sync_service_renews_what_it_owns_and_root_keeps_what_the_device_is_trusted_by() -> None:
+    found = owners()
+    for renewed in ("certificates/identity.pem", "certificates/signing.pem", "site-manifest.json"):
+        assert found[renewed][1] == "wl-sync"
+    for pinned in ("certificates/root.pem", "certificates/signing.csr", "device.json"):
+        assert found[pinned][1] == "root"
+    assert not any("*" in name for name in found if name.startswith("certificates"))
+
+
+def test_what_runs_as_root_has_no_network_and_little_to_do() -> None:
+    for name in ("wipe", "owners"):
+        unit = settings_of(name)
+        assert unit["PrivateNetwork"] == ["yes"]
+        assert unit["ReadWritePaths"] == ["/var/lib/wardlens"]
+        assert set(unit["CapabilityBoundingSet"][0].split()) <= {
+            *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID"),
+        }
+
+
+def test_root_wipes_by_a_command_that_wardlens_has_and_only_when_no_service_runs() -> None:
+    unit = settings_of("wipe")
+    assert unit["ExecStart"] == ["/opt/wardlens/bin/wardlens device wipe --ordered"]
+    told = subprocess.run(
+        [Path(sys.executable).with_name("wardlens"), "device", "wipe", "--ordered", "--help"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "--ordered" in told.stdout
+    before = unit["ExecStartPre"][0].removeprefix("+/usr/bin/systemctl stop ")
+    assert set(before.split()) == {f"wardlens-{service}.service" for service in SERVICES}
+    watched = (UNITS / "wardlens-wipe.path").read_text("utf-8")
+    assert f"PathChanged=/var/lib/wardlens/{ORDER}" in watched

@@ -14,6 +14,7 @@ from provisioning.break_glass import read_break_glass
 from provisioning.enrolment.renewal import refresh, renew
 from provisioning.enrolment.running import server_context
 from provisioning.errors import KeyExposed
+from provisioning.identity import StateLayout
 from provisioning.panel.errors import PanelUnsafe
 from provisioning.panel.serving import run_panel
 from provisioning.panel.settings import PanelSettings, TlsPair
@@ -65,11 +66,13 @@ def test_a_servers_key_that_others_can_read_serves_nothing(site):
 
 def test_a_device_does_not_use_a_key_that_others_can_read(device):
     refused(device.identity_key, lambda: refresh(device.state))
-    refused(device.signing_key, lambda: refresh(device.state))
-    device.signing_key.chmod(0o640)
-    with pytest.raises(KeyExposed):
+    request = StateLayout(device.state).signing_request
+
+    def make_the_request_anew():
+        request.unlink(missing_ok=True)
         renew(device.state)
-    device.signing_key.chmod(0o600)
+
+    refused(device.signing_key, make_the_request_anew)
     files = TlsFiles(device.root_certificate, device.identity_certificate, device.identity_key)
     refused(device.identity_key, files.context, CertificateUnreadable)
 

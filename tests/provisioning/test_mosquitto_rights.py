@@ -31,8 +31,8 @@ from provisioning.broker import RIGHTS, mosquitto_config, mosquitto_rights, writ
 from provisioning.broker_rights import RightsKeeper, reload_command
 from provisioning.certificates import Use, issue_device, to_der, to_pem
 from provisioning.clock import utc_now
-from provisioning.enrolment import RunningEnrolment, pair, serving_enrolment
-from provisioning.errors import BrokerNotTold, StorageRefused
+from provisioning.enrolment import RunningEnrolment, pair, refresh, renew, serving_enrolment
+from provisioning.errors import BrokerNotTold, EnrolmentRefusal, EnrolmentRefused, StorageRefused
 from provisioning.identity import DeviceIdentity
 from provisioning.keys import read_ec_key
 from provisioning.site import Site
@@ -337,6 +337,29 @@ def test_a_revocation_reaches_the_broker_within_a_minute_and_nobody_is_asked_to(
         assert not client.publishes(f"wardlens/v1/{a.device}/state")
         assert other.publishes(f"wardlens/v1/{b.device}/up/{CAPTURE}/offer")
     assert denied((broker.folder / RIGHTS).read_text()) == [a.device]
+
+
+def test_a_revoked_device_is_refused_everywhere_within_a_minute(broker, pairing, site, receiver, record_property):
+    """The whole way: renewal, manifest, receiver and broker, from the moment of IT's command."""
+    a, b = pairing("a"), pairing("b")
+    hup = "import os, signal, sys; os.kill(int(sys.argv[1]), signal.SIGHUP)"
+    settings = Settings(
+        broker={"rights": broker.folder, "reload": (sys.executable, "-c", hup, str(broker.process.pid))}
+    )
+    with broker_rights_kept(settings, site), connected(broker.port, tls_of(a), a.device) as client:
+        wait_for(lambda: client.publishes(offer_topic(a.device)))
+        site.revoke(a.device)
+        began = time.monotonic()
+        for ask in (renew, refresh):
+            with pytest.raises(EnrolmentRefused) as caught:
+                ask(a.state)
+            assert caught.value.reason is EnrolmentRefusal.DEVICE_REVOKED
+        assert answered(receiver, sealed_by(a), a.device) == "revoked-device"
+        wait_for(lambda: not client.publishes(offer_topic(a.device)), seconds=60)
+        took = time.monotonic() - began
+    record_property("seconds_until_refused_everywhere", round(took, 2))
+    assert took < 60
+    assert renew(b.state).device == b.device
 
 
 def test_a_broker_that_has_just_begun_is_told_of_changes_only(site, device, tmp_path):

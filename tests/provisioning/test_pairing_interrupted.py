@@ -84,7 +84,7 @@ def test_killed_after_the_last_step_the_device_is_paired(site, enrolment, tmp_pa
     assert site.status(DeviceIdentity.load(state).device) == "active"
 
 
-@pytest.mark.parametrize("files", range(7))
+@pytest.mark.parametrize("files", range(8))
 def test_killed_before_any_file_the_device_is_unpaired_and_pairs_again(site, enrolment, tmp_path, approving, files):
     state = tmp_path / "state"
     assert finish(run(AT_A_FILE, invite(site, enrolment), state, str(files)), site) == -signal.SIGKILL
@@ -94,8 +94,8 @@ def test_killed_before_any_file_the_device_is_unpaired_and_pairs_again(site, enr
     assert DeviceIdentity.load(state) == again
 
 
-def test_there_is_no_eighth_file(site, enrolment, tmp_path):
-    assert finish(run(AT_A_FILE, invite(site, enrolment), tmp_path / "state", "7"), site) == 0
+def test_there_is_no_ninth_file(site, enrolment, tmp_path):
+    assert finish(run(AT_A_FILE, invite(site, enrolment), tmp_path / "state", "8"), site) == 0
 
 
 def test_a_disk_that_fills_up_leaves_an_unpaired_device_and_a_sentence(line, tmp_path, approving, monkeypatch):

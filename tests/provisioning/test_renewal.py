@@ -7,19 +7,24 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from capture.envelope import FileSigner
-from provisioning.enrolment import is_due, pair, refresh, renew, serving_enrolment
+from provisioning.devices import DeviceState
+from provisioning.enrolment import calling, is_due, pair, refresh, renew, serving_enrolment
 from provisioning.errors import (
+    DeviceStateForbids,
     EnrolmentRefusal,
     EnrolmentRefused,
     EnrolmentUnreachable,
     IdentityDamaged,
     ManifestRefusal,
     ManifestRefused,
+    NotAccepted,
     NotPaired,
+    SigningRequestMissing,
     SiteNotProven,
 )
 from provisioning.identity import DeviceIdentity, IdentityFollower, StateLayout
 from provisioning.keys import make_leaf_key, write_key
+from provisioning.requests import make_request, read_request
 from provisioning.site import Site
 
 
@@ -51,10 +56,98 @@ def test_a_revoked_device_is_not_renewed_and_gets_no_manifest(device, site):
 
 
 def test_another_devices_key_renews_nothing(device, site, tmp_path, enrolment):
-    write_key(device.signing_key, make_leaf_key())
+    write_key(device.identity_key, make_leaf_key())
     with pytest.raises(EnrolmentRefused) as caught:
         renew(device.state)
-    assert caught.value.reason is EnrolmentRefusal.SIGNATURE_WRONG
+    assert caught.value.reason is EnrolmentRefusal.DEVICE_UNKNOWN
+
+
+def test_a_request_of_another_signing_key_renews_nothing(device, site):
+    StateLayout(device.state).signing_request.write_bytes(make_request(make_leaf_key(), device.device))
+    with pytest.raises(IdentityDamaged, match="another key"):
+        renew(device.state)
+    assert DeviceIdentity.load(device.state) == device
+
+
+def test_a_renewal_does_not_touch_the_signing_key(device):
+    device.signing_key.unlink()
+    assert renew(device.state).signing_chain[0].serial_number != device.signing_chain[0].serial_number
+
+
+def test_a_device_paired_before_there_was_a_request_makes_it_where_it_may(device):
+    request = StateLayout(device.state).signing_request
+    request.unlink()
+    renew(device.state)
+    assert read_request(request.read_bytes()) == (device.device, device.signing_chain[0].public_key())
+    request.unlink()
+    device.signing_key.unlink()
+    with pytest.raises(SigningRequestMissing, match="wardlens device renew"):
+        renew(device.state)
+
+
+def test_a_manifest_that_is_known_is_not_sent_again(device, site):
+    with calling(device) as call:
+        assert not call.refresh()
+        site.add_clinician("n-17", "Ada", "clinician", "4711")
+        assert call.refresh()
+    with calling(DeviceIdentity.load(device.state)) as call:
+        assert not call.refresh()
+
+
+def test_what_is_replaced_keeps_its_mode(device, site):
+    layout = StateLayout(device.state)
+    layout.manifest.chmod(0o640)
+    site.add_clinician("n-17", "Ada", "clinician", "4711")
+    refresh(device.state)
+    assert layout.manifest.stat().st_mode & 0o777 == 0o640
+
+
+def away(site, device, monkeypatch, days):
+    """The site's clock, so many days after the end of the device's certificate."""
+    monkeypatch.setattr(site, "clock", lambda: device.certificate_until + timedelta(days=days))
+
+
+def test_a_device_that_was_in_a_drawer_comes_back_by_itself(device, site, monkeypatch):
+    away(site, device, monkeypatch, 60)
+    assert renew(device.state).certificate_until > device.certificate_until + timedelta(days=60)
+
+
+def test_a_device_that_was_away_too_long_comes_back_when_it_is_readmitted(device, site, monkeypatch):
+    away(site, device, monkeypatch, 91)
+    for ask in (renew, refresh):
+        with pytest.raises(EnrolmentRefused, match="readmit") as caught:
+            ask(device.state)
+        assert caught.value.reason is EnrolmentRefusal.DEVICE_AWAY_TOO_LONG
+    site.readmit(device.device)
+    assert renew(device.state).certificate_until > device.certificate_until
+
+
+def test_how_long_a_device_may_be_away_is_the_sites_to_say(device, site, monkeypatch):
+    site.set_return_days(0)
+    away(site, device, monkeypatch, 1)
+    with pytest.raises(EnrolmentRefused):
+        renew(device.state)
+    site.set_return_days(2)
+    renew(device.state)
+    with pytest.raises(NotAccepted):
+        site.set_return_days(-1)
+
+
+def test_a_revoked_device_is_not_readmitted(device, site):
+    site.revoke(device.device)
+    with pytest.raises(DeviceStateForbids):
+        site.readmit(device.device)
+
+
+def test_a_site_of_an_older_wardlens_is_brought_up_and_its_devices_go_on(device, site):
+    with site.registry.writing() as rows:
+        rows.execute("DROP TABLE command")
+        rows.execute("ALTER TABLE device DROP COLUMN readmitted_at")
+        rows.execute("PRAGMA user_version = 1")
+    again = Site.load(site.folder)
+    assert again.devices()[0].state is DeviceState.ACTIVE
+    assert again.commands(device.device) == ()
+    assert renew(device.state).device == device.device
 
 
 def test_a_refreshed_manifest_brings_the_roster_and_the_new_sealing_key(device, site):
@@ -72,13 +165,15 @@ def test_an_older_manifest_never_replaces_a_newer_one(device, site, tmp_path):
     newer = refresh(device.state)
     with site.registry.writing() as rows:
         rows.execute("UPDATE setting SET value = ? WHERE name = 'manifest'", (old.decode(),))
+        rows.execute("UPDATE setting SET value = '1' WHERE name = 'manifest_version'")
     with pytest.raises(ManifestRefused) as caught:
         refresh(device.state)
     assert caught.value.reason is ManifestRefusal.ROLLED_BACK
     assert DeviceIdentity.load(device.state) == newer
 
 
-def test_an_expired_manifest_is_refused_and_the_known_one_stays(device):
+def test_an_expired_manifest_is_refused_and_the_known_one_stays(device, site):
+    site.add_clinician("n-17", "Ada", "clinician", "4711")
     with pytest.raises(ManifestRefused) as caught:
         refresh(device.state, clock=lambda: datetime.now(UTC) + timedelta(days=500))
     assert caught.value.reason is ManifestRefusal.EXPIRED
@@ -98,7 +193,7 @@ def test_a_server_of_another_root_renews_nothing(device, tmp_path):
 def test_an_unpaired_device_and_one_without_its_keys_are_sentences(device, tmp_path):
     with pytest.raises(NotPaired):
         renew(tmp_path / "empty")
-    device.signing_key.write_text("not a key")
+    device.identity_key.write_text("not a key")
     with pytest.raises(IdentityDamaged, match="pair it again"):
         renew(device.state)
 

@@ -274,3 +274,19 @@ def test_a_device_that_the_site_never_saw_is_unknown(site):
             act("wl-0000000000")
     assert site.devices() == ()
     assert DeviceState.WAITING.value == "waiting"
+
+
+def test_a_site_in_which_nothing_changes_still_pairs_devices_after_a_year(site):
+    issued, version = site.manifest.issued, site.manifest_version
+    assert Site.load(site.folder, clock=lambda: issued + timedelta(days=200)).manifest_version == version
+    aged = Site.load(site.folder, clock=lambda: issued + timedelta(days=250))
+    assert aged.manifest_version == version + 1
+    assert not aged.manifest.expired(issued + timedelta(days=600))
+
+
+def test_the_receivers_certificates_are_renewed_too(site):
+    before = site.keys.chain("receiver.main")[0]
+    assert site.renew_receivers() == ("main",)
+    after = site.keys.chain("receiver.main")[0]
+    assert after.serial_number != before.serial_number
+    assert after.subject == before.subject

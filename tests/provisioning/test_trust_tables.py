@@ -16,6 +16,8 @@ from provisioning.enrolment.server import STATUS
 from provisioning.enrolment.states import PairingEvent, PairingState
 from provisioning.errors import (
     REFUSAL_SENTENCES,
+    CommandRefusal,
+    CommandRefused,
     DeviceStateForbids,
     EnrolmentRefusal,
     EnrolmentRefused,
@@ -41,6 +43,8 @@ def test_every_error_has_a_sentence_of_its_own(kind):
         error = kind(EnrolmentRefusal.PROOF_WRONG)
     elif kind is ManifestRefused:
         error = kind(ManifestRefusal.DAMAGED)
+    elif kind is CommandRefused:
+        error = kind(CommandRefusal.REPEATED)
     else:
         error = kind()
         assert str(error) == inspect.cleandoc(kind.__doc__ or "")
@@ -62,9 +66,10 @@ def test_a_device_changes_only_as_its_table_says(state, event):
             devices.apply(state, event)
 
 
-def test_a_revoked_device_stays_revoked_and_a_refused_one_is_never_trusted():
-    assert devices.TRANSITIONS[DeviceState.REVOKED] == {}
-    assert DeviceState.ACTIVE not in devices.TRANSITIONS[DeviceState.REFUSED].values()
+def test_a_device_that_was_once_not_trusted_is_never_trusted_again():
+    for shut in (DeviceState.REVOKED, DeviceState.REFUSED, DeviceState.WIPED):
+        assert not {DeviceState.ACTIVE, DeviceState.WAITING} & set(devices.TRANSITIONS[shut].values())
+    assert devices.TRANSITIONS[DeviceState.WIPED] == {}
 
 
 @pytest.mark.parametrize("state", PairingState)
@@ -100,6 +105,11 @@ def test_every_refusal_of_the_server_is_in_the_format_page_with_its_status():
         for name in re.findall(r"`([a-z-]+)`", names):
             assert STATUS[EnrolmentRefusal(name)] == int(status)
     assert all(f"`{refusal.value}`" in page for refusal in EnrolmentRefusal)
+
+
+def test_every_reason_against_a_command_is_in_the_format_page():
+    page = (Path(__file__).parents[2] / "docs" / "formats" / "enrolment.md").read_text()
+    assert set(re.findall(r"\| `([a-z-]+)` \|$", page, re.MULTILINE)) == {reason.value for reason in CommandRefusal}
 
 
 def test_every_reason_against_a_manifest_is_in_the_format_page():

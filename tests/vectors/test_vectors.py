@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from capture.identifiers import SiteId
 from capture.ledger import LedgerHead, verify_lines
-from provisioning.errors import ManifestRefused
+from provisioning.clock import seconds
+from provisioning.commands import verify_command, verify_result
+from provisioning.errors import CommandRefusal, CommandRefused, ManifestRefused
 from provisioning.manifest import verify_manifest
 from provisioning.manifest_fields import write_fields
 from sync.errors import MessageRefused
@@ -38,6 +40,7 @@ def named(cases):
 
 
 SYNC, MANIFEST, LEDGER, RECEIVER = read("sync"), read("site-manifest"), read("ledger"), read("receiver")
+COMMAND = read("site-command")
 BROKEN = {"refused", "broken", "faulty", "refused_heads"}
 """The lists whose every case is refused."""
 
@@ -49,7 +52,7 @@ def cases_of(value):
             yield from ((case["name"], key in BROKEN or bool(case.get("flaw"))) for case in inner)
 
 
-FILES = ["enrolment", "envelope", "invitation", "ledger", "receiver", "site-manifest", "sync"]
+FILES = ["enrolment", "envelope", "invitation", "ledger", "receiver", "site-command", "site-manifest", "sync"]
 
 
 def test_every_file_is_what_its_script_makes():
@@ -120,6 +123,52 @@ def test_every_documented_reason_of_a_manifest_but_size_and_pairing_has_a_vector
     rows = [row.split("|") for row in page.partition("| reason |")[2].splitlines() if row.startswith("| ")]
     documented = {row[2].strip().strip("`") for row in rows} - {"---"}
     assert {case["reason"] for case in MANIFEST["refused"]} == documented - {"too-large", "wrong-sealing-key"}
+
+
+def commanded(case):
+    known = COMMAND["known"] | case.get("known", {})
+    return verify_command(
+        base64.b64decode(case["command"]),
+        x509.load_der_x509_certificate(base64.b64decode(COMMAND["root"])),
+        site=known["site"],
+        device=known["device"],
+        last=known["last"],
+        now=datetime.fromtimestamp(known["now"], UTC),
+    )
+
+
+def answered(case):
+    known, key = COMMAND["known"], load_der_public_key(base64.b64decode(COMMAND["identity_key"]))
+    return verify_result(base64.b64decode(case["result"]), key, site=known["site"], device=known["device"])
+
+
+@pytest.mark.parametrize("case", named(COMMAND["accepted"]))
+def test_an_accepted_command_says_what_is_in_it(case):
+    command, says = commanded(case), case["says"]
+    assert (command.name.value, command.argument, command.number) == (says["name"], says["argument"], says["number"])
+    assert (seconds(command.issued), seconds(command.expires)) == (says["issued"], says["expires"])
+
+
+@pytest.mark.parametrize("case", named(COMMAND["results"]))
+def test_an_accepted_result_says_what_is_in_it(case):
+    result, says = answered(case), case["says"]
+    assert (result.outcome.value, result.sentence, result.number) == (
+        says["outcome"],
+        says["sentence"],
+        says["number"],
+    )
+    assert seconds(result.at) == says["at"]
+
+
+@pytest.mark.parametrize("case", named([*COMMAND["refused"], *COMMAND["broken"]]))
+def test_a_broken_command_or_result_is_refused_for_its_reason(case):
+    with pytest.raises(CommandRefused) as refused:
+        commanded(case) if "command" in case else answered(case)
+    assert refused.value.reason.value == case["reason"]
+
+
+def test_every_documented_reason_against_a_command_has_a_vector():
+    assert {case["reason"] for case in COMMAND["refused"]} == {reason.value for reason in CommandRefusal}
 
 
 def verified(case):

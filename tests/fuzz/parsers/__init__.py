@@ -51,6 +51,7 @@ EXCEPTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "provisioning.rows.read_devices": _SITES_OWN,
         "provisioning.rows.read_opening_key_ids": _SITES_OWN,
         "provisioning.rows.read_receipt": _SITES_OWN,
+        "provisioning.rows.read_return_days": _SITES_OWN,
         "provisioning.rows.read_roster": _SITES_OWN,
         "provisioning.rows.read_sealing": _SITES_OWN,
         "provisioning.rows.read_setting": _SITES_OWN,

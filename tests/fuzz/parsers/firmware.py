@@ -1,14 +1,19 @@
-"""The settings of a machine, and what its services leave each other."""
+"""The settings of a machine, what its services leave each other, and what its upkeep keeps."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 from firmware.errors import RequestWrong
-from firmware.health import FILE, read_health
+from firmware.health import FILE as HEALTH
+from firmware.health import read_health
 from firmware.settings import load_settings
+from firmware.upkeep.memory import FILE, Remembered, parse_memory, read_memory
+from firmware.upkeep.wipe_order import parse_order
 from parsers.parser import Parser
-from parsers.seeds import as_file
+from parsers.seeds import as_file, vectors
+from provisioning import canonical
 from sync.protocol import DeviceFacts, DeviceState, decode_state
 
 
@@ -27,7 +32,7 @@ def _healths() -> list[bytes]:
 
 def _said(data: bytes) -> DeviceState:
     """Whatever the file says, the fleet is told in a message that it understands."""
-    state = as_file(f"device/{FILE}", data).parents[1]
+    state = as_file(f"device/{HEALTH}", data).parents[1]
     health = read_health(state)
     facts = DeviceFacts(
         "1", 0, 0, 0, 0, health.models, health.self_test, self_test_at_ms=health.self_test_at_ms, celsius=health.celsius
@@ -35,8 +40,40 @@ def _said(data: bytes) -> DeviceState:
     return decode_state(DeviceState(1, facts).encode())
 
 
+def _remembered() -> list[bytes]:
+    return [
+        b'{"format":"wardlens-commands/1","number":1772366400,"result":"","step":"begun"}',
+        b'{"format":"wardlens-commands/1","number":7,"result":"cmVzdWx0","step":"answered"}',
+    ]
+
+
+def _memory(data: bytes) -> Remembered:
+    read_memory(as_file(f"remembered/{FILE}", data).parent, datetime(2026, 3, 1, tzinfo=UTC))
+    return parse_memory(data)
+
+
+def _orders() -> list[bytes]:
+    fields = {
+        "format": "wardlens-wipe-order/1",
+        "device": "wl-0123456789",
+        "enrolment": "10.0.0.5:8443",
+        "root": vectors("site-manifest")["root"],
+        "command": "Y29tbWFuZA==",
+        "result": "cmVzdWx0",
+    }
+    return [canonical.encode(fields)]
+
+
 PARSERS = (
     Parser("device-health", ("firmware.health.read_health",), _healths, _said),
+    Parser(
+        "command-memory",
+        ("firmware.upkeep.memory.parse_memory", "firmware.upkeep.memory.read_memory"),
+        _remembered,
+        _memory,
+        (ValueError,),
+    ),
+    Parser("wipe-order", ("firmware.upkeep.wipe_order.parse_order",), _orders, parse_order, (ValueError,)),
     Parser(
         "settings",
         ("firmware.settings.load_settings",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from cryptography import x509
@@ -15,15 +16,28 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import TypeAdapter
 from starlette.datastructures import Headers
 
+from capture.identifiers import DeviceId, SiteId
 from parsers.parser import Parser
 from parsers.seeds import as_file, in_words, vectors
 from provisioning import canonical
 from provisioning.break_glass import FORMAT as BREAK_GLASS_FORMAT
 from provisioning.break_glass import read_break_glass
-from provisioning.certificates import from_der, from_pem, to_der
+from provisioning.certificates import from_der, from_pem, make_root, to_der
+from provisioning.commands import (
+    EVEN_UNSENT,
+    Command,
+    CommandName,
+    Outcome,
+    Result,
+    sign_command,
+    sign_result,
+    verify_command,
+    verify_result,
+)
 from provisioning.enrolment import line, wire
 from provisioning.enrolment.server import _base64, _hex, _text
 from provisioning.errors import (
+    CommandRefused,
     EnrolmentRefused,
     EnrolmentUnreachable,
     IdentityDamaged,
@@ -132,6 +146,37 @@ def _break_glass_file() -> bytes:
         "private": base64.b64encode(key.to_bytes()).decode(),
     }
     return canonical.encode(fields)
+
+
+@cache
+def _command_root() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = ec.derive_private_key(7, ec.SECP384R1())
+    return make_root(key, "st-elsewhere", datetime(2026, 1, 1, tzinfo=UTC)), key
+
+
+@cache
+def _commands() -> list[bytes]:
+    issued = datetime(2026, 3, 1, tzinfo=UTC)
+    asked = [(CommandName.WIPE, EVEN_UNSENT), (CommandName.SELF_TEST, ""), (CommandName.RENAME, "Ward 7 ä")]
+    site, device = SiteId("st-elsewhere"), DeviceId("wl-0123456789")
+    given = [Command(site, device, 7, name, argument, issued, issued + timedelta(days=7)) for name, argument in asked]
+    return [sign_command(command, _command_root()[1]) for command in given]
+
+
+@cache
+def _results() -> list[bytes]:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    said = [(Outcome.DONE, "Everything is wiped."), (Outcome.REFUSED, "7 pictures wait.")]
+    site, device = SiteId("st-elsewhere"), DeviceId("wl-0123456789")
+    return [sign_result(Result(site, device, 7, outcome, sentence, at), _key()) for outcome, sentence in said]
+
+
+def _command(data: bytes) -> Command:
+    return verify_command(data, _command_root()[0], site="st-elsewhere", device="wl-0123456789")
+
+
+def _result(data: bytes) -> Result:
+    return verify_result(data, _key().public_key(), site="st-elsewhere", device="wl-0123456789")
 
 
 def _device_facts() -> bytes:
@@ -249,6 +294,22 @@ PARSERS = (
         lambda data: read_fields(canonical.decode(data)),
         (ValueError,),
         lambda manifest: canonical.encode(write_fields(manifest)),  # receipt keys stand in any order
+    ),
+    Parser(
+        "site-command",
+        ("provisioning.commands.verify_command",),
+        _commands,
+        _command,
+        (CommandRefused,),
+        only_seeds=True,
+    ),
+    Parser(
+        "command-result",
+        ("provisioning.commands.verify_result",),
+        _results,
+        _result,
+        (CommandRefused,),
+        only_seeds=True,
     ),
     Parser("certificate-request", ("provisioning.requests.read_request",), _requests, read_request, (ValueError,)),
     Parser(

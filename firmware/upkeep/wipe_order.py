@@ -1,0 +1,239 @@
+"""A wipe that the site ordered: one file that outlives it, so that it happens once and the site hears of it.
+
+The file holds the result, signed while there was a key to sign with, and where to post it. Everything in the state
+folder goes but this file; then it is posted, and goes too. The owner of the state folder wipes: on an appliance that is
+root (wardlens-wipe.service), elsewhere the sync service itself. It looks at the site's command once more, so that the
+process with the network wipes nothing by its own word.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+from cryptography import x509
+
+from capture.canonical import from_base64, to_base64
+from capture.identifiers import DeviceId, device_id
+from capture.vault import State, Vault
+from firmware.errors import WorkFailed
+from firmware.events import Event
+from firmware.wiping import MARK, ORDER, wipe_state
+from provisioning import canonical, durable
+from provisioning.certificates import from_der, to_der
+from provisioning.commands import EVEN_UNSENT, CommandName, verify_command
+from provisioning.enrolment import post_result
+from provisioning.errors import CommandRefused, EnrolmentRefused, ProvisioningError
+from provisioning.identity import DeviceIdentity, StateLayout
+from provisioning.invitation import Address, parse_address
+from sync.protocol.backoff import Chance, delay
+
+FORMAT: Final = "wardlens-wipe-order/1"
+_FIELDS: Final = {"format", "device", "enrolment", "root", "command", "result"}
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WipeOrder:
+    """What is to be said, by whom, to whom, once everything else is gone."""
+
+    device: DeviceId
+    enrolment: Address
+    root: x509.Certificate
+    command: bytes = field(repr=False)
+    result: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, identity: DeviceIdentity, command: bytes, result: bytes) -> WipeOrder:
+        """The order to wipe this device, by this command as the site signed it."""
+        return cls(identity.device, identity.enrolment, identity.root, command, result)
+
+
+def write_order(state: Path, order: WipeOrder) -> None:
+    """`order` in the state folder, durably; from now on the device is to be wiped.
+
+    Raises:
+        WorkFailed: the disk refused.
+    """
+    fields = {
+        "format": FORMAT,
+        "device": order.device,
+        "enrolment": str(order.enrolment),
+        "root": to_base64(to_der(order.root)),
+        "command": to_base64(order.command),
+        "result": to_base64(order.result),
+    }
+    try:
+        durable.write(state / ORDER, canonical.encode(fields))
+    except OSError as error:
+        raise WorkFailed(f"{state / ORDER} cannot be written ({error.strerror}). Nothing was wiped.") from error
+
+
+def parse_order(raw: bytes) -> WipeOrder:
+    """The order in `raw`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    fields = canonical.decode(raw)
+    if fields.keys() != _FIELDS or fields["format"] != FORMAT:
+        raise ValueError("not an order to wipe")
+    texts = [fields[name] for name in ("device", "enrolment", "root", "command", "result")]
+    if not all(type(text) is str for text in texts):
+        raise ValueError("not an order to wipe")
+    device, enrolment, root, command, result = texts
+    try:
+        address = parse_address(enrolment)
+    except ProvisioningError as error:
+        raise ValueError("not an address") from error
+    said, result_said = from_base64(command), from_base64(result)
+    return WipeOrder(device_id(device), address, from_der(from_base64(root)), said, result_said)
+
+
+def wipe_ordered(state: Path) -> bool:
+    """Whether this device is to be wiped and is not yet; an order for the one that it was before is only to be told."""
+    if not (state / ORDER).exists():
+        return False
+    if (state / MARK).exists():
+        return True
+    try:
+        facts = canonical.decode(StateLayout(state).facts.read_bytes())
+        return parse_order((state / ORDER).read_bytes()).device == facts.get("device")
+    except (OSError, ValueError):
+        return False  # not paired, or being paired: there is nobody to wipe
+
+
+def finish_ordered_wipe(state: Path, camera: Path) -> bool:
+    """Whether a wipe had been ordered here; if so, it is done now, or was called off because pictures wait.
+
+    Args:
+        state: the state folder.
+        camera: the camera service's socket; while somebody answers there, a picture may still be sealed.
+
+    Raises:
+        WorkFailed: it is not this process's to do, or not yet, or the disk refused; the order stands.
+    """
+    if not wipe_ordered(state):
+        return False
+    if state.stat().st_uid != os.geteuid():
+        raise WorkFailed("This device is to be wiped, which only the owner of its state folder may do.")
+    if _answers(camera):
+        raise WorkFailed("This device is to be wiped, and its camera service still runs.")
+    try:
+        order = parse_order((state / ORDER).read_bytes())
+    except (OSError, ValueError) as error:
+        raise WorkFailed(f"{state / ORDER} cannot be read ({error}). Wipe the device by hand.") from error
+    if not (state / MARK).exists() and (why := _against(state, order)):
+        (state / ORDER).unlink()
+        durable.sync_folder(state)
+        _log.error(Event.WIPE_CALLED_OFF, reason=why, alarm=True)
+        return True
+    wipe_state(state)
+    _log.warning(Event.WIPE_FINISHED)
+    return True
+
+
+def _against(state: Path, order: WipeOrder) -> str:
+    """Why a wipe that has not begun is not to be; the command is then answered as interrupted, and IT decides anew."""
+    try:
+        identity = DeviceIdentity.load(state)
+        command = verify_command(order.command, identity.root, site=identity.site, device=identity.device)
+    except CommandRefused as refused:
+        return refused.reason.value
+    except ProvisioningError as error:
+        raise WorkFailed(f"The order to wipe cannot be judged ({error}). Wipe the device by hand.") from error
+    if command.name is not CommandName.WIPE:
+        return "no-wipe"
+    if command.argument != EVEN_UNSENT and unsent(state):  # sealed after the question was asked
+        return "pictures-wait"
+    return ""
+
+
+def unsent(state: Path) -> int:
+    """How many pictures are in the vault that the hospital has not got."""
+    if not (state / "vault").is_dir():
+        return 0
+    with Vault(state / "vault") as vault:
+        return sum(entry.state is not State.ERASED for entry in vault.entries())
+
+
+@contextmanager
+def telling_of_wipe(state: Path, stop: threading.Event, chance: Chance) -> Iterator[None]:
+    """While the block lasts, whatever a wipe has left to say is posted until the site has it."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_tell, args=(state, stop, ended, chance), name="wipe-told", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(1.0)
+
+
+def _tell(state: Path, stop: threading.Event, ended: threading.Event, chance: Chance) -> None:
+    attempt = 0
+    while not stop.is_set() and not ended.is_set():
+        if not (state / ORDER).exists() or wipe_ordered(state):
+            attempt = 0
+            stop.wait(LOOK_SECONDS)
+            continue
+        attempt += 1
+        if not tell_of_wipe(state):
+            stop.wait(LOOK_SECONDS + delay(attempt, chance))
+
+
+LOOK_SECONDS: Final = 0.5
+
+
+def tell_of_wipe(state: Path) -> bool:
+    """Whether the site knows now that this device is wiped, or never will; the order is gone then."""
+    try:
+        order = parse_order((state / ORDER).read_bytes())
+        post_result(order.enrolment, order.root, order.device, order.result)
+        _log.info(Event.WIPE_TOLD)
+    except EnrolmentRefused as error:
+        _log.error(Event.WIPE_NOT_TOLD, reason=error.reason.value)
+    except ValueError:
+        _log.error(Event.WIPE_NOT_TOLD, reason="damaged")
+    except (OSError, ProvisioningError) as error:
+        _log.warning(Event.WIPE_NOT_TOLD, reason=type(error).__name__)
+        return False
+    (state / ORDER).unlink(missing_ok=True)
+    return True
+
+
+@contextmanager
+def ended_when(stop: threading.Event, so: Callable[[], bool], every: float = LOOK_SECONDS) -> Iterator[threading.Event]:
+    """An event that is set when `stop` is, or as soon as it is `so`; looked at while the block lasts."""
+    ended = threading.Event()
+    left = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set() and not left.is_set() and not so():
+            stop.wait(every)
+        ended.set()
+
+    thread = threading.Thread(target=look, name="ended-when", daemon=True)
+    thread.start()
+    try:
+        yield ended
+    finally:
+        left.set()
+        thread.join(2 * every)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(1.0)
+        try:
+            line.connect(str(path))
+        except OSError:
+            return False
+        return True

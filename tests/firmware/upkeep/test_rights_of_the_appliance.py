@@ -1,0 +1,136 @@
+"""The appliance's users over a real state folder with the owners and modes of the tmpfiles: who can do what."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from firmware.settings import Settings
+from firmware.upkeep import finish_ordered_wipe, wipe_ordered
+from firmware.upkeep.orders import WipeBegins
+from firmware.upkeep.running import Upkeep
+from firmware.upkeep.wipe_order import tell_of_wipe
+from provisioning import durable
+from provisioning.commands import CommandName
+from provisioning.devices import DeviceState
+from provisioning.enrolment import RunningEnrolment, calling, pair, renew
+from provisioning.errors import SigningRequestMissing
+from provisioning.identity import DeviceIdentity, StateLayout
+from provisioning.site import Site
+
+TMPFILES = Path(__file__).parents[3] / "firmware" / "systemd" / "tmpfiles.conf"
+USERS = {"root": 0, "wl-camera": 61001, "wl-sync": 61002, "wl-panel": 61003}
+GROUPS = {"wl-vault": 61010, **USERS}
+NOBODY = Path("/nonexistent/camera.sock")
+
+
+@pytest.fixture
+def appliance(site: Site, enrolment: RunningEnrolment, approving: Callable[[str], None]) -> Iterator[DeviceIdentity]:
+    """A paired device in a folder that other users can reach, as `systemd-tmpfiles --create` leaves it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be several users")
+    above = Path(tempfile.mkdtemp(prefix="wardlens-appliance-"))
+    above.chmod(0o755)
+    device = pair(site.invite(f"127.0.0.1:{enrolment.port}").line, above / "state", on_digits=approving)
+    for line in TMPFILES.read_text("utf-8").splitlines():
+        words = line.split()
+        if words[:1] in (["d"], ["z"]):
+            path = device.state / Path(words[1]).relative_to("/var/lib/wardlens")
+            if words[0] == "d":
+                path.mkdir(exist_ok=True)
+            if path.exists():
+                os.chown(path, USERS[words[3]], GROUPS[words[4]])
+                path.chmod(int(words[2], 8))
+    yield device
+    shutil.rmtree(above)
+
+
+def can(user: str, work: Callable[[], object]) -> bool:
+    """Whether `work` succeeds as that user of the appliance; only a refusal of rights is a no."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the server's thread is idle while we fork
+        child = os.fork()
+    if child == 0:
+        status = 2
+        try:
+            os.umask(0o007)
+            os.setgroups([])
+            os.setresgid(*[GROUPS["wl-vault"]] * 3)
+            os.setresuid(*[USERS[user]] * 3)
+            work()
+            status = 0
+        except (PermissionError, SigningRequestMissing):
+            status = 1
+        except BaseException:  # noqa: BLE001 - whatever it is, the parent says so
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in {0, 1}
+    return status == 0
+
+
+def keep_up(state: Path) -> None:
+    with calling(DeviceIdentity.load(state)) as call:
+        assert call.refresh()
+        call.renew()
+
+
+def test_the_sync_service_renews_and_the_others_read_what_it_wrote(appliance: DeviceIdentity, site: Site) -> None:
+    state = appliance.state
+    site.add_clinician("n-17", "Ada", "clinician", "4711")
+    assert can("wl-sync", lambda: keep_up(state))
+    assert DeviceIdentity.load(state).signing_chain != appliance.signing_chain
+    for user in ("wl-camera", "wl-panel", "wl-sync"):
+        assert can(user, lambda: DeviceIdentity.load(state))
+    assert StateLayout(state).manifest.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("name", ["certificates/root.pem", "certificates/signing.csr", "device.json"])
+@pytest.mark.parametrize("user", ["wl-sync", "wl-camera", "wl-panel"])
+def test_no_service_replaces_what_the_device_is_trusted_by(appliance: DeviceIdentity, user: str, name: str) -> None:
+    assert not can(user, lambda: durable.write(appliance.state / name, b"mine"))
+
+
+def test_each_key_is_read_by_its_own_service_alone(appliance: DeviceIdentity) -> None:
+    for owner, key in (("wl-camera", appliance.signing_key), ("wl-sync", appliance.identity_key)):
+        for user in ("wl-camera", "wl-sync", "wl-panel"):
+            assert can(user, key.read_bytes) is (user == owner)
+
+
+def test_what_root_renews_by_hand_stays_the_sync_services(appliance: DeviceIdentity, site: Site) -> None:
+    """A device that was paired by an older Wardlens: its sync service cannot, root can, and then it can, too."""
+    StateLayout(appliance.state).signing_request.unlink()
+    assert not can("wl-sync", lambda: renew(appliance.state))
+    renew(appliance.state)
+    assert appliance.identity_certificate.stat().st_uid == USERS["wl-sync"]
+    assert can("wl-sync", lambda: renew(appliance.state))
+
+
+def test_a_wipe_goes_from_the_sync_service_to_root_and_its_result_back(appliance: DeviceIdentity, site: Site) -> None:
+    state = appliance.state
+    site.command(appliance.device, CommandName.WIPE)
+
+    def ordered() -> None:
+        with pytest.raises(WipeBegins):
+            Upkeep(Settings(state=state), lambda: (True, "All is well.")).call()
+
+    assert can("wl-sync", ordered)
+    assert wipe_ordered(state)
+    assert not can("wl-sync", (state / "keys" / "signing.pem").unlink)
+    assert finish_ordered_wipe(state, NOBODY)
+    assert [path.name for path in state.iterdir()] == ["wipe-ordered.json"]
+
+    def told() -> None:
+        assert tell_of_wipe(state)
+
+    assert can("wl-sync", told)
+    assert list(state.iterdir()) == []
+    assert site.device(appliance.device).state is DeviceState.WIPED

@@ -1,0 +1,101 @@
+"""The life of a device, told from IT's desk, with real processes: commands, another name, a wipe, the next pairing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from firmware.demo.place import DemoPlace, make_place
+from firmware.demo.story import Story
+from firmware.supervision import Supervisor
+from provisioning.commands import CommandName
+from provisioning.devices import DeviceState
+from provisioning.enrolment import pair
+from provisioning.identity import DeviceIdentity
+from provisioning.site import Site
+
+pytestmark = pytest.mark.models
+
+
+@pytest.fixture
+def place(models_folder: Path, tmp_path: Path, program: Callable[[str], Path]) -> DemoPlace:
+    program("mosquitto")
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    return make_place(tmp_path, pictures, models=models_folder, mqtt="auto")
+
+
+def wardlens(place: DemoPlace, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "firmware", *words, "--config", str(place.file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def wait_until(so: Callable[[], bool], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def left(state: Path) -> set[str]:
+    return {path.name for path in state.iterdir()}
+
+
+def test_a_device_is_asked_renamed_wiped_and_paired_anew(place: DemoPlace) -> None:
+    state = place.settings.state
+    with Supervisor(place.logs) as services:
+        paired = Story(place, services, lambda _said: None, embedded=False).begin()
+        device = paired.identity.device
+        # Off, as a device in a cupboard is: what it is told meanwhile it does with its first call, in this order.
+        sync = next(child for child in services.children if child.name == "sync")
+        sync.process.terminate()
+        sync.process.wait(20)
+        wardlens(place, "site", "command", device, "self-test")
+        wardlens(place, "site", "rename", device, "Ward 9, cart A")
+        wardlens(place, "site", "wipe", device)
+        command = [sys.executable, "-m", "firmware", "sync", "run", "--config", str(place.file)]
+        sync = services.start("sync-again", command)
+        # Camera and panel end by themselves, and the sync service waits for the next pairing; nobody stops them.
+        site = Site.load(place.site)
+        wait_until(lambda: site.device(device).state is DeviceState.WIPED)
+        ended = {child.name: child for child in services.children}
+        wait_until(lambda: not ended["camera"].running and not ended["panel"].running)
+        assert sync.running
+        assert "device.json" not in left(state)
+        assert not list(state.rglob("identity.pem")) + list(state.rglob("signing.pem")) + list(state.rglob("*.wle"))
+        told = json.loads(wardlens(place, "site", "commands", device, "--json"))
+        assert [(one["command"], one["outcome"]) for one in told] == [
+            ("wipe", "done"),
+            ("rename Ward 9, cart A", "done"),
+            ("self-test", "done"),
+        ]
+        (shown,) = json.loads(wardlens(place, "site", "show", "--json"))["devices"]
+        assert (shown["state"], shown["name"]) == ("wiped", "Ward 9, cart A")
+        again = pair_again(place, site)
+        assert again.device != device
+        wait_until(lambda: site.commands(again.device)[0].outcome == "done")
+
+
+def pair_again(place: DemoPlace, site: Site) -> DeviceIdentity:
+    line = site.invite(f"127.0.0.1:{place.settings.enrolment.port}").line
+    return pair(line, place.settings.state, on_digits=lambda digits: approve(site, digits))
+
+
+def approve(site: Site, digits: str) -> None:
+    (waiting,) = site.pending()
+    site.approve(waiting.id, digits)
+    # Now, and not a moment after the device's first call, which comes within seconds of its pairing.
+    site.command(waiting.id, CommandName.RENEW)
