@@ -74,7 +74,8 @@ async def show(request: Request) -> Response:
         return RedirectResponse("/review", 303)
     last, session.last = session.last, ""
     look = look_of(request)
-    return page(desk_of(request), look, "shoot", session=session, last=last, **encounter_values(session, look.language))
+    desk, shown = desk_of(request), encounter_values(session, look.language)
+    return page(desk, look, "shoot", session=session, last=last, shutter_keys=desk.settings.shutter_keys, **shown)
 
 
 @router.put("/encounter")
