@@ -1,7 +1,7 @@
 """What the screen says: a catalogue for each language, one TOML file beside this one, read once at start.
 
 A language is one file more. Its keys and the values in braces are those of English; its `[heard]` table translates
-what other rooms say in English, so that no room but the panel knows that there are languages. See docs/adr/0013.
+what other rooms say in English, so that no room but the panel knows that there are languages. See docs/adr/0009.
 """
 
 from __future__ import annotations

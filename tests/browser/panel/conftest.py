@@ -51,7 +51,8 @@ LOOKS = """() => {
     const inner = range.getBoundingClientRect();
     const around = text.parentElement.closest("a, button, label, p, li, dd, dt, h1, h2, section, main");
     const outer = around.getBoundingClientRect();
-    return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + 2;
+    const high = parseFloat(getComputedStyle(text.parentElement).fontSize) / 4;
+    return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + high;
   };
   return {
     sideways: document.documentElement.scrollWidth - innerWidth,

@@ -211,7 +211,7 @@ def test_every_page_is_for_everybody(url, camera, visiting, size, language):
         page.wait_for_url(f"**/{name}")
         page.wait_for_selector("body")
         walk.look(name)
-    assert walk.found == []
+    assert walk.found == [], "\n".join(map(str, walk.found))
     assert [one for one in visit.complaints if "403" not in one] == [], "nothing but the wrong PIN is complained of"
 
 
@@ -240,7 +240,7 @@ def test_pairing_is_for_everybody(panel_over, camera, tmp_path, visiting, langua
         page.wait_for_selector("#digits:not(:empty):visible")
         walk.look("digits")
         looked.set()
-    assert walk.found == []
+    assert walk.found == [], "\n".join(map(str, walk.found))
 
 
 @pytest.mark.parametrize("path", ["", "shoot", "review", "queue", "ledger", "device"])
