@@ -49,7 +49,7 @@ LOOKS = """() => {
     const range = document.createRange();
     range.selectNodeContents(text);
     const inner = range.getBoundingClientRect();
-    const around = text.parentElement.closest("a, button, label, p, li, dd, dt, h1, h2, section, main");
+    const around = text.parentElement.closest("a, button, label, p, li, dd, dt, h1, h2, .toast, .idle, section, main");
     const outer = around.getBoundingClientRect();
     const high = parseFloat(getComputedStyle(text.parentElement).fontSize) / 4;
     return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + high;
