@@ -17,8 +17,8 @@ function show(step) {
   for (const name of ["badge", "pin"]) {
     at(`${name}-form`).hidden = at(`${name}-keys`).hidden = name !== step;
   }
-  at("ask").textContent = word(step === "badge" ? "script.scan" : "script.your-pin");
-  at("hint").textContent = step === "badge" ? word("script.or-type") : word("script.badge", { badge: at("badge").value });
+  at("ask").textContent = word(step === "badge" ? "sign-in.scan" : "sign-in.your-pin");
+  at("hint").textContent = step === "badge" ? word("sign-in.or-type") : word("sign-in.badge-is", { badge: at("badge").value });
   at("pin").value = "";
   at(step).focus();
 }

@@ -16,7 +16,10 @@ from typing import Any, Final
 
 ENGLISH: Final = "en"
 NUMBER: Final = "number"
-SCRIPT: Final = ("script", "kinds", "counted", "covered", "format")
+LONGEST: Final = 1000
+"""No sentence of ours has more characters; a longer one is shown as it came, because patterns take time."""
+
+SCRIPT: Final = ("script", "sign-in", "kinds", "counted", "covered", "format")
 """The tables that the modules in the browser get."""
 
 _VALUE: Final = re.compile(r"\\\{(\w+)\\\}")
@@ -61,12 +64,12 @@ class Language:
         return key in self.words
 
     def heard(self, sentence: str) -> str:
-        """What another room says in English, in this language; as it came where this language does not know it."""
-        if sentence in self.plain:
-            return self.plain[sentence]
+        """What another room says in English, in this language, its values too; as it came where it is not known."""
+        if sentence in self.plain or len(sentence) > LONGEST:
+            return self.plain.get(sentence, sentence)
         for heard in self.patterns:
             if match := heard.pattern.fullmatch(sentence):
-                return heard.said.format_map(match.groupdict())
+                return heard.said.format_map({name: self.heard(value) for name, value in match.groupdict().items()})
         return sentence
 
     def script(self) -> dict[str, str | Mapping[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from capture.encounter import BODY_SITES
+from capture.encounter import BODY_SITES, Consent, Encounter
 from capture.errors import CaptureError
 from capture.ledger import FIELDS, LedgerEvent
 from capture.vault import State
@@ -147,6 +147,40 @@ def test_sentence_with_values_is_heard_with_them():
     assert said.startswith("Der Broker ward.example:8883 antwortet nicht.")
 
 
+def test_values_of_what_is_heard_are_translated_too():
+    said = LANGUAGES["de"].heard("The picture was not kept yet: the patient reference has 1 to 64 characters.")
+    assert said == "Das Bild ist noch nicht übernommen: Nummer des Patienten: 1 bis 64 Zeichen."
+
+
+@pytest.mark.parametrize(
+    ("encounter", "part"),
+    [
+        ({"patient": ""}, "Nummer des Patienten: 1 bis 64"),
+        ({"body_site": "1"}, "wo am Körper"),
+        ({"consent": Consent(record=False)}, "ohne Einwilligung"),
+        ({"note": "\u0007"}, "die Notiz enthält"),
+        ({"note": "x" * 2001}, "höchstens 2000"),
+        ({"patient": " 1"}, "Leerzeichen am Rand"),
+    ],
+)
+def test_what_is_wrong_with_an_encounter_is_said_in_german(encounter, part):
+    good = {
+        "patient": "1",
+        "clinician": "1",
+        "body_site": "84607009",
+        "laterality": None,
+        "consent": Consent(record=True),
+    }
+    with pytest.raises(ValueError, match=r"\w") as wrong:
+        Encounter(**(good | encounter))
+    assert part in LANGUAGES["de"].heard(f"The picture was not kept yet: {wrong.value}.")
+
+
+def test_text_without_end_is_not_looked_at():
+    long = "The broker at " * 5_000
+    assert LANGUAGES["de"].heard(long) == long
+
+
 def test_sentence_that_nobody_knows_is_shown_as_it_came():
     assert LANGUAGES["de"].heard("A camera of tomorrow.") == "A camera of tomorrow."
 
@@ -177,7 +211,7 @@ def used() -> tuple[set[str], set[str]]:
         begun |= set(re.findall(r'say\("([\w.-]+)" ~', text))
     for path in MODULES:
         text = path.read_text()
-        whole |= set(re.findall(r'"((?:script|covered|format)\.[\w-]+)"', text))
+        whole |= set(re.findall(r'"((?:script|sign-in|covered|format)\.[\w-]+)"', text))
         begun |= set(re.findall(r"word\(`([\w.-]+)\$\{", text))
     for path in PYTHON:
         text = path.read_text()
@@ -192,6 +226,24 @@ def test_every_key_that_a_page_or_a_module_names_is_there():
     whole, begun = used()
     assert whole - set(ENGLISH.words) == set()
     assert [start for start in begun if not any(key.startswith(start) for key in ENGLISH.words)] == []
+
+
+def test_every_sentence_is_given_its_values():
+    given = [
+        (key, set(re.findall(r"(\w+)=", values)))
+        for path in (*PAGES, *PYTHON)
+        for key, values in re.findall(r'say\(\s*"([\w.-]+)"((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)', path.read_text())
+    ]
+    given += [
+        (key, {one.partition(":")[0].strip() for one in values.split(",")})
+        for path in MODULES
+        for key, values in re.findall(r'word\("([\w.-]+)"(?:, \{([^}]*)\})?\)', path.read_text())
+    ]
+    assert len(given) > 150
+    lacking = {
+        key for key, names in given if not set(VALUE.findall("".join(flat(ENGLISH.words.get(key, ""))))) <= names
+    }
+    assert lacking == set()
 
 
 def test_no_word_is_kept_that_nothing_shows():
