@@ -14,8 +14,10 @@ export function openZoom(photo, buttons, size, changed) {
   function show() {
     const width = size.width / scale;
     const height = size.height / scale;
-    middle.x = within(middle.x, width / 2, size.width - width / 2);
-    middle.y = within(middle.y, height / 2, size.height - height / 2);
+    // Its edges can be moved to the middle, so that no corner stays under a button. Whole again, it stands still.
+    const [x, y] = scale === 1 ? [size.width / 2, size.height / 2] : [0, 0];
+    middle.x = within(middle.x, x, size.width - x);
+    middle.y = within(middle.y, y, size.height - y);
     photo.setAttribute("viewBox", [middle.x - width / 2, middle.y - height / 2, width, height].join(" "));
     for (const button of buttons.querySelectorAll("[data-move]")) button.hidden = scale === 1;
     buttons.querySelector("[data-zoom=in]").disabled = scale >= MOST;
