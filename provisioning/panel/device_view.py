@@ -9,7 +9,7 @@ from typing import Any
 
 from provisioning.panel.languages import Language
 from provisioning.panel.ports import DeviceFacts
-from provisioning.panel.words import date, size
+from provisioning.panel.words import clock_time, date, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,17 @@ def device_groups(
             ),
         )
     )
+    if test := health.get("self_test"):
+        groups.append(Group(said.say("device.self-test"), _self_test(said, test)))
     return tuple(groups)
+
+
+def _self_test(said: Language, test: Mapping[str, Any]) -> tuple[Fact, ...]:
+    state = Fact(said.say("device.state"), _state(said, {"state": test.get("state")}))
+    at_ms = test.get("at_ms", 0)
+    when = (Fact(said.say("device.when"), clock_time(said, at_ms)),) if at_ms else ()
+    wrong = (Fact(part, said.heard(str(sentence))) for part, sentence in test.get("failed", {}).items())
+    return (state, *when, *wrong)
 
 
 def _state(said: Language, part: Mapping[str, Any]) -> str:

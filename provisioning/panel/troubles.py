@@ -9,6 +9,9 @@ from typing import Any
 from provisioning.panel.languages import Language
 from provisioning.panel.ports import UplinkView
 
+SAID_BY_THEMSELVES = frozenset({"camera", "disk", "engine"})
+"""Parts of the device's test of itself that have a trouble of their own here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -68,6 +71,9 @@ def _of_camera_service(said: Language, health: Mapping[str, Any] | None) -> list
     if not vault.get("writable", False):
         sentence = said.heard(str(vault.get("sentence") or "")) or said.say("troubles.vault")
         found.append(Trouble("vault", sentence, blocks=True))
+    failed = health.get("self_test", {}).get("failed", {})
+    if wrong := [sentence for part, sentence in failed.items() if part not in SAID_BY_THEMSELVES]:
+        found.append(Trouble("self-test", said.heard(str(wrong[0])), blocks=True))
     return found
 
 

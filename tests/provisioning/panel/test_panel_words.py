@@ -83,6 +83,25 @@ def test_each_broken_part_has_its_sentence_and_stops_the_shutter(change, slug, p
     assert part in found.sentence
 
 
+def test_failed_test_of_itself_is_said_and_stops_the_shutter():
+    test = {"state": "failed", "failed": {"camera": "Said above.", "phantom": "A face was not found. Call IT."}}
+    (found,) = troubles(EN, READY | {"self_test": test}, None, clock_early=False, certificate_days=20)
+    assert (found.slug, found.blocks, found.sentence) == ("self-test", True, "A face was not found. Call IT.")
+
+
+def test_parts_that_speak_for_themselves_are_not_said_twice():
+    test = {"state": "failed", "failed": {"disk": "Full.", "camera": "Gone."}}
+    assert troubles(EN, READY | {"self_test": test}, None, clock_early=False, certificate_days=20) == ()
+
+
+def test_device_page_says_how_the_test_of_itself_went(signed_in, bench):
+    bench.camera.said = READY | {"self_test": {"state": "passed", "sentence": "", "at_ms": 1, "failed": {}}}
+    assert "Test of itself" in signed_in.get("/device").text
+    assert "Passed" in signed_in.get("/device").text
+    bench.camera.said = READY | {"self_test": {"state": "failed", "at_ms": 1, "failed": {"keys": "Call IT at once."}}}
+    assert "Call IT at once." in signed_in.get("/device").text
+
+
 def test_hospital_out_of_reach_is_said_and_stops_nothing():
     away = UplinkView(connected=False, sentence="The hospital cannot be reached.")
     (found,) = troubles(EN, READY, away, clock_early=False, certificate_days=20)
