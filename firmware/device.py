@@ -249,7 +249,7 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
     """The panel's application and how it is served."""
     from capture.service import CameraClient
     from provisioning.enrolment import pair
-    from provisioning.panel import PanelSettings, create_panel, load_facts
+    from provisioning.panel import Hand, Look, PanelSettings, create_panel, load_facts
 
     def paired(line: str, on_digits: Callable[[str], None]) -> DeviceIdentity:
         ready_to_pair(settings)
@@ -259,6 +259,8 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
         host=settings.panel.host,
         port=settings.panel.port,
         lock_seconds=settings.panel.lock_seconds,
+        look=Look(settings.panel.language, Hand(settings.panel.hand)),
+        shutter_keys=settings.panel.shutter_keys,
         memory=settings.state / "panel" / "lockouts.json",
         ledger=settings.state / "ledger",
     )

@@ -7,6 +7,7 @@ environment wins over the file: `WARDLENS_STATE`, and `WARDLENS_PANEL__PORT` for
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tomllib
@@ -77,6 +78,12 @@ class Panel(_Section):
     """Port that the panel listens on."""
     lock_seconds: Annotated[int, Field(ge=10, le=3600)] = 60
     """Seconds without a touch after which the panel locks and discards what was not accepted."""
+    language: Literal["de", "en"] = "en"
+    """Language of the screen before anybody chose another for their session."""
+    hand: Literal["left", "right"] = "right"
+    """Side of the shutter and the main buttons before anybody chose the other for their session."""
+    shutter_keys: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,32}$")], ...] = ("F13", "PageDown")
+    """Keys that take a picture beside Enter, Space and the volume keys, as browsers name them; for a foot pedal."""
 
 
 class Receiver(_Section):
@@ -253,6 +260,8 @@ def _shown(default: object) -> str:
         return ""
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, tuple):
+        return json.dumps(default)
     return str(default).replace(str(Path.home()), "~").replace(sys.prefix, "{prefix}")
 
 

@@ -14,6 +14,7 @@ import structlog
 from firmware.checks import CHECKS, State
 from firmware.errors import WorkFailed
 from firmware.events import Event
+from firmware.health import read_health
 from firmware.settings import Settings
 from firmware.upkeep.orders import Orders, SelfTest, WipeBegins
 from firmware.upkeep.pace import Pace
@@ -161,13 +162,16 @@ def serve_sync(settings: Settings, stop: threading.Event) -> None:
 
 
 def own_self_test(settings: Settings) -> SelfTest:
-    """What the sync service sees of the device: clock, disk, broker."""
+    """What the sync service sees of the device: clock, disk, broker, and how its last test on a phantom ended."""
 
     def test() -> tuple[bool, str]:
         for part in SELF_TEST_PARTS:
             state, sentence = CHECKS[part](settings)
             if state is State.FAILED:
                 return False, sentence
+        parts = read_health(settings.state).self_test
+        if failed := sorted(part for part, result in parts.items() if result != "passed"):
+            return False, f"The device's own test failed ({', '.join(failed)}), so it takes no picture. Look at its screen."
         return True, f"All is well: {', '.join(SELF_TEST_PARTS)}."
 
     return test

@@ -25,7 +25,7 @@ from provisioning.panel.gate import Gate
 from provisioning.panel.guard import SAFE_METHODS
 from provisioning.panel.known_identity import KnownIdentity
 from provisioning.panel.ports import CameraPort, DeviceFacts, Pair, QueuePort, Record, UplinkView
-from provisioning.panel.routes import entry, files, health, pairing, records, review, shoot
+from provisioning.panel.routes import entry, files, health, pairing, records, review, screen, shoot
 from provisioning.panel.sessions import Ending, Sessions
 from provisioning.panel.settings import PanelSettings
 
@@ -84,7 +84,7 @@ def create_panel(
     )
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_watched, redirect_slashes=False)
     app.state.desk = desk
-    for part in (entry, pairing, shoot, review, records, health, files):
+    for part in (entry, screen, pairing, shoot, review, records, health, files):
         app.include_router(part.router)
     app.add_middleware(
         Gate,
@@ -93,6 +93,7 @@ def create_panel(
         paired=lambda: known.paired,
         clock=clock,
         counters=desk.counters,
+        look=settings.look,
     )
     app.add_exception_handler(PanelError, _of_panel)
     app.add_exception_handler(CaptureError, _of_capture)
@@ -135,7 +136,8 @@ async def _watch(desk: Desk) -> None:
 def _refused(request: Request, status: int, slug: str, sentence: str, **more: Any) -> Response:
     if request.method in SAFE_METHODS and "text/html" in request.headers.get("accept", ""):
         return RedirectResponse("/", 303)
-    return JSONResponse({"error": slug, "sentence": sentence, **more}, status)
+    said = request.state.look.language
+    return JSONResponse({"error": slug, "sentence": said.heard(sentence), **more}, status)
 
 
 async def _of_panel(request: Request, error: Exception) -> Response:

@@ -21,6 +21,7 @@ from provisioning.panel.counters import Count, Counters
 from provisioning.panel.errors import SignInLocked, SignInRefused
 from provisioning.panel.events import Event
 from provisioning.panel.known_identity import KnownIdentity
+from provisioning.panel.languages import Language
 from provisioning.panel.lockout import SignInTries
 from provisioning.panel.pairing_attempt import PairingAttempt
 from provisioning.panel.ports import CameraPort, Json, Pair, QueuePort, Record, UplinkView
@@ -52,7 +53,7 @@ class Desk:
     sign_in_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     pairing_tries: SignInTries = field(default_factory=SignInTries)
     discard_owed: bool = False
-    lock_notice: str = ""
+    lock_notice: tuple[str, ...] = ()
     pairing: PairingAttempt = field(init=False)
 
     def __post_init__(self, pair: Pair) -> None:
@@ -69,10 +70,11 @@ class Desk:
         """The queue, read in a thread: the vault's lock may be held by another process for a moment."""
         return tuple(await asyncio.to_thread(self.queue.entries))
 
-    def troubles(self, health: Mapping[str, Any] | None) -> tuple[Trouble, ...]:
+    def troubles(self, health: Mapping[str, Any] | None, said: Language) -> tuple[Trouble, ...]:
         """All that is wrong now, the gravest first."""
         facts, now = self.identity.facts, self.wall()
         return troubles(
+            said,
             health,
             self.uplink(),
             clock_early=facts is not None and now < facts.certificate_from,
@@ -112,7 +114,7 @@ class Desk:
         token = self.sessions.open(badge=clinician.badge, name=clinician.name, role=clinician.role, now=self.clock())
         self.counters.add(Count.SIGN_INS)
         _log.info(Event.SIGNED_IN)
-        self.lock_notice = ""
+        self.lock_notice = ()
         return token
 
     async def end_session(self, ending: Ending) -> None:
@@ -122,9 +124,7 @@ class Desk:
             return
         self.counters.add(Count.LOCKS)
         if ending is Ending.IDLE:
-            self.lock_notice = "Locked, because nobody touched the screen."
-            if session.still:
-                self.lock_notice += " The picture that was not accepted is gone."
+            self.lock_notice = ("sign-in.locked-idle", *(["sign-in.picture-gone"] if session.still else []))
         _log.info(Event.LOCKED, why=ending.value)
         self.discard_owed = True
         await self.discard_what_is_owed()

@@ -52,8 +52,7 @@ class SignInLocked(SignInRefused):
 
     def __init__(self, wait_seconds: float) -> None:
         self.wait_seconds = max(1, round(wait_seconds))
-        unit = "second" if self.wait_seconds == 1 else "seconds"
-        super().__init__(f"Too many wrong tries. Wait {self.wait_seconds} {unit}, then try again.")
+        super().__init__(f"Too many wrong tries. Wait {self.wait_seconds} s, then try again.")
 
 
 class NothingInReview(PanelError):  # noqa: N818 - named for what is known

@@ -27,6 +27,7 @@ from provisioning.panel.guard import (
     Refusal,
     refusal,
 )
+from provisioning.panel.look import LOOK_COOKIE, Look, parse_look
 from provisioning.panel.sessions import Sessions
 
 BODY_SECONDS = 10.0
@@ -38,7 +39,8 @@ _LENGTH: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 class Gate:
     """ASGI middleware: nothing reaches a route that the guard refuses.
 
-    A route finds the session in `request.state.session` (None on open paths for a stranger).
+    A route finds the session in `request.state.session` (None on open paths for a stranger), and how the person wants
+    the screen in `request.state.look`.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Gate:
         paired: Callable[[], bool],
         clock: Callable[[], float],
         counters: Counters,
+        look: Look,
     ) -> None:
         self._app = app
         self._names = names
@@ -57,6 +60,7 @@ class Gate:
         self._paired = paired
         self._clock = clock
         self._counters = counters
+        self._look = look
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, WebSocket or lifespan."""
@@ -64,15 +68,16 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        session = self._sessions.find(cookie_token(headers), self._clock())
+        session = self._sessions.find(cookie(headers, COOKIE), self._clock())
+        look = parse_look(cookie(headers, LOOK_COOKIE), self._look)
         asked = _asked(scope, headers)
         why = refusal(asked, names=self._names, paired=self._paired(), signed_in=session is not None)
         if why:
             self._counters.add(Count.REQUESTS_REFUSED)
             _log.info(Event.REQUEST_REFUSED, why=why.slug)
-            await self._refuse(why, asked, send)
+            await self._refuse(why, asked, look, send)
             return
-        scope.setdefault("state", {})["session"] = session
+        scope.setdefault("state", {}).update(session=session, look=look)
         if session and asked.path not in QUIET_PATHS:
             self._sessions.touch(self._clock())
         if scope["type"] == "websocket":
@@ -82,15 +87,15 @@ class Gate:
         try:
             body = await _body(receive) if asked.method not in SAFE_METHODS else b""
         except TimeoutError:
-            await self._refuse(Refusal.TOO_SLOW, asked, send)
+            await self._refuse(Refusal.TOO_SLOW, asked, look, send)
             return
         if body is None:
-            await self._refuse(Refusal.TOO_LARGE, asked, send)
+            await self._refuse(Refusal.TOO_LARGE, asked, look, send)
             return
         await self._app(scope, _replayed(body, receive), with_headers)
 
     @staticmethod
-    async def _refuse(why: Refusal, asked: Asked, send: Send) -> None:
+    async def _refuse(why: Refusal, asked: Asked, look: Look, send: Send) -> None:
         if asked.method == "WEBSOCKET":
             await send({"type": "websocket.close", "code": 4401 if why is Refusal.SESSION else 1008})
             return
@@ -99,14 +104,14 @@ class Gate:
             # A person's browser, not a program: lead it to the page that is right now.
             await _answer(send, 303, b"", (b"location", b"/"))
             return
-        body = json.dumps({"error": why.slug, "sentence": why.sentence}).encode()
+        body = json.dumps({"error": why.slug, "sentence": look.language.heard(why.sentence)}).encode()
         await _answer(send, why.status, body, (b"content-type", b"application/json"))
 
 
-def cookie_token(headers: Headers) -> str:
-    """The session's token in the Cookie header; empty without one."""
+def cookie(headers: Headers, name: str) -> str:
+    """The value of this cookie in the Cookie header; empty without one."""
     try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        morsel = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         return ""
     return morsel.value if morsel else ""

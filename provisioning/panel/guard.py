@@ -15,7 +15,7 @@ COOKIE = "__Host-wardlens"
 BODY_LIMIT = 32 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
-OPEN_PATHS = frozenset({"/", "/healthz", "/metrics", "/pairing/progress"})
+OPEN_PATHS = frozenset({"/", "/healthz", "/look", "/metrics", "/pairing/progress"})
 OPEN_FOLDER = "/assets/"
 SIGN_IN = "/sign-in"
 PAIRING = "/pairing"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capture.ledger import LedgerError, Line, parse_line, read_heads
+from provisioning.panel.languages import Language
 from provisioning.panel.words import clock_time
 
 MOST_EVENTS = 50
 TAIL_BYTES = 64 * 1024
-NOTHING = "Nothing is on the ledger yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +43,21 @@ class ShownLedger:
     sentence: str = ""
 
 
-def read_ledger(folder: Path | None) -> ShownLedger:
+def read_ledger(said: Language, folder: Path | None) -> ShownLedger:
     """The newest events of all chains, newest first, and each chain's head; a sentence when they cannot be read."""
     if folder is None or not folder.is_dir():
-        return ShownLedger(sentence=NOTHING)
+        return ShownLedger(sentence=said.say("ledger.nothing"))
     try:
-        heads = tuple(ShownHead(head.chain, head.sequence, head.hash[:16]) for head in read_heads(folder))
-        events = [_shown(line) for file in sorted(folder.glob("*.jsonl")) for line in _tail(file)]
+        heads = tuple(
+            ShownHead(_called(said, "chains", head.chain), head.sequence, head.hash[:16]) for head in read_heads(folder)
+        )
+        events = [_shown(said, line) for file in sorted(folder.glob("*.jsonl")) for line in _tail(file)]
     except LedgerError as error:
-        return ShownLedger(sentence=error.sentence)
+        return ShownLedger(sentence=said.heard(error.sentence))
     except OSError:
-        return ShownLedger(sentence="The ledger cannot be read. Call IT.")
+        return ShownLedger(sentence=said.say("ledger.unreadable"))
     newest = sorted(events, key=lambda event: event.at_ms, reverse=True)[:MOST_EVENTS]
-    return ShownLedger(heads, tuple(newest), "" if newest else NOTHING)
+    return ShownLedger(heads, tuple(newest), "" if newest else said.say("ledger.nothing"))
 
 
 def _tail(file: Path) -> list[Line]:
@@ -71,7 +73,13 @@ def _tail(file: Path) -> list[Line]:
     return found
 
 
-def _shown(line: Line) -> ShownEvent:
-    facts = " · ".join(f"{name.replace('_', ' ')} {str(value)[:16]}" for name, value in line.facts.items())
-    title = line.event.replace("-", " ").capitalize()
-    return ShownEvent(title, f"{clock_time(line.at_ms)} · {line.chain}", facts, line.at_ms)
+def _shown(said: Language, line: Line) -> ShownEvent:
+    facts = " · ".join(f"{_called(said, 'facts', name)} {str(value)[:16]}" for name, value in line.facts.items())
+    when = f"{clock_time(said, line.at_ms)} · {_called(said, 'chains', line.chain)}"
+    return ShownEvent(_called(said, "events", line.event), when, facts, line.at_ms)
+
+
+def _called(said: Language, table: str, name: str) -> str:
+    """The word for a name on the ledger; a name of a newer version as it is."""
+    key = f"{table}.{name}"
+    return said.say(key) if said.has(key) else name

@@ -1,6 +1,6 @@
 """How long a person waits after wrong PINs. Pure: time comes in, a wait comes out.
 
-Each badge has three free tries; the fourth waits 5 s, and each wrong one after it twice as long, up to 15 minutes. All
+After five wrong tries in a row a badge waits 5 s, and after each further one twice as long, up to 15 minutes. All
 badges together have 20 wrong tries in 10 minutes, so that trying one PIN on every badge is no way around.
 Counts outlive a restart, waits start anew with it: pulling the plug gains nothing.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-FREE_TRIES = 3
+FREE_TRIES = 5
 FIRST_WAIT = 5.0
 LONGEST_WAIT = 900.0
 TRIES_OF_ALL = 20

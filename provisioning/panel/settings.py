@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
 from provisioning.panel.errors import PanelUnsafe
+from provisioning.panel.look import Look
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -31,6 +32,9 @@ class PanelSettings:
         tls: certificate and key; without it the panel speaks plain HTTP on loopback only.
         metrics_token: lets a scraper from another address read `/metrics`; without it only loopback may.
         memory: a file that remembers wrong PINs over a restart; without it they are forgotten.
+        look: language, hand and light before anybody chose.
+        shutter_keys: keys that take a picture beside Enter, Space and the volume keys, as a browser names them
+            (`KeyboardEvent.code`): a foot pedal, for example.
         ledger: folder of the device's ledger, for the ledger page; without it the page says so.
 
     Raises:
@@ -44,6 +48,8 @@ class PanelSettings:
     tls: TlsPair | None = None
     metrics_token: str = ""
     memory: Path | None = None
+    look: Look = field(default_factory=Look)
+    shutter_keys: tuple[str, ...] = ("F13", "PageDown")
     ledger: Path | None = None
 
     def __post_init__(self) -> None:

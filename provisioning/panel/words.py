@@ -1,42 +1,21 @@
-"""What the screen says: one word for each thing, and whole sentences where something is decided. Pure."""
+"""What the screen says of pictures, sizes and times, in the language of who reads it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from provisioning.panel.languages import ENGLISH, LANGUAGES, Language
+
 KINDS = ("face", "tattoo", "text", "code")
 
-NAMES = {
-    "face": ("face", "faces"),
-    "tattoo": ("tattoo", "tattoos"),
-    "text": ("piece of text", "pieces of text"),
-    "code": ("code", "codes"),
-}
+UNCOVER_REASONS = ("is-the-wound", "identifies-nobody", "needed")
+"""Why a person may uncover a region."""
 
-TITLES = {"face": "Face", "tattoo": "Tattoo", "text": "Text", "code": "Code"}
-
-FOUND_BY = {
-    "face": "it shows who the patient is",
-    "tattoo": "it can tell who the patient is",
-    "text": "it may be a name or a number",
-    "code": "it can be scanned back to a name",
-}
-"""Why a kind is covered."""
-
-UNSURE = {
-    "face": "It is not sure that every face was found. Is there one that is not covered?",
-    "tattoo": "It is not sure that every tattoo was found. Is there one that is not covered?",
-    "text": "It is not sure that all text was found. Is there any that is not covered?",
-    "code": "It is not sure that every code was found. Is there one that is not covered?",
-}
-"""What a person is asked where a detector could not tell."""
-
-UNCOVER_REASONS = ("It is the wound", "Nothing in it identifies anyone", "Needed to judge the wound")
-
-RECOGNISABLE = "Something of a face is seen: the picture is marked as showing recognisable features."
+PHRASES = ("before-dressing", "after-dressing", "after-cleaning", "with-ruler", "infection", "improving")
+"""Ready words for the note."""
 
 COMMON_SITES = (
     "54735007",
@@ -65,32 +44,49 @@ class Covered:
     by_person: bool
 
 
-def count_of(kind: str, number: int) -> str:
-    """As in 1 face, 2 faces."""
-    return f"{number} {NAMES[kind][number != 1]}"
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a region may be uncovered.
+
+    Attributes:
+        record: what is sealed with the picture; one spelling, whatever language the screen has.
+        title: what the screen says.
+    """
+
+    record: str
+    title: str
 
 
-def listed(parts: Sequence[str]) -> str:
+def reasons(said: Language) -> tuple[Reason, ...]:
+    """What a person may choose from."""
+    return tuple(
+        Reason(LANGUAGES[ENGLISH].say(f"reasons.{slug}"), said.say(f"reasons.{slug}")) for slug in UNCOVER_REASONS
+    )
+
+
+def listed(said: Language, parts: Sequence[str]) -> str:
     """As in: a; a and b; a, b and c."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+    if len(parts) < 2:
+        return "".join(parts)
+    return said.say("format.and", first=", ".join(parts[:-1]), last=parts[-1])
 
 
-def covered_sentence(regions: Sequence[Mapping[str, Any]]) -> str:
+def covered_sentence(said: Language, regions: Sequence[Mapping[str, Any]]) -> str:
     """What a picture covers, in one sentence."""
     numbers = {kind: sum(region["kind"] == kind for region in regions) for kind in KINDS}
-    parts = [count_of(kind, number) for kind, number in numbers.items() if number]
-    return f"{listed(parts)} covered" if parts else "Nothing covered"
+    parts = [said.say(f"counted.{kind}", number=number) for kind, number in numbers.items() if number]
+    return said.say("covered.some", what=listed(said, parts)) if parts else said.say("covered.none")
 
 
-def covered_areas(regions: Sequence[Mapping[str, Any]]) -> tuple[Covered, ...]:
+def covered_areas(said: Language, regions: Sequence[Mapping[str, Any]]) -> tuple[Covered, ...]:
     """Every covered area with its place in the Redaction, which is what a decision names."""
     return tuple(
-        Covered(index, region["kind"], TITLES[region["kind"]], region.get("model") == "person")
+        Covered(index, region["kind"], said.say(f"kinds.{region['kind']}"), region.get("model") == "person")
         for index, region in enumerate(regions)
     )
 
 
-def findings(redaction: Mapping[str, Any], unanswered: Sequence[str]) -> tuple[str, ...]:
+def findings(said: Language, redaction: Mapping[str, Any], unanswered: Sequence[str]) -> tuple[str, ...]:
     """For each kind one line: what was found and why it is covered, or that nothing was, or who said so."""
     regions = redaction.get("regions", ())
     outcomes = redaction.get("outcomes", {})
@@ -98,22 +94,22 @@ def findings(redaction: Mapping[str, Any], unanswered: Sequence[str]) -> tuple[s
     for kind in KINDS:
         number = sum(region["kind"] == kind for region in regions)
         if number:
-            lines.append(f"{count_of(kind, number)}: {FOUND_BY[kind]}".capitalize())
+            lines.append(said.say(f"found.{kind}", what=said.say(f"counted.{kind}", number=number)))
         elif kind in unanswered:
             continue
         elif outcomes.get(kind) == "unsure":
-            lines.append(f"{NAMES[kind][1]}: you said there is none".capitalize())
+            lines.append(said.say(f"denied.{kind}"))
         else:
-            lines.append(f"{NAMES[kind][1]}: looked for, none found".capitalize())
+            lines.append(said.say(f"clear.{kind}"))
     return tuple(lines)
 
 
-def question(kind: str, redaction: Mapping[str, Any]) -> str:
+def question(said: Language, kind: str, redaction: Mapping[str, Any]) -> str:
     """What a person is asked about a kind that could not be told."""
     if kind == "tattoo" and not _looked_for(kind, redaction):
         marked = any(region["kind"] == kind for region in redaction.get("regions", ()))
-        return f"Nothing looked for tattoos. Is there {'another one' if marked else 'one'} in the picture?"
-    return UNSURE[kind]
+        return said.say("unsure.tattoo-another" if marked else "unsure.tattoo-unseen")
+    return said.say(f"unsure.{kind}")
 
 
 def _looked_for(kind: str, redaction: Mapping[str, Any]) -> bool:
@@ -121,33 +117,37 @@ def _looked_for(kind: str, redaction: Mapping[str, Any]) -> bool:
     return f"{kind}.ask" in redaction.get("thresholds", {})
 
 
-def megabytes(number: int) -> str:
+def size(said: Language, number: int) -> str:
     """Bytes as a person reads them."""
     if number < 1_000_000:
-        return f"{max(1, round(number / 1000))} kB"
-    if number < 1_000_000_000:
-        return f"{number / 1_000_000:.1f} MB"
-    return f"{number / 1_000_000_000:.1f} GB"
+        return said.say("format.kilobytes", size=max(1, round(number / 1000)))
+    unit, scale = ("megabytes", 1e6) if number < 1_000_000_000 else ("gigabytes", 1e9)
+    return said.say(f"format.{unit}", size=f"{number / scale:.1f}".replace(".", said.say("format.point")))
 
 
-def clock_time(unix_ms: int) -> str:
+def date(said: Language, at: datetime) -> str:
+    """The day, as in 3 Mar 2026."""
+    return said.say("format.date", day=at.day, month=_month(said, at), year=at.year)
+
+
+def clock_time(said: Language, unix_ms: int) -> str:
     """The time of day on this machine, with the date when it is not today's; says so of a time that no clock shows."""
     try:
         at = datetime.fromtimestamp(unix_ms / 1000, UTC).astimezone()
     except (OverflowError, OSError, ValueError):
-        return "at an impossible time"
+        return said.say("format.impossible")
     today = datetime.now(UTC).astimezone().date()
-    return f"{at:%H:%M}" if at.date() == today else f"{at:%d %b %H:%M}"
+    clock = f"{at:%H:%M}"
+    return clock if at.date() == today else said.say("format.moment", day=at.day, month=_month(said, at), clock=clock)
 
 
-def site_word(term: str) -> str:
-    """A body site without the words that all of them share: "Skin of heel" is "Heel"."""
-    short = term.removeprefix("Skin of ").removeprefix("part of ").removesuffix(" skin")
-    return short[:1].upper() + short[1:]
+def _month(said: Language, at: datetime) -> str:
+    return said.say("format.months").split()[at.month - 1]
 
 
-def site_groups(sites: Mapping[str, str]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+def site_groups(said: Language, codes: Iterable[str]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     """(heading, ((code, word), …)): the common sites first, then all others from head to toe."""
-    common = tuple((code, site_word(sites[code])) for code in COMMON_SITES if code in sites)
-    others = tuple((code, site_word(term)) for code, term in sites.items() if code not in COMMON_SITES)
-    return ("Often", common), ("All others, from head to toe", others)
+    words = {code: said.say(f"sites.{code}") for code in codes}
+    common = tuple((code, words[code]) for code in COMMON_SITES if code in words)
+    others = tuple((code, word) for code, word in words.items() if code not in COMMON_SITES)
+    return (said.say("encounter.often"), common), (said.say("encounter.others"), others)

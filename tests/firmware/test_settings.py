@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from firmware.device import make_panel
 from firmware.errors import RequestWrong
 from firmware.settings import keys, load_settings
 from firmware.settings_page import settings_page
+from provisioning.panel.languages import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,3 +73,14 @@ def test_every_setting_says_what_it_is_for():
 
 def test_the_settings_page_is_the_one_that_the_code_makes():
     assert (ROOT / "docs/settings.md").read_text("utf-8") == settings_page()
+
+
+def test_the_screen_is_set_to_a_language_that_the_panel_has_and_to_no_other(tmp_path):
+    file = tmp_path / "wardlens.toml"
+    for code in LANGUAGES:
+        file.write_text(f'state = "{tmp_path}"\n[panel]\nlanguage = "{code}"\nhand = "left"\nshutter_keys = ["F14"]\n')
+        _, shown = make_panel(load_settings(file))
+        assert (shown.look.code, shown.look.hand, shown.shutter_keys) == (code, "left", ("F14",))
+    file.write_text('[panel]\nlanguage = "xx"\n')
+    with pytest.raises(RequestWrong, match=r"panel\.language"):
+        load_settings(file)

@@ -1,5 +1,7 @@
 // One way to ask the panel for something: JSON, the custom header, and a sentence when it did not work.
 
+import { word } from "./words.js";
+
 export class Refused extends Error {
   constructor(answer, status) {
     super(answer.sentence);
@@ -18,7 +20,7 @@ export async function call(method, path, body) {
   try {
     response = await fetch(path, sent);
   } catch {
-    throw new Refused({ sentence: "The panel does not answer. It restarts by itself; wait a moment." }, 0);
+    throw new Refused({ sentence: word("script.panel-away") }, 0);
   }
   if (response.type === "opaqueredirect" || response.status === 401) {
     location.replace("/");
@@ -26,7 +28,7 @@ export async function call(method, path, body) {
   }
   const json = response.headers.get("content-type")?.startsWith("application/json");
   const answer = json ? await response.json() : await response.text();
-  if (!response.ok) throw new Refused(json ? answer : { sentence: "That did not work. Try again." }, response.status);
+  if (!response.ok) throw new Refused(json ? answer : { sentence: word("script.failed") }, response.status);
   return answer;
 }
 

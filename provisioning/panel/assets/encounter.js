@@ -2,11 +2,11 @@
 
 import "./keypad.js";
 import { call, Refused, say } from "./call.js";
+import { word } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const strip = at("strip");
 const draft = JSON.parse(strip.dataset.draft);
-const SIDES = { left: "Left", right: "Right", bilateral: "Both" };
 const CONSENTS = ["record", "second_opinion", "teaching"];
 
 const siteName = (code) => document.querySelector(`[data-site="${code}"]`)?.textContent ?? "";
@@ -25,13 +25,18 @@ function put(name, text, needed = false) {
   value.closest(".chip").classList.toggle("needed", needed);
 }
 
+function consented(given) {
+  if (!draft.consent.record) return word("script.not-given");
+  return given > 1 ? word("script.given-more", { number: given }) : word("script.given");
+}
+
 function show() {
-  put("patient", draft.patient || "Who is it?", !draft.patient);
-  put("site", siteName(draft.body_site) || "Where?", !draft.body_site);
-  put("side", SIDES[draft.side] ?? "–");
+  put("patient", draft.patient || word("script.who"), !draft.patient);
+  put("site", siteName(draft.body_site) || word("script.where"), !draft.body_site);
+  put("side", draft.side ? word(`script.${draft.side}`) : "–");
   const given = CONSENTS.filter((name) => draft.consent[name]).length;
-  put("consent", draft.consent.record ? (given > 1 ? `Given ${given}` : "Given") : "None", !draft.consent.record);
-  put("note", draft.urgent ? "Urgent" : draft.note ? "Yes" : "–");
+  put("consent", consented(given), !draft.consent.record);
+  put("note", draft.urgent ? word("script.urgent") : draft.note ? word("script.yes") : "–");
   for (const button of document.querySelectorAll("[data-site]")) {
     button.setAttribute("aria-pressed", String(button.dataset.site === draft.body_site));
   }
@@ -100,7 +105,7 @@ at("consent-dialog").addEventListener("change", () => save({
 }));
 for (const button of document.querySelectorAll("[data-phrase]")) {
   button.addEventListener("click", () => {
-    at("note").value = [at("note").value.trim(), button.dataset.phrase].filter(Boolean).join(". ").slice(0, at("note").maxLength);
+    at("note").value = [at("note").value.trim(), button.textContent].filter(Boolean).join(". ").slice(0, at("note").maxLength);
   });
 }
 at("note-dialog").addEventListener("close", () => save({ note: at("note").value.trim(), urgent: at("urgent").checked }));

@@ -3,10 +3,12 @@
 import "./session.js";
 import { busy, call } from "./call.js";
 import { complete } from "./encounter.js";
+import { word } from "./words.js";
+import { openZoom } from "./zoom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const TITLES = { face: "Face", tattoo: "Tattoo", text: "Text", code: "Code", wound: "Wound on the face" };
-const SEEN_FOR = "Needed to judge the wound";
+const WIDTH = 1280;
+const WIDEST = 4096;
 const LABEL = 17;
 const DRAG = 24;
 const REACH = 40;
@@ -23,11 +25,12 @@ let kind = null;
 let corner = null;
 let area = null;
 let edition = 0;
+let zoom = () => 1;
 
 const facts = () => at("facts").dataset;
 const regions = () => JSON.parse(facts().regions);
 const unanswered = () => facts().unanswered.split(" ").filter(Boolean);
-const perPixel = () => Math.max(size.width / photo.clientWidth, size.height / photo.clientHeight);
+const perPixel = () => Math.max(size.width / photo.clientWidth, size.height / photo.clientHeight) / zoom();
 
 function show(next) {
   mode = next;
@@ -55,7 +58,7 @@ function drawRegions() {
   regions().forEach((region, index) => {
     const outline = made("polygon", { points: region.polygon.map((c) => c.join(",")).join(" "), "stroke-width": 2 * scale }, at("outlines"));
     outline.classList.toggle("picked", index === area && mode === "reason");
-    const text = mode === "uncover" || mode === "reason" ? String(index + 1) : TITLES[region.kind];
+    const text = mode === "uncover" || mode === "reason" ? String(index + 1) : word(`kinds.${region.kind}`);
     const box = { width: text.length * LABEL * 0.6 * scale + LABEL * scale, height: LABEL * 1.5 * scale };
     const xs = region.polygon.map(([x]) => x);
     const ys = region.polygon.map(([, y]) => y);
@@ -74,10 +77,17 @@ function drawRect(box) {
   at("drawn").setAttribute("stroke-width", 3 * perPixel());
 }
 
+function showPicture() {
+  // As sharp as the zoom shows it, in steps, so that a picture is not fetched for each touch.
+  const width = Math.min(WIDTH * 2 ** Math.ceil(Math.log2(zoom())), WIDEST);
+  const path = `/review/picture.jpg?width=${width}&edition=${edition}`;
+  if (at("photo-image").getAttribute("href") !== path) at("photo-image").setAttribute("href", path);
+}
+
 async function renew() {
   side.innerHTML = await call("GET", "/review/panel");
   edition += 1;
-  at("photo-image").setAttribute("href", `/review/picture.jpg?width=1280&edition=${edition}`);
+  showPicture();
   photo.setAttribute("aria-label", `${facts().covered}.`);
 }
 
@@ -89,7 +99,7 @@ async function decide(decision) {
 function startMarking(what) {
   kind = what;
   show("mark");
-  at("mark-kind").textContent = TITLES[kind].toLowerCase();
+  at("mark-step").textContent = word(`script.mark-${kind}`);
 }
 
 async function marked(box) {
@@ -98,13 +108,13 @@ async function marked(box) {
   const bottom = box.y + box.height;
   const polygon = [[box.x, box.y], [right, box.y], [right, bottom], [box.x, bottom]];
   if (kind === "wound") {
-    await decide({ action: "show", kind: "face", polygon, reason: SEEN_FOR });
+    await decide({ action: "show", kind: "face", polygon, reason: at("mark-wound").dataset.reason });
     show("home");
     return;
   }
   await decide({ action: "add", kind, polygon });
   startMarking(kind);
-  at("mark-ask").textContent = "Covered. Is there another one?";
+  at("mark-ask").textContent = word("script.covered-another");
   at("mark-more").hidden = at("mark-done").hidden = false;
 }
 
@@ -140,14 +150,14 @@ photo.addEventListener("pointerup", (event) => {
     corner = end;
     const dot = 14 * perPixel();
     drawRect({ x: end.x - dot / 2, y: end.y - dot / 2, width: dot, height: dot });
-    at("mark-ask").textContent = "Now tap the opposite corner.";
+    at("mark-ask").textContent = word("script.opposite-corner");
   }
 });
 
 function pick(index) {
   area = index;
   show("reason");
-  at("reason-of").textContent = `${index + 1} · ${TITLES[regions()[index].kind]}`;
+  at("reason-of").textContent = word("script.why-uncover", { number: index + 1, kind: word(`kinds.${regions()[index].kind}`) });
   at("mark-wound").hidden = regions()[index].kind !== "face";
 }
 
@@ -195,6 +205,7 @@ side.addEventListener("click", (event) => {
   const act = BY_ID[button.id] ?? ACTS[Object.keys(button.dataset).find((name) => name in ACTS)];
   if (act) busy(button, () => act(button));
 });
+zoom = openZoom(photo, at("zoom"), size, () => { showPicture(); drawRegions(); });
 new ResizeObserver(drawRegions).observe(photo);
 show("home");
 document.body.dataset.ready = "yes";

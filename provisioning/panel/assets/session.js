@@ -1,6 +1,7 @@
 // What every page of a signed-in person does: asks for the status, says when the screen will lock, locks by hand.
 
 import { call, busy } from "./call.js";
+import { word } from "./words.js";
 
 const ASK_EVERY = 2000;
 const WARN_SECONDS = 15;
@@ -14,7 +15,7 @@ function heard(status) {
   const badge = document.getElementById("waiting");
   badge.hidden = status.waiting === 0;
   badge.textContent = status.waiting;
-  badge.setAttribute("aria-label", `${status.waiting} waiting`);
+  badge.setAttribute("aria-label", word("script.waiting", { number: status.waiting }));
   const trouble = document.getElementById("trouble");
   if (trouble) {
     const worst = status.troubles[0];
@@ -60,7 +61,7 @@ function tick() {
   const idle = document.getElementById("idle");
   const left = Math.ceil((locksAt - performance.now()) / 1000);
   idle.hidden = left > Math.min(WARN_SECONDS, Number(document.body.dataset.lockSeconds) / 2);
-  if (!idle.hidden) idle.textContent = left > 0 ? `Locks in ${left} s. Touch to stay.` : "Locking …";
+  if (!idle.hidden) idle.textContent = left > 0 ? word("script.locks-in", { seconds: left }) : word("script.locking");
   if (left < 0) location.replace("/");
 }
 

@@ -5,6 +5,9 @@ import "./encounter.js";
 import { busy, call } from "./call.js";
 import { openViewfinder } from "./viewfinder.js";
 
+const KEYS = ["Enter", " "];
+const REMOTE = ["AudioVolumeUp", "AudioVolumeDown"];
+const PEDAL = document.querySelector("main").dataset.shutterKeys.split(" ").filter(Boolean);
 const shutter = document.getElementById("shutter");
 let live = false;
 let blocked = true;
@@ -24,7 +27,12 @@ shutter.addEventListener("click", () => busy(shutter, async () => {
   location.replace((await call("POST", "/shutter")).next);
 }));
 addEventListener("keydown", (event) => {
-  if (event.code === "Space" && event.target === document.body) shutter.click();
+  if (document.querySelector("dialog[open]")) return;
+  const pressed = REMOTE.includes(event.key) || PEDAL.includes(event.code) || PEDAL.includes(event.key);
+  // A focused button has Enter and Space for itself.
+  if (!pressed && !(KEYS.includes(event.key) && event.target === document.body)) return;
+  event.preventDefault();
+  if (!event.repeat) shutter.click();
 });
 setTimeout(() => document.getElementById("last")?.remove(), 8000);
 document.body.dataset.ready = "yes";

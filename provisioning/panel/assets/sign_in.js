@@ -2,6 +2,7 @@
 
 import "./keypad.js";
 import { call, Refused } from "./call.js";
+import { word } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const notice = at("notice");
@@ -16,8 +17,8 @@ function show(step) {
   for (const name of ["badge", "pin"]) {
     at(`${name}-form`).hidden = at(`${name}-keys`).hidden = name !== step;
   }
-  at("ask").textContent = step === "badge" ? "Scan your badge" : "Your PIN";
-  at("hint").textContent = step === "badge" ? "or type its number" : `Badge ${at("badge").value}`;
+  at("ask").textContent = word(step === "badge" ? "sign-in.scan" : "sign-in.your-pin");
+  at("hint").textContent = step === "badge" ? word("sign-in.or-type") : word("sign-in.badge-is", { badge: at("badge").value });
   at("pin").value = "";
   at(step).focus();
 }
@@ -35,7 +36,7 @@ function countDown(seconds) {
   const tick = () => {
     const left = Math.ceil((until - performance.now()) / 1000);
     for (const button of at("pin-keys").querySelectorAll("button")) button.disabled = left > 0;
-    tell(left > 0 ? `Too many wrong tries. Wait ${left} s.` : "Now try again.");
+    tell(left > 0 ? word("script.too-many", { seconds: left }) : word("script.try-again"));
     if (left <= 0) clearInterval(waiting);
   };
   waiting = setInterval(tick, 500);

@@ -1,22 +1,12 @@
 // The live view: asks for one moment, draws it, asks for the next. A slow screen gets fewer frames, never old ones.
 
-const TITLES = { face: "Face", tattoo: "Tattoo", text: "Text", code: "Code" };
-const NAMES = { face: ["face", "faces"], tattoo: ["tattoo", "tattoos"], text: ["piece of text", "pieces of text"], code: ["code", "codes"] };
+import { covered, word } from "./words.js";
+
 const LABEL = 17;
 const OLD = 2000;
 const INK = "#16130f";
-const PAPER = "#f7f2ea";
-const OUTLINE = "rgb(247 242 234 / 0.55)";
-
-export function covered(regions) {
-  const parts = Object.keys(NAMES).flatMap((kind) => {
-    const number = regions.filter((region) => region.kind === kind).length;
-    return number ? [`${number} ${NAMES[kind][number === 1 ? 0 : 1]}`] : [];
-  });
-  if (!parts.length) return "Nothing to cover in view";
-  const last = parts.pop();
-  return `${parts.length ? `${parts.join(", ")} and ${last}` : last} covered`;
-}
+const PAPER = "#e6ddcf";
+const OUTLINE = "rgb(230 221 207 / 0.55)";
 
 function parse(buffer) {
   const length = new DataView(buffer).getUint32(0);
@@ -71,7 +61,7 @@ function draw(canvas, picture, facts) {
     const ys = outlines[place].map(([, y]) => y);
     const x = (Math.min(...xs) + Math.max(...xs)) / 2;
     const y = (Math.min(...ys) + Math.max(...ys)) / 2;
-    label(pen, TITLES[region.kind], x, y, ratio, taken, edge);
+    label(pen, word(`kinds.${region.kind}`), x, y, ratio, taken, edge);
   });
 }
 

@@ -8,6 +8,7 @@ from fastapi import Request, WebSocket
 from pydantic import BaseModel, ConfigDict
 
 from provisioning.panel.desk import Desk
+from provisioning.panel.look import Look
 from provisioning.panel.sessions import Session
 
 
@@ -20,6 +21,13 @@ class Body(BaseModel):
 def desk_of(request: Request | WebSocket) -> Desk:
     """The desk of this application."""
     return cast("Desk", request.app.state.desk)
+
+
+def look_of(request: Request) -> Look:
+    """How the person before the screen wants it; the gate has read it."""
+    look = request.state.look
+    assert isinstance(look, Look)
+    return look
 
 
 def session_of(request: Request | WebSocket) -> Session:

@@ -9,8 +9,10 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import Field
 
 from provisioning.panel.guard import COOKIE
+from provisioning.panel.look import Look
 from provisioning.panel.pages import page
-from provisioning.panel.routes import Body, desk_of
+from provisioning.panel.routes import Body, desk_of, look_of
+from provisioning.panel.routes.screen import keep_look, look_of_nobody
 from provisioning.panel.sessions import Ending
 
 router = APIRouter()
@@ -32,7 +34,13 @@ async def start(request: Request) -> Response:
     if request.state.session:
         return RedirectResponse("/shoot", 303)
     await desk.watch()  # a session whose time is up ends now, so that the page can say so
-    return page(desk, "sign_in", notice=desk.lock_notice)
+    look, gone = look_of(request), COOKIE in request.cookies
+    if gone:
+        look = look_of_nobody(look, desk.settings.look)
+    shown = page(desk, look, "sign_in", notice=" ".join(map(look.language.say, desk.lock_notice)))
+    if gone:
+        _forget(shown, look)
+    return shown
 
 
 @router.post("/sign-in")
@@ -47,9 +55,10 @@ async def sign_in(request: Request, body: SignIn) -> Response:
 @router.post("/lock")
 async def lock(request: Request) -> Response:
     """Ends the session; pictures not accepted are discarded."""
-    await desk_of(request).end_session(Ending.LOCKED_BY_HAND)
+    desk = desk_of(request)
+    await desk.end_session(Ending.LOCKED_BY_HAND)
     answer = JSONResponse({"next": "/"})
-    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+    _forget(answer, look_of_nobody(look_of(request), desk.settings.look))
     return answer
 
 
@@ -58,3 +67,9 @@ async def active(request: Request) -> dict[str, float]:
     """Somebody touched the screen. The gate has noted it already."""
     desk = desk_of(request)
     return {"locks_in": desk.sessions.remaining(desk.clock())}
+
+
+def _forget(answer: Response, look: Look) -> None:
+    """Takes the session's cookie from the browser; the screen is then as for the next person."""
+    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+    keep_look(answer, look)

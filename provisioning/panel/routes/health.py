@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 
 from provisioning.panel.counters import CONTENT_TYPE
 from provisioning.panel.queue_view import waiting
-from provisioning.panel.routes import desk_of
+from provisioning.panel.routes import desk_of, look_of
 
 router = APIRouter()
 
@@ -21,7 +21,7 @@ async def healthz(request: Request) -> Response:
     """200 while pictures can be taken, 503 with the kinds of trouble while not."""
     desk = desk_of(request)
     health = await desk.health()
-    troubles = desk.troubles(health)
+    troubles = desk.troubles(health, look_of(request).language)
     blocked = any(trouble.blocks for trouble in troubles)
     answer: dict[str, Any] = {
         "status": "unavailable" if blocked else "ok",

@@ -11,7 +11,7 @@ from pydantic import Field
 from provisioning.panel.counters import Count
 from provisioning.panel.errors import SignInLocked
 from provisioning.panel.pages import page
-from provisioning.panel.routes import Body, desk_of
+from provisioning.panel.routes import Body, desk_of, look_of
 
 router = APIRouter()
 
@@ -26,7 +26,7 @@ class Invitation(Body):
 async def show(request: Request) -> Response:
     """The only page of an unpaired device."""
     desk = desk_of(request)
-    return page(desk, "pairing", pairing=desk.pairing.now)
+    return page(desk, look_of(request), "pairing", pairing=desk.pairing.now)
 
 
 @router.post("/pairing", status_code=202)
@@ -46,4 +46,8 @@ async def begin(request: Request, body: Invitation) -> dict[str, str]:
 async def progress(request: Request) -> dict[str, str]:
     """Where the pairing stands. Without a session, because nobody can have one yet."""
     pairing = desk_of(request).pairing.now
-    return {"step": pairing.step.value, "digits": pairing.digits, "sentence": pairing.sentence}
+    return {
+        "step": pairing.step.value,
+        "digits": pairing.digits,
+        "sentence": look_of(request).language.heard(pairing.sentence),
+    }

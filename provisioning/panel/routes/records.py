@@ -13,7 +13,7 @@ from provisioning.panel.device_view import device_groups
 from provisioning.panel.ledger_view import read_ledger
 from provisioning.panel.pages import page, partial
 from provisioning.panel.queue_view import rows
-from provisioning.panel.routes import desk_of, session_of
+from provisioning.panel.routes import desk_of, look_of, session_of
 
 router = APIRouter()
 
@@ -21,15 +21,16 @@ router = APIRouter()
 @router.get("/queue")
 async def queue(request: Request) -> Response:
     """Every picture on its way, newest first."""
-    desk = desk_of(request)
-    return page(desk, "queue", session=session_of(request), rows=rows(await desk.entries(), desk.uplink()))
+    desk, look = desk_of(request), look_of(request)
+    shown = rows(look.language, await desk.entries(), desk.uplink())
+    return page(desk, look, "queue", session=session_of(request), rows=shown)
 
 
 @router.get("/queue/entries")
 async def entries(request: Request) -> Response:
     """The list alone, for the page that keeps itself fresh."""
-    desk = desk_of(request)
-    return partial("queue_entries", rows=rows(await desk.entries(), desk.uplink()))
+    desk, look = desk_of(request), look_of(request)
+    return partial(look, "queue_entries", rows=rows(look.language, await desk.entries(), desk.uplink()))
 
 
 @router.post("/queue/{capture}/retry")
@@ -44,21 +45,28 @@ async def retry(request: Request, capture: Annotated[str, Path(pattern="^[0-9a-f
 @router.get("/ledger")
 async def ledger(request: Request) -> Response:
     """The last events of each chain, and the chains' heads."""
-    desk = desk_of(request)
-    return page(
-        desk, "ledger", session=session_of(request), ledger=await asyncio.to_thread(read_ledger, desk.settings.ledger)
-    )
+    desk, look = desk_of(request), look_of(request)
+    shown = await asyncio.to_thread(read_ledger, look.language, desk.settings.ledger)
+    return page(desk, look, "ledger", session=session_of(request), ledger=shown)
 
 
 @router.get("/device")
 async def device(request: Request) -> Response:
     """What this device is and how it is."""
-    desk = desk_of(request)
-    health = await desk.health()
+    desk, look = desk_of(request), look_of(request)
+    said, health = look.language, await desk.health()
     return page(
         desk,
+        look,
         "device",
         session=session_of(request),
-        groups=device_groups(desk.identity.facts, health, desk.queue.free_bytes(), desk.wall(), desk.version),
-        troubles=desk.troubles(health),
+        groups=device_groups(
+            said,
+            desk.identity.facts,
+            health,
+            free_bytes=desk.queue.free_bytes(),
+            now=desk.wall(),
+            version=desk.version,
+        ),
+        troubles=desk.troubles(health, said),
     )

@@ -13,8 +13,9 @@ from capture.errors import CameraServiceRefused
 from provisioning.panel import words
 from provisioning.panel.counters import Count
 from provisioning.panel.errors import NothingInReview
+from provisioning.panel.languages import Language
 from provisioning.panel.pages import page, partial
-from provisioning.panel.routes import Body, desk_of, session_of
+from provisioning.panel.routes import Body, desk_of, look_of, session_of
 from provisioning.panel.routes.shoot import encounter_values
 from provisioning.panel.sessions import Session
 
@@ -76,14 +77,17 @@ async def show(request: Request) -> Response:
     session = session_of(request)
     if session.still is None:
         return RedirectResponse("/shoot", 303)
-    return page(desk_of(request), "review", session=session, **encounter_values(session), **_shown(session.still))
+    look = look_of(request)
+    shown = encounter_values(session, look.language) | _shown(session.still, look.language)
+    return page(desk_of(request), look, "review", session=session, **shown)
 
 
 @router.get("/review/panel")
 async def side(request: Request) -> Response:
     """The part beside the picture, after a decision."""
     session = session_of(request)
-    return partial("review_side", session=session, **_shown(_still(session)))
+    look = look_of(request)
+    return partial(look, "review_side", session=session, **_shown(_still(session), look.language))
 
 
 @router.get("/review/picture.jpg")
@@ -117,9 +121,12 @@ async def accept(request: Request, body: Named) -> dict[str, Any]:
             )
         sealed = await desk.camera.accept(still["id"], session.draft.encounter(session.badge))
         session.still = None
-        session.last = (
-            f"Picture {sealed['counter']} is in the queue. "
-            f"{words.covered_sentence(still['redaction']['regions'])}; {words.megabytes(sealed['bytes'])}."
+        said = look_of(request).language
+        session.last = said.say(
+            "review.accepted",
+            number=sealed["counter"],
+            covered=words.covered_sentence(said, still["redaction"]["regions"]),
+            size=words.size(said, sealed["bytes"]),
         )
         desk.counters.add(Count.ACCEPTED)
         return {"next": "/shoot"}
@@ -142,7 +149,7 @@ def _still(session: Session, named: str | None = None) -> dict[str, Any]:
     return session.still
 
 
-def _shown(still: dict[str, Any]) -> dict[str, Any]:
+def _shown(still: dict[str, Any], said: Language) -> dict[str, Any]:
     redaction, unanswered, quality = still["redaction"], still["unanswered"], still.get("quality", {})
     asked = unanswered[0] if unanswered else None
     return {
@@ -150,11 +157,11 @@ def _shown(still: dict[str, Any]) -> dict[str, Any]:
         "regions_json": json.dumps(redaction["regions"]),
         "asked": asked,
         "open_questions": len(unanswered),
-        "question": words.question(asked, redaction) if asked else "",
-        "covered": words.covered_sentence(redaction["regions"]),
-        "areas": words.covered_areas(redaction["regions"]),
-        "findings": words.findings(redaction, unanswered),
-        "reasons": words.UNCOVER_REASONS,
-        "recognisable": words.RECOGNISABLE if redaction.get("recognisable") else "",
-        "warning": quality.get("sentence", "") if quality.get("verdict", "good") != "good" else "",
+        "question": words.question(said, asked, redaction) if asked else "",
+        "covered": words.covered_sentence(said, redaction["regions"]),
+        "areas": words.covered_areas(said, redaction["regions"]),
+        "findings": words.findings(said, redaction, unanswered),
+        "reasons": words.reasons(said),
+        "recognisable": said.say("review.recognisable") if redaction.get("recognisable") else "",
+        "warning": said.heard(quality.get("sentence", "")) if quality.get("verdict", "good") != "good" else "",
     }

@@ -19,20 +19,25 @@ from provisioning.panel.desk import Desk
 from provisioning.panel.draft import NOTE_LENGTH, PATIENT_LENGTH, Draft, DraftConsent, Side
 from provisioning.panel.errors import NothingInReview
 from provisioning.panel.events import Event
+from provisioning.panel.languages import Language
 from provisioning.panel.pages import page
 from provisioning.panel.queue_view import waiting
-from provisioning.panel.routes import Body, desk_of, session_of
+from provisioning.panel.routes import Body, desk_of, look_of, session_of
 from provisioning.panel.sessions import Session
-from provisioning.panel.words import site_groups
+from provisioning.panel.words import PHRASES, site_groups
 
 router = APIRouter()
 
 _log = structlog.get_logger(__name__)
 
 
-def encounter_values(session: Session) -> dict[str, Any]:
+def encounter_values(session: Session, said: Language) -> dict[str, Any]:
     """What the encounter strip and its dialogs need."""
-    return {"draft_json": json.dumps(asdict(session.draft)), "site_groups": site_groups(BODY_SITES)}
+    return {
+        "draft_json": json.dumps(asdict(session.draft)),
+        "site_groups": site_groups(said, BODY_SITES),
+        "phrases": PHRASES,
+    }
 
 
 class Consent(Body):
@@ -68,7 +73,9 @@ async def show(request: Request) -> Response:
     if session.still:
         return RedirectResponse("/review", 303)
     last, session.last = session.last, ""
-    return page(desk_of(request), "shoot", session=session, last=last, **encounter_values(session))
+    look = look_of(request)
+    desk, shown = desk_of(request), encounter_values(session, look.language)
+    return page(desk, look, "shoot", session=session, last=last, shutter_keys=desk.settings.shutter_keys, **shown)
 
 
 @router.put("/encounter")
@@ -105,7 +112,7 @@ async def shutter(request: Request) -> dict[str, str]:
 async def status(request: Request) -> dict[str, Any]:
     """What is wrong, how much waits, and when the screen locks. Asked by every page on its own."""
     desk = desk_of(request)
-    troubles = desk.troubles(await desk.health())
+    troubles = desk.troubles(await desk.health(), look_of(request).language)
     return {
         "troubles": [{"slug": t.slug, "sentence": t.sentence, "blocks": t.blocks} for t in troubles],
         "waiting": waiting(await desk.entries()),

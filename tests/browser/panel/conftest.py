@@ -39,12 +39,28 @@ LOOKS = """() => {
   const own = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
   const name = (e) => (e.id || e.textContent.trim() || e.className).slice(0, 40);
   const box = (e) => (e.closest("label") ?? e).getBoundingClientRect();
+  const texts = () => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) if (walker.currentNode.textContent.trim()) found.push(walker.currentNode);
+    return found.filter((text) => shown(text.parentElement) && !text.parentElement.closest(".unseen, .who, svg"));
+  };
+  const cut = (text) => {
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    const inner = range.getBoundingClientRect();
+    const around = text.parentElement.closest("a, button, label, p, li, dd, dt, h1, h2, .toast, .idle, section, main");
+    const outer = around.getBoundingClientRect();
+    const high = parseFloat(getComputedStyle(text.parentElement).fontSize) / 4;
+    return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + high;
+  };
   return {
     sideways: document.documentElement.scrollWidth - innerWidth,
     small_text: [...document.querySelectorAll("body *:not(svg *)")]
       .filter((e) => shown(e) && own(e) && !e.closest(".unseen"))
       .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 16).map(name),
-    small_targets: [...document.querySelectorAll("a, button, input, textarea")]
+    cut: texts().filter(cut).map((text) => text.textContent.trim().slice(0, 40)),
+    small_targets: [...document.querySelectorAll("a, button, input, textarea, select, summary, [tabindex]")]
       .filter((e) => shown(e) && (box(e).width < 48 || box(e).height < 48)).map(name),
     unnamed: [...document.querySelectorAll("button, a, input, textarea")]
       .filter((e) => shown(e) && !(e.textContent.trim() || e.ariaLabel || e.labels?.length))
@@ -75,10 +91,13 @@ class Visit:
 
     def shot(self, name: str) -> None:
         """Keeps a screenshot, and checks what must hold on every page."""
+        assert self.faults(name) == {}, name
+
+    def faults(self, name: str) -> dict[str, object]:
+        """Keeps a screenshot; gives what is wrong with what it shows, nothing on a good page."""
         OUTPUT.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=OUTPUT / f"{name}-{self.size[0]}.png")
-        looks = self.page.evaluate(LOOKS)
-        assert looks == {"sideways": 0, "small_text": [], "small_targets": [], "unnamed": []}, name
+        return {fault: where for fault, where in self.page.evaluate(LOOKS).items() if where}
 
     def note(self, name: str, value: str) -> None:
         """Keeps a figure beside the screenshots."""

@@ -10,6 +10,7 @@ import pytest
 
 from provisioning.enrolment import serving_enrolment
 from provisioning.panel import UplinkView
+from provisioning.panel.lockout import FREE_TRIES
 from provisioning.panel.simulated import READY, SimulatedCamera
 
 RATE = """(seconds) => new Promise((resolve) => {
@@ -102,7 +103,7 @@ def test_wrong_pins_lead_to_a_count_down(url, visiting):
     page = visit.page
     page.wait_for_selector("body[data-ready]")
     page.keyboard.type("4711\n")
-    for _ in range(3):
+    for _ in range(FREE_TRIES):
         page.fill("#pin", "9999")
         with page.expect_response("**/sign-in"):
             page.keyboard.press("Enter")

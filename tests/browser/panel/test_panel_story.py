@@ -166,7 +166,7 @@ def test_wound_on_a_face_is_marked_on_the_covered_face(ward, visiting):
     page.click("[data-show=uncover]")
     page.click("[data-area][data-kind=face]")
     page.click("#mark-wound")
-    assert page.inner_text("#mark-kind") == "wound on the face"
+    assert page.inner_text("#mark-step") == "Mark the wound on the face"
     page.mouse.click(*at(0.45, 0.45))
     page.mouse.click(*at(0.5, 0.5))
     page.wait_for_selector("#toast:visible")

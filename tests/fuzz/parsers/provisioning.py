@@ -52,9 +52,11 @@ from provisioning.keys import key_hash, read_ec_key, read_ed25519_key, to_pem
 from provisioning.manifest import verify_manifest
 from provisioning.manifest_fields import read_fields, write_fields
 from provisioning.panel.desk import read_memory
-from provisioning.panel.gate import _asked, cookie_token
-from provisioning.panel.guard import refusal
+from provisioning.panel.gate import _asked, cookie
+from provisioning.panel.guard import COOKIE, refusal
+from provisioning.panel.languages import ENGLISH, LANGUAGES
 from provisioning.panel.ledger_view import read_ledger
+from provisioning.panel.look import LOOK_COOKIE, Look, parse_look
 from provisioning.panel.routes.entry import SignIn
 from provisioning.panel.routes.pairing import Invitation as InvitationBody
 from provisioning.panel.routes.review import Decide
@@ -228,7 +230,8 @@ def _panel_bodies() -> list[bytes]:
 
 _HEADERS = (
     b"host: 127.0.0.1:8470\norigin: http://127.0.0.1:8470\nx-wardlens: 1\ncontent-type: application/json\n"
-    b"content-length: 42\nsec-fetch-site: same-origin\ncookie: __Host-wardlens=0123456789abcdef; other=1"
+    b"content-length: 42\nsec-fetch-site: same-origin\n"
+    b"cookie: __Host-wardlens=0123456789abcdef; __Host-wardlens-look=de.left.dark; other=1"
 )
 
 
@@ -237,7 +240,8 @@ def _gated(data: bytes) -> object:
     pairs = [line.partition(b": ")[::2] for line in data.split(b"\n")]
     headers = Headers(raw=[(name.lower(), value) for name, value in pairs])
     asked = _asked({"type": "http", "method": "POST", "path": "/shutter", "scheme": "http"}, headers)
-    cookie_token(headers)
+    cookie(headers, COOKIE)
+    parse_look(cookie(headers, LOOK_COOKIE), Look())
     return refusal(asked, names=frozenset({"127.0.0.1"}), paired=True, signed_in=True)
 
 
@@ -387,9 +391,9 @@ PARSERS = (
         "panel-ledger",
         ("provisioning.panel.ledger_view.read_ledger",),
         lambda: [case["lines"].encode() for case in vectors("ledger")["whole"]],
-        lambda data: read_ledger(as_file("ledger/camera.jsonl", data).parent),
+        lambda data: read_ledger(LANGUAGES[ENGLISH], as_file("ledger/camera.jsonl", data).parent),
     ),
-    Parser("panel-headers", (), lambda: [_HEADERS], _gated),
+    Parser("panel-headers", ("provisioning.panel.look.parse_look",), lambda: [_HEADERS], _gated),
     Parser(
         "panel-body",
         (),

@@ -15,7 +15,7 @@ ORIGIN = "https://127.0.0.1:8470"
 LIVE = "wss://127.0.0.1:8470/live"
 BADGE, PIN = "4711", "1234"
 
-OPEN = {"/", "/sign-in", "/pairing", "/pairing/progress", "/healthz", "/metrics", "/assets/{edition}/{name}"}
+OPEN = {"/", "/sign-in", "/pairing", "/pairing/progress", "/healthz", "/look", "/metrics", "/assets/{edition}/{name}"}
 """What a stranger may ask. A new route is closed unless somebody adds it to the guard's table and here."""
 
 
@@ -203,7 +203,7 @@ def test_validation_never_repeats_what_was_sent(bench):
 
 
 def test_health_and_metrics_name_nobody(signed_in):
-    for path in ("/healthz", "/metrics"):
+    for path in ("/healthz", "/look", "/metrics"):
         text = signed_in.get(path).text
         assert BADGE not in text
         assert "Anna" not in text

@@ -12,11 +12,13 @@ from capture.envelope import KeySigner
 from capture.ledger import Ledger, LedgerEvent
 from capture.vault import State
 from provisioning.panel import PanelSettings, UplinkView, words
+from provisioning.panel.languages import LANGUAGES
 from provisioning.panel.ledger_view import read_ledger
 from provisioning.panel.queue_view import rows, waiting
 from provisioning.panel.simulated import READY
 from provisioning.panel.troubles import troubles
 
+EN = LANGUAGES["en"]
 FACE = {"kind": "face", "model": "centerface"}
 
 
@@ -30,15 +32,15 @@ FACE = {"kind": "face", "model": "centerface"}
     ],
 )
 def test_what_is_covered_is_one_sentence(regions, sentence):
-    assert words.covered_sentence(regions) == sentence
+    assert words.covered_sentence(EN, regions) == sentence
 
 
 def test_nothing_found_and_not_looked_for_read_differently():
     redaction = {"regions": [], "outcomes": {"face": "clear", "tattoo": "unsure", "text": "clear", "code": "clear"}}
-    said = words.findings(redaction, ["tattoo"])
+    said = words.findings(EN, redaction, ["tattoo"])
     assert "Faces: looked for, none found" in said
     assert not [line for line in said if "attoo" in line]
-    assert "Tattoos: you said there is none" in words.findings(redaction, [])
+    assert "Tattoos: you said there is none" in words.findings(EN, redaction, [])
 
 
 @pytest.mark.parametrize(
@@ -50,17 +52,17 @@ def test_nothing_found_and_not_looked_for_read_differently():
             {"regions": [{"kind": "tattoo"}]},
             "Nothing looked for tattoos. Is there another one in the picture?",
         ),
-        ("tattoo", {"thresholds": {"tattoo.ask": 0.98}}, words.UNSURE["tattoo"]),
+        ("tattoo", {"thresholds": {"tattoo.ask": 0.98}}, EN.say("unsure.tattoo")),
         ("face", {}, "It is not sure that every face was found. Is there one that is not covered?"),
         ("text", {}, "It is not sure that all text was found. Is there any that is not covered?"),
     ],
 )
 def test_questions(kind, redaction, sentence):
-    assert words.question(kind, redaction) == sentence
+    assert words.question(EN, kind, redaction) == sentence
 
 
 def test_common_body_sites_are_all_in_the_list_and_none_is_shown_twice():
-    (_, common), (_, others) = words.site_groups(BODY_SITES)
+    (_, common), (_, others) = words.site_groups(EN, BODY_SITES)
     assert [code for code, _ in common] == list(words.COMMON_SITES)
     assert sorted(code for code, _ in common + others) == sorted(BODY_SITES)
     assert ("84607009", "Heel") in common
@@ -76,25 +78,44 @@ BROKEN = [
 
 @pytest.mark.parametrize(("change", "slug", "part", "blocks"), BROKEN)
 def test_each_broken_part_has_its_sentence_and_stops_the_shutter(change, slug, part, blocks):
-    (found,) = troubles(READY | change, None, clock_early=False, certificate_days=20)
+    (found,) = troubles(EN, READY | change, None, clock_early=False, certificate_days=20)
     assert (found.slug, found.blocks) == (slug, blocks)
     assert part in found.sentence
 
 
+def test_failed_test_of_itself_is_said_and_stops_the_shutter():
+    test = {"state": "failed", "failed": {"camera": "Said above.", "phantom": "A face was not found. Call IT."}}
+    (found,) = troubles(EN, READY | {"self_test": test}, None, clock_early=False, certificate_days=20)
+    assert (found.slug, found.blocks, found.sentence) == ("self-test", True, "A face was not found. Call IT.")
+
+
+def test_parts_that_speak_for_themselves_are_not_said_twice():
+    test = {"state": "failed", "failed": {"disk": "Full.", "camera": "Gone."}}
+    assert troubles(EN, READY | {"self_test": test}, None, clock_early=False, certificate_days=20) == ()
+
+
+def test_device_page_says_how_the_test_of_itself_went(signed_in, bench):
+    bench.camera.said = READY | {"self_test": {"state": "passed", "sentence": "", "at_ms": 1, "failed": {}}}
+    assert "Test of itself" in signed_in.get("/device").text
+    assert "Passed" in signed_in.get("/device").text
+    bench.camera.said = READY | {"self_test": {"state": "failed", "at_ms": 1, "failed": {"keys": "Call IT at once."}}}
+    assert "Call IT at once." in signed_in.get("/device").text
+
+
 def test_hospital_out_of_reach_is_said_and_stops_nothing():
     away = UplinkView(connected=False, sentence="The hospital cannot be reached.")
-    (found,) = troubles(READY, away, clock_early=False, certificate_days=20)
+    (found,) = troubles(EN, READY, away, clock_early=False, certificate_days=20)
     assert (found.sentence, found.blocks) == ("The hospital cannot be reached.", False)
 
 
 def test_what_stops_the_shutter_comes_first():
     away = UplinkView(connected=False, sentence="away")
-    found = troubles(None, away, clock_early=True, certificate_days=-1)
+    found = troubles(EN, None, away, clock_early=True, certificate_days=-1)
     assert [trouble.slug for trouble in found] == ["service", "clock", "uplink"]
 
 
 def test_health_report_with_parts_missing_is_read_as_trouble_never_as_fine():
-    assert {trouble.slug for trouble in troubles({}, None, clock_early=False, certificate_days=1)} == {
+    assert {trouble.slug for trouble in troubles(EN, {}, None, clock_early=False, certificate_days=1)} == {
         "engine",
         "camera",
         "vault",
@@ -108,7 +129,7 @@ def test_queue_shows_parked_pictures_first_and_then_the_newest(bench):
         bench.entry(3, State.OFFERED),
         bench.entry(4, State.SEALED),
     ]
-    shown = rows(entries, UplinkView(connected=True, sentence="", progress={entries[2].capture: 0.5}))
+    shown = rows(EN, entries, UplinkView(connected=True, sentence="", progress={entries[2].capture: 0.5}))
     assert [(row.number, row.state) for row in shown] == [
         (2, "parked"),
         (4, "waiting"),
@@ -185,7 +206,7 @@ def test_ledger_page_shows_the_newest_events_and_the_heads(bench, tmp_path):
 
 def test_ledger_with_a_damaged_head_is_said_on_its_page(tmp_path):
     (tmp_path / "camera.head").write_bytes(b"{}")
-    assert "altered" in read_ledger(tmp_path).sentence
+    assert "altered" in read_ledger(EN, tmp_path).sentence
 
 
 def test_ledger_line_that_is_half_written_is_left_out(tmp_path):
@@ -193,9 +214,9 @@ def test_ledger_line_that_is_half_written_is_left_out(tmp_path):
         chain.append(LedgerEvent.SERVICE_STARTED, version="1")
     with (tmp_path / "camera.jsonl").open("ab") as file:
         file.write(b'{"event": "cut')
-    assert [event.title for event in read_ledger(tmp_path).events] == ["Service started"]
+    assert [event.title for event in read_ledger(EN, tmp_path).events] == ["Service started"]
 
 
 def test_device_without_a_ledger_says_so(tmp_path):
-    assert read_ledger(tmp_path / "none").sentence == "Nothing is on the ledger yet."
-    assert read_ledger(None).sentence == "Nothing is on the ledger yet."
+    assert read_ledger(EN, tmp_path / "none").sentence == "Nothing is on the ledger yet."
+    assert read_ledger(EN, None).sentence == "Nothing is on the ledger yet."
