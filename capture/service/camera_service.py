@@ -14,6 +14,7 @@ from capture.service.keeping import Keeper
 from capture.service.live import LiveLoop
 from capture.service.messages import camera_to_json, engine_to_json
 from capture.service.parts import CameraServiceParts
+from capture.service.scanning import Scanner
 from capture.service.shutter import Shutter
 from capture.service.stills import Shelf
 from capture.service.wire import Json
@@ -40,6 +41,7 @@ class CameraService:
         )
         self.engine = Engine(parts.load_engine, tested=self.keeper.self_tested)
         self.live = LiveLoop(self.camera, self.engine, quality=parts.live_quality)
+        self.scanner = Scanner(self.camera, self.engine)
         self.shutter = Shutter(
             self.camera,
             self.engine,
@@ -59,6 +61,7 @@ class CameraService:
 
     def stop(self) -> None:
         """End within about two seconds; the stills in review are forgotten."""
+        self.scanner.close()
         self.live.stop(0.3)
         self.worker.stop(0.6)
         self.camera.stop(0.3)
