@@ -18,6 +18,11 @@
     │   ├── StillDropped
     │   ├── FeaturesForbidden
     │   └── RequestWrong
+    ├── ScanRefused              what was, or was not, held to the camera
+    │   ├── CodeUnseen
+    │   ├── CodesDiffer
+    │   ├── ScanBusy
+    │   └── ScanStopped
     ├── CameraServiceError       what the camera service answered its client
     │   ├── CameraServiceAway
     │   └── CameraServiceRefused
@@ -114,6 +119,26 @@ class FeaturesForbidden(StillRefused):
 
 class RequestWrong(StillRefused):
     """The request was not understood. Reload the page; if this repeats, call IT."""
+
+
+class ScanRefused(CaptureError):  # noqa: N818 - named for what is known
+    """No code was read. Hold it to the camera again, or type it."""
+
+
+class CodeUnseen(ScanRefused):
+    """No code could be read. Hold it flat and still, a hand's width from the camera, or type it."""
+
+
+class CodesDiffer(ScanRefused):
+    """Several codes are in view. Cover all but the one that is meant, and hold it to the camera again."""
+
+
+class ScanBusy(ScanRefused):
+    """The camera is reading a code already. Wait a moment and try again."""
+
+
+class ScanStopped(ScanRefused):
+    """Reading the code was stopped."""
 
 
 class CameraServiceError(CaptureError):

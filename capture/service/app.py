@@ -22,10 +22,14 @@ from capture.encoding import encode_jpeg
 from capture.errors import (
     CameraFailed,
     CaptureError,
+    CodesDiffer,
+    CodeUnseen,
     EngineNotReady,
     FeaturesForbidden,
     LedgerError,
     RequestWrong,
+    ScanBusy,
+    ScanStopped,
     SelfTestFailed,
     SelfTestPending,
     StillDropped,
@@ -44,6 +48,7 @@ from capture.service.messages import (
     encounter_of,
     engine_to_json,
     region_to_json,
+    scan_kind_of,
     self_test_to_json,
     still_to_json,
 )
@@ -64,6 +69,10 @@ ANSWERS: Final[Mapping[type[CaptureError], tuple[int, str]]] = MappingProxyType(
         StillDropped: (409, "still_dropped"),
         StillsFull: (409, "stills_full"),
         FeaturesForbidden: (403, "features_forbidden"),
+        CodeUnseen: (404, "code_unseen"),
+        CodesDiffer: (409, "codes_differ"),
+        ScanBusy: (409, "scan_busy"),
+        ScanStopped: (409, "scan_stopped"),
         StillUnanswered: (409, "unanswered"),
         CameraFailed: (503, "camera_not_ready"),
         EngineNotReady: (503, "engine_not_ready"),
@@ -95,6 +104,8 @@ def create_app(service: CameraService) -> Starlette:
             Route("/health", routes.health, methods=["GET"]),
             Route("/self-test", routes.self_test, methods=["POST"]),
             WebSocketRoute("/live", routes.live),
+            Route("/scan", routes.scan, methods=["POST"]),
+            Route("/scan", routes.stop_scan, methods=["DELETE"]),
             Route("/stills", routes.take, methods=["POST"]),
             Route("/stills", routes.discard_all, methods=["DELETE"]),
             Route("/stills/{id}.jpg", routes.picture, methods=["GET"]),
@@ -128,6 +139,16 @@ class _Routes:
         ticket = self._service.shelf.room()
         still = await self._work(lambda: self._service.shutter.take(ticket))
         return JSONResponse(still_to_json(still), 201)
+
+    async def scan(self, request: Request) -> Response:
+        kind = scan_kind_of(await _body(request))
+        code = await asyncio.to_thread(foreseen, partial(self._service.scanner.scan, kind), "scan")
+        said = {"symbology": code.symbology, "text": code.text}
+        return JSONResponse(said, headers={"cache-control": "no-store"})
+
+    async def stop_scan(self, _request: Request) -> Response:
+        self._service.scanner.stop()
+        return Response(status_code=204)
 
     async def still(self, request: Request) -> Response:
         return JSONResponse(still_to_json(self._service.shelf.get(request.path_params["id"])))

@@ -16,6 +16,7 @@ from capture.service.keeping import Keeper
 from capture.service.live import LiveLoop
 from capture.service.messages import camera_to_json, engine_to_json, self_test_to_json
 from capture.service.parts import CameraServiceParts
+from capture.service.scanning import Scanner
 from capture.service.self_test import CAMERA, Check, SelfTest, SelfTested, looks_at
 from capture.service.shutter import Shutter
 from capture.service.stills import Shelf
@@ -48,6 +49,7 @@ class CameraService:
             self._checks(), self.engine.ready, told=self._tested, wall_ms=parts.wall_ms, elsewhere=(CAMERA, DISK)
         )
         self.live = LiveLoop(self.camera, self.engine, quality=parts.live_quality)
+        self.scanner = Scanner(self.camera, self.engine)
         self.shutter = Shutter(
             self.camera,
             self.engine,
@@ -70,6 +72,7 @@ class CameraService:
     def stop(self) -> None:
         """End within about two seconds; the stills in review are forgotten."""
         self.self_test.stop(0.0)
+        self.scanner.close()
         self.live.stop(0.3)
         self.worker.stop(0.6)
         self.camera.stop(0.3)

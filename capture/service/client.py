@@ -95,6 +95,14 @@ class CameraClient:
         async with connection:
             yield LiveStream(connection)
 
+    async def scan(self, kind: str) -> Json:
+        """The code of this kind (badge, wristband or invitation) in view: `symbology` and `text`. Never log it."""
+        return _json(await self._ask("POST", "/scan", body={"kind": kind}))
+
+    async def stop_scan(self) -> None:
+        """Ends the scan that runs, if any."""
+        await self._ask("DELETE", "/scan")
+
     async def take(self) -> Json:
         """A new still in review."""
         return _json(await self._ask("POST", "/stills"))

@@ -17,6 +17,7 @@ from capture.crashes import where
 from capture.errors import CaptureError, EngineNotReady, RequestWrong
 from capture.events import Event
 from capture.service.parts import Deidentifies
+from inference import Decoded
 from inference.errors import DecisionRefused, InferenceError
 from inference.picture import Decision, Frame, LiveView, Photo, Redaction
 
@@ -130,6 +131,16 @@ class Engine:
                 return deidentifier.revise(frame, redaction, decisions)
             except DecisionRefused as wrong:
                 raise RequestWrong(_sentence(wrong)) from wrong
+
+    def scan(self, frame: Frame) -> Sequence[Decoded]:
+        """The codes that can be read in it; takes no turn, so that the live view goes on.
+
+        Raises:
+            EngineNotReady: it is not loaded.
+        """
+        if self._deidentifier is None:
+            raise EngineNotReady(self._status.sentence)
+        return self._deidentifier.scan(frame)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -13,6 +13,7 @@ from capture.errors import FeaturesForbidden, RequestWrong
 from capture.quality import Quality
 from capture.record import encounter_from_json, redaction_to_json
 from capture.service.engine import EngineStatus
+from capture.service.scanning import CodeKind
 from capture.service.self_test import SelfTested
 from capture.service.stills import HeldStill
 from capture.service.wire import Json
@@ -145,3 +146,15 @@ class _DecisionSaid(BaseModel):
 _DECISIONS: Final[TypeAdapter[Sequence[_DecisionSaid]]] = TypeAdapter(
     Annotated[list[_DecisionSaid], Field(min_length=1, max_length=MOST_DECISIONS)]
 )
+
+
+def scan_kind_of(said: object) -> CodeKind:
+    """What a scan request looks for, out of `{"kind": ...}`.
+
+    Raises:
+        RequestWrong: it names nothing that can be scanned.
+    """
+    for kind in CodeKind:
+        if said == {"kind": kind.value}:
+            return kind
+    raise RequestWrong

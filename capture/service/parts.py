@@ -15,6 +15,7 @@ from capture.identifiers import CaptureId
 from capture.ledger import Ledger
 from capture.service.self_test import Check, Phantom, SelfTested
 from capture.vault import Vault
+from inference import Decoded
 from inference.picture import Decision, Frame, LiveView, Photo, Redaction
 
 
@@ -36,6 +37,10 @@ class Deidentifies(Protocol):
 
     def revise(self, frame: Frame, redaction: Redaction, decisions: Sequence[Decision]) -> Photo:
         """The still once more, with a person's decisions. Raises DecisionRefused."""
+        ...
+
+    def scan(self, frame: Frame) -> Sequence[Decoded]:
+        """The codes that can be read in it. Called beside the others, from another thread."""
         ...
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ from capture.ledger import LedgerHead, audit_events, read_heads, verify_lines
 from capture.ledger.chain import parse_head, parse_line
 from capture.record import encounter_from_json, encounter_to_json, redaction_from_json, redaction_to_json
 from capture.redact.sighting_log import SightingLog
+from capture.scanned import BadgeRule, PatientCheck, parse_badge, parse_patient
 from capture.service.client import _json, _refusal
 from capture.service.messages import decisions_of, encounter_of
 from capture.service.wire import live_message, parse_live_message
@@ -164,6 +165,18 @@ def _queue(data: bytes) -> None:
         queue.close()
 
 
+def _scanned(data: bytes) -> tuple[str, bool]:
+    """A patient's reference, and whether it is an NHS number."""
+    text = data[1:].decode("utf-8", "replace")
+    nhs = data[:1] == b"n"
+    return parse_patient(text, PatientCheck.NHS if nhs else PatientCheck.NONE), nhs
+
+
+def _wristbands() -> list[bytes]:
+    said = [b"71940355^^^WARD&1.2.3&ISO^MR", b"]C1801873500538500000001191AB-12", b"(91)AB-12"]
+    return [b"-" + one for one in said] + [b"n943 476 5919", b"n(91)9434765919"]
+
+
 def _signing_keys() -> list[bytes]:
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - for seeds alone
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
@@ -181,6 +194,22 @@ def _sealing_keys() -> list[bytes]:
 
 
 PARSERS = (
+    Parser(
+        "wristband",
+        ("capture.scanned.parse_patient",),
+        _wristbands,
+        _scanned,
+        (ValueError,),
+        lambda value: (b"n" if value[1] else b"-") + value[0].encode(),
+    ),
+    Parser(
+        "badge",
+        ("capture.scanned.parse_badge",),
+        lambda: [b"WARD4711", b"WARDn-17"],
+        lambda data: parse_badge(data.decode("utf-8", "replace"), BadgeRule("WARD")),
+        (ValueError,),
+        lambda badge: f"WARD{badge}".encode(),
+    ),
     Parser(
         "canonical-json",
         ("capture.canonical.from_canonical",),
