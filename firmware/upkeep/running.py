@@ -173,7 +173,7 @@ def own_self_test(settings: Settings) -> SelfTest:
         if failed := sorted(part for part, result in parts.items() if result != "passed"):
             return (
                 False,
-                f"The device's own test failed ({', '.join(failed)}), so it takes no picture. Look at its screen.",
+                f"Its own test failed ({', '.join(failed)}), so it takes no picture. Look at its screen.",
             )
         return True, f"All is well: {', '.join(SELF_TEST_PARTS)}."
 
