@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 
 from firmware.demo.place import DemoPlace, make_place
 from firmware.demo.story import Story
 from firmware.supervision import Supervisor
+from inference.scenes import draw_scene
 from provisioning.commands import CommandName
 from provisioning.devices import DeviceState
 from provisioning.enrolment import pair
@@ -28,6 +30,8 @@ def place(models_folder: Path, tmp_path: Path, program: Callable[[str], Path]) -
     program("mosquitto")
     pictures = tmp_path / "pictures"
     pictures.mkdir()
+    scene = draw_scene(7, (640, 480)).pixels  # what its camera sees: without a picture its test of itself fails
+    assert cv2.imwrite(str(pictures / "scene.png"), cv2.cvtColor(scene, cv2.COLOR_RGB2BGR))
     return make_place(tmp_path, pictures, models=models_folder, mqtt="auto")
 
 
