@@ -14,8 +14,9 @@ from typing import Final
 
 from capture.encounter import MAX_NAME
 
-__all__ = ["BadgeRule", "PatientCheck", "parse_badge", "parse_patient"]
+__all__ = ["NO_BADGE", "BadgeRule", "PatientCheck", "parse_badge", "parse_patient"]
 
+NO_BADGE: Final = "This code is not a badge of this hospital: hold your own badge to the camera, or type it."
 _GS: Final = "\x1d"
 _BLANK: Final = " \t\r\n"
 """What readers and people put around a code; not the group separator, which begins one and which str.strip takes."""
@@ -64,7 +65,7 @@ def parse_badge(text: str, rule: BadgeRule) -> str:
     badge = text.strip().removeprefix(rule.prefix)
     fits = rule.length is None or len(badge) == rule.length
     if not (text.strip().startswith(rule.prefix) and fits and _BADGE.fullmatch(badge)):
-        raise ValueError("this code is not a badge of this hospital: hold your own badge to the camera, or type it")
+        raise ValueError(NO_BADGE)
     return badge
 
 
@@ -81,7 +82,7 @@ def parse_patient(text: str, check: PatientCheck) -> str:
         return _nhs_number(reference)
     if not 1 <= len(reference) <= MAX_NAME or not reference.isprintable():
         raise ValueError(
-            f"a patient reference has 1 to {MAX_NAME} characters that can be shown: scan again, or type it"
+            f"A patient reference has 1 to {MAX_NAME} characters that can be shown: scan again, or type it."
         )
     return reference
 
@@ -139,7 +140,7 @@ def _gs1_check(digits: str) -> int:
 def _nhs_number(text: str) -> str:
     """NHS Data Dictionary, NHS NUMBER: weights 10 to 2, modulus 11; a check of 10 is never given out."""
     if not _NHS.fullmatch(text):
-        raise ValueError("an NHS number has ten digits: scan the wristband again, or type the number")
+        raise ValueError("An NHS number has ten digits: scan the wristband again, or type the number.")
     digits = re.sub(r"[ -]", "", text)
     check = -sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=False)) % 11
     if check != int(digits[-1]):
@@ -148,8 +149,8 @@ def _nhs_number(text: str) -> str:
 
 
 def _wrong_digit() -> ValueError:
-    return ValueError("the number's check digit is wrong: compare it with the wristband, then scan or type it again")
+    return ValueError("The number's check digit is wrong: compare it with the wristband, then scan or type it again.")
 
 
 def _no_reference() -> ValueError:
-    return ValueError("this code does not say who the patient is: scan the wristband's own code, or type the number")
+    return ValueError("This code does not say who the patient is: scan the wristband's own code, or type the number.")

@@ -18,6 +18,7 @@ from capture.envelope import FileSigner, SealingContext
 from capture.errors import StillRefused
 from capture.identifiers import CaptureId
 from capture.ledger import LedgerError, LedgerEvent, open_ledger, read_heads
+from capture.scanned import BadgeRule, PatientCheck
 from capture.vault import Vault
 from firmware.checks import CHECKS
 from firmware.checks import State as CheckState
@@ -261,6 +262,8 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
         lock_seconds=settings.panel.lock_seconds,
         look=Look(settings.panel.language, Hand(settings.panel.hand)),
         shutter_keys=settings.panel.shutter_keys,
+        badges=BadgeRule(settings.panel.badge_prefix, settings.panel.badge_length or None),
+        patient_check=PatientCheck(settings.panel.patient_check),
         memory=settings.state / "panel" / "lockouts.json",
         ledger=settings.state / "ledger",
     )

@@ -85,6 +85,13 @@ class Panel(_Section):
     shutter_keys: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,32}$")], ...] = ("F13", "PageDown")
     """Keys that take a picture beside Enter, Space and the volume keys, as browsers name them; for a foot pedal."""
 
+    badge_prefix: Annotated[str, Field(max_length=32)] = ""
+    """What stands in a badge's code before what the roster knows; it is taken off."""
+    badge_length: Annotated[int, Field(ge=0, le=64)] = 0
+    """Characters of a badge without its prefix; 0 for any number. Codes of another length are no badges."""
+    patient_check: Literal["none", "nhs"] = "none"
+    """How patient references check themselves, scanned or typed: nhs for NHS numbers."""
+
 
 class Receiver(_Section):
     """`[receiver]`: the hospital's side."""

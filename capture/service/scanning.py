@@ -20,6 +20,8 @@ from capture.service.engine import Engine
 
 SCAN_S: Final = 8.0
 """How long one request looks."""
+PACE_S: Final = 0.08
+"""How long a look rests before the next."""
 _FRAME_S: Final = 0.25
 
 
@@ -116,6 +118,7 @@ class Scanner:
             if code := agreed(before, seen):
                 return code
             before = seen
+            self._stopped.wait(PACE_S)  # somebody may wait all day at the sign-in page
         raise CodeUnseen
 
 

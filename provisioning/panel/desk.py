@@ -14,11 +14,12 @@ from typing import Any
 import structlog
 
 from capture.errors import CaptureError
+from capture.scanned import NO_BADGE, parse_badge, parse_patient
 from capture.vault import Entry
 from provisioning import durable
 from provisioning.errors import ProvisioningError
 from provisioning.panel.counters import Count, Counters
-from provisioning.panel.errors import SignInLocked, SignInRefused
+from provisioning.panel.errors import CodeRefused, SignInLocked, SignInRefused
 from provisioning.panel.events import Event
 from provisioning.panel.known_identity import KnownIdentity
 from provisioning.panel.languages import Language
@@ -116,6 +117,32 @@ class Desk:
         _log.info(Event.SIGNED_IN)
         self.lock_notice = ()
         return token
+
+    def patient(self, said: str) -> str:
+        """The patient's reference that a wristband's code or a person says.
+
+        Raises:
+            CodeRefused: it is none, or its check digit is wrong.
+        """
+        try:
+            return parse_patient(said, self.settings.patient_check)
+        except ValueError as wrong:
+            raise CodeRefused(str(wrong)) from None
+
+    def badge(self, said: str) -> str:
+        """The badge that a code says, if it is one of the roster; a wristband that lies in view is none.
+
+        Raises:
+            CodeRefused: it is none.
+        """
+        try:
+            badge = parse_badge(said, self.settings.badges)
+        except ValueError as wrong:
+            raise CodeRefused(str(wrong)) from None
+        facts = self.identity.facts
+        if facts is None or not facts.knows(badge):
+            raise CodeRefused(NO_BADGE)
+        return badge
 
     async def end_session(self, ending: Ending) -> None:
         """Ends the session, if there is one, and discards every still that is held."""

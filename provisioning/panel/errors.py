@@ -7,6 +7,7 @@
     ├── SignInRefused     what a person typed
     │   └── SignInLocked
     ├── NothingInReview   what a page asked for that is not there any more
+    ├── CodeRefused       what a badge or a wristband says, read or typed
     └── PairingBusy       a second pairing while one is under way
 
 Each docstring is the sentence that the nurse or IT reads.
@@ -60,6 +61,13 @@ class NothingInReview(PanelError):  # noqa: N818 - named for what is known
 
     status = 409
     slug = "nothing-in-review"
+
+
+class CodeRefused(PanelError):  # noqa: N818 - named for what is known
+    """That is no number this device can use. Compare it with what you hold, then scan or type it again."""
+
+    status = 422
+    slug = "code-refused"
 
 
 class PairingBusy(PanelError):  # noqa: N818 - named for what is known

@@ -17,10 +17,11 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/look", "/metrics", "/pairing/progress"})
 OPEN_FOLDER = "/assets/"
-SIGN_IN = "/sign-in"
+WAY_IN = frozenset({"/sign-in", "/scan/badge", "/scan/stop"})
+"""For a paired device's next person."""
 PAIRING = "/pairing"
 
-QUIET_PATHS = frozenset({"/status", "/queue/entries", "/live"})
+QUIET_PATHS = frozenset({"/status", "/queue/entries", "/live", "/scan/badge", "/scan/wristband", "/scan/stop"})
 """Asked by the page on its own; they never keep a session awake."""
 
 HEADERS = (
@@ -133,4 +134,4 @@ def _not_now(path: str, *, paired: bool, signed_in: bool) -> Refusal | None:
         return Refusal.PAIRED if paired else None
     if not paired:
         return Refusal.UNPAIRED
-    return None if signed_in or path == SIGN_IN else Refusal.SESSION
+    return None if signed_in or path in WAY_IN else Refusal.SESSION

@@ -38,6 +38,14 @@ class CameraPort(Protocol):
         """The live view, pull by pull."""
         ...
 
+    async def scan(self, kind: str) -> Json:
+        """The code of this kind (badge or wristband) in view: `symbology` and `text`. Never logged."""
+        ...
+
+    async def stop_scan(self) -> None:
+        """Ends the scan that runs, if any."""
+        ...
+
     async def take(self) -> Json:
         """A new still in review."""
         ...

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
+from capture.scanned import BadgeRule, PatientCheck
 from provisioning.panel.errors import PanelUnsafe
 from provisioning.panel.look import Look
 
@@ -35,6 +36,8 @@ class PanelSettings:
         look: language, hand and light before anybody chose.
         shutter_keys: keys that take a picture beside Enter, Space and the volume keys, as a browser names them
             (`KeyboardEvent.code`): a foot pedal, for example.
+        badges: what the codes on badges say beside what the roster knows.
+        patient_check: how a patient's reference is checked, read or typed.
         ledger: folder of the device's ledger, for the ledger page; without it the page says so.
 
     Raises:
@@ -50,6 +53,8 @@ class PanelSettings:
     memory: Path | None = None
     look: Look = field(default_factory=Look)
     shutter_keys: tuple[str, ...] = ("F13", "PageDown")
+    badges: BadgeRule = field(default_factory=BadgeRule)
+    patient_check: PatientCheck = PatientCheck.NONE
     ledger: Path | None = None
 
     def __post_init__(self) -> None:

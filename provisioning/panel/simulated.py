@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from capture.errors import CameraServiceAway, CameraServiceRefused
+from capture.errors import CameraServiceAway, CameraServiceRefused, CodeUnseen
 from provisioning.panel.ports import Json, LiveStream
 
 READY: Json = {
@@ -20,7 +20,14 @@ READY: Json = {
 
 
 class SimulatedCamera:
-    """Attributes: `away` makes every call fail; `said` is the health it reports; `stills` is what it holds."""
+    """What it says and holds is open to the test.
+
+    Attributes:
+        in_view: kind of code → what it reads of it.
+        away: makes every call fail.
+        said: the health it reports.
+        stills: what it holds.
+    """
 
     def __init__(self, *, jpeg: bytes = b"\xff\xd8\xff\xd9", unanswered: Sequence[str] = ("tattoo",)) -> None:
         self.jpeg = jpeg
@@ -28,6 +35,8 @@ class SimulatedCamera:
         self.said: Json = dict(READY)
         self.stills: dict[str, Json] = {}
         self.accepted: list[Mapping[str, Any]] = []
+        self.in_view: dict[str, str] = {}
+        self.scans_stopped = 0
         self._unanswered = tuple(unanswered)
         self._taken = 0
 
@@ -41,6 +50,18 @@ class SimulatedCamera:
         """The same moment again and again."""
         self._there()
         yield _Same(self)
+
+    async def scan(self, kind: str) -> Json:
+        """The text of `in_view` for this kind."""
+        self._there()
+        if kind not in self.in_view:
+            raise CameraServiceRefused(CodeUnseen().sentence, status=404, error="code_unseen")
+        return {"symbology": "code128", "text": self.in_view[kind]}
+
+    async def stop_scan(self) -> None:
+        """Counts."""
+        self._there()
+        self.scans_stopped += 1
 
     async def take(self) -> Json:
         """A still of 640×480 with one face."""

@@ -2,12 +2,15 @@
 
 import "./keypad.js";
 import { call, Refused, say } from "./call.js";
+import { scan } from "./scan.js";
 import { word } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const strip = at("strip");
 const draft = JSON.parse(strip.dataset.draft);
 const CONSENTS = ["record", "second_opinion", "teaching"];
+
+let stopScan = () => {};
 
 const siteName = (code) => document.querySelector(`[data-site="${code}"]`)?.textContent ?? "";
 
@@ -50,15 +53,32 @@ async function save(change) {
   show();
   try {
     const { missing: _, ...fields } = draft;
-    await call("PUT", "/encounter", fields);
+    draft.patient = (await call("PUT", "/encounter", fields)).patient;
+    show();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    if (error.answer.error === "code-refused") draft.patient = "";
+    show();
     say(error.message);
   }
 }
 
+function scanWristband() {
+  const hint = at("patient-hint");
+  at("patient").focus();
+  stopScan();
+  const stop = stopScan = scan("wristband", (patient) => {
+    at("patient").value = patient;
+    hint.textContent = word("script.compare-wristband");
+  }, (sentence) => { hint.textContent = sentence || word("script.hold-wristband"); });
+  hint.textContent = word("script.hold-wristband");
+  at("patient-dialog").addEventListener("close", stop, { once: true });
+  at("patient").addEventListener("input", stop, { once: true });
+}
+
 function open(id) {
   at("patient").value = draft.patient;
+  at("patient-hint").textContent = "";
   at("note").value = draft.note;
   at("urgent").checked = draft.urgent;
   for (const name of CONSENTS) at(`consent-${name}`).checked = draft.consent[name];
@@ -94,6 +114,7 @@ at("next-patient").addEventListener("click", () => {
   at("patient").value = "";
   at("patient").focus();
 });
+at("scan-wristband").addEventListener("click", scanWristband);
 for (const button of document.querySelectorAll("[data-site]")) {
   button.addEventListener("click", () => { save({ body_site: button.dataset.site }); at("site-dialog").close(); });
 }

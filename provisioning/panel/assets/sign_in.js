@@ -2,11 +2,13 @@
 
 import "./keypad.js";
 import { call, Refused } from "./call.js";
+import { scan } from "./scan.js";
 import { word } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const notice = at("notice");
 let waiting;
+let stopScan = () => {};
 
 function tell(sentence) {
   notice.textContent = sentence;
@@ -21,6 +23,9 @@ function show(step) {
   at("hint").textContent = step === "badge" ? word("sign-in.or-type") : word("sign-in.badge-is", { badge: at("badge").value });
   at("pin").value = "";
   at(step).focus();
+  stopScan();
+  // Held to the camera it is as good as typed; while the PIN is asked, nothing is read.
+  if (step === "badge") stopScan = scan("badge", (badge) => { at("badge").value = badge; tell(""); show("pin"); }, tell);
 }
 
 function badgeGiven(event) {
@@ -67,5 +72,5 @@ at("badge-keys").addEventListener("submit", badgeGiven);
 at("pin-form").addEventListener("submit", pinGiven);
 at("pin-keys").addEventListener("submit", pinGiven);
 at("other-badge").addEventListener("click", () => { at("badge").value = ""; tell(""); show("badge"); });
-at("badge").focus();
+show("badge");
 document.body.dataset.ready = "yes";

@@ -81,16 +81,16 @@ async def show(request: Request) -> Response:
 @router.put("/encounter")
 async def set_encounter(request: Request, body: EncounterFields) -> dict[str, Any]:
     """Keeps the encounter for this session."""
-    session = session_of(request)
+    desk, session = desk_of(request), session_of(request)
     session.draft = Draft(
-        patient=body.patient,
+        patient=desk.patient(body.patient) if body.patient else "",
         body_site=body.body_site,
         side=body.side,
         consent=DraftConsent(body.consent.record, body.consent.second_opinion, body.consent.teaching),
         note=body.note,
         urgent=body.urgent,
     )
-    return {"missing": session.draft.missing}
+    return {"missing": session.draft.missing, "patient": session.draft.patient}
 
 
 @router.post("/shutter", status_code=201)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,7 @@ from capture.ledger import Ledger
 from capture.service import CameraClient, CameraServiceParts, run_camera_service
 from capture.vault import Vault
 from inference import Deidentifier
+from inference.picture import Pixels
 from inference.scenes import demo_row
 from provisioning.enrolment import pair, serving_enrolment
 from provisioning.identity import DeviceIdentity
@@ -239,10 +240,24 @@ class Ward:
 @pytest.fixture
 def ward(state: Path, models_folder: Path, tmp_path: Path) -> Iterator[Ward]:
     """Camera service and panel over drawn ward scenes, with the real models."""
+    scenes = [scene.pixels for _name, scene in demo_row(3, seed=7)]
+    with ward_seeing(scenes, state, models_folder, tmp_path) as ward:
+        yield ward
+
+
+@pytest.fixture
+def ward_over(state: Path, models_folder: Path, tmp_path: Path) -> Callable[..., Any]:
+    """The same over the pictures that a test brings, H×W×3 RGB each."""
+    return lambda *pictures: ward_seeing(pictures, state, models_folder, tmp_path)
+
+
+@contextmanager
+def ward_seeing(scenes: Sequence[Pixels], state: Path, models_folder: Path, tmp_path: Path) -> Iterator[Ward]:
+    """A running device whose camera sees these pictures."""
     pictures = tmp_path / "pictures"
     pictures.mkdir()
-    for number, (_name, scene) in enumerate(demo_row(3, seed=7)):
-        assert cv2.imwrite(str(pictures / f"{number}.jpg"), cv2.cvtColor(scene.pixels, cv2.COLOR_RGB2BGR))
+    for number, pixels in enumerate(scenes):
+        assert cv2.imwrite(str(pictures / f"{number}.jpg"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     identity = DeviceIdentity.load(state)
     signer = FileSigner(identity.signing_key)
     chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in identity.signing_chain)

@@ -15,7 +15,10 @@ ORIGIN = "https://127.0.0.1:8470"
 LIVE = "wss://127.0.0.1:8470/live"
 BADGE, PIN = "4711", "1234"
 
-OPEN = {"/", "/sign-in", "/pairing", "/pairing/progress", "/healthz", "/look", "/metrics", "/assets/{edition}/{name}"}
+OPEN = {
+    *("/", "/sign-in", "/scan/badge", "/scan/stop", "/look", "/assets/{edition}/{name}"),
+    *("/pairing", "/pairing/progress", "/healthz", "/metrics"),
+}
 """What a stranger may ask. A new route is closed unless somebody adds it to the guard's table and here."""
 
 

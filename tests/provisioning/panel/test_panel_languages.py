@@ -278,7 +278,7 @@ def test_page_is_in_the_language_that_was_chosen(bench):
         assert client.post("/look", json={"language": "de"}).json()["language"] == "de"
         page = client.get("/").text
         assert '<html lang="de"' in page
-        assert "Ausweis scannen" in page
+        assert "Halten Sie Ihren Ausweis vor die Kamera" in page
         assert "Scan your badge" not in page
         assert (
             "Ausweis oder PIN stimmt nicht"
