@@ -54,8 +54,10 @@ def _skin(*canvases: Canvas) -> Callable[[Mapping[str, LoadedModel], Thresholds]
     return lambda models, limits: SkinDetector(models[skinmap.MODEL], canvases, limits)
 
 
-def _code(side: int, *, locate: bool, thorough: bool = True, papers: bool = False) -> Factory:
-    return lambda _models, _limits: CodeDetector(side=side, locate=locate, thorough=thorough, papers=papers)
+def _code(side: int, *, locate: bool, thorough: bool = True, papers: bool = False, slanted: bool = False) -> Factory:
+    return lambda _models, _limits: CodeDetector(
+        side=side, locate=locate, thorough=thorough, papers=papers, slanted=slanted
+    )
 
 
 QUARTERS: Final = (0, 90, 180, 270)
@@ -69,7 +71,7 @@ STILL: Final[tuple[Factory, ...]] = (
     *(_face(SHARP, degrees) for degrees in QUARTERS),
     *(_face(BLURRED, degrees, moved=True) for degrees in QUARTERS),
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
-    _code(1600, locate=True, papers=True),
+    _code(1600, locate=True, papers=True, slanted=True),
 )
 GUARDED: Final = _skin(Canvas(320, 256), Canvas(512, 384), Canvas(256, 192))
 """A still's look at skin, which the wound guard shares."""

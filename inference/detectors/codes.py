@@ -28,7 +28,11 @@ LOCATED: Final = 0.5
 _MARGIN: Final = 1.25
 _LINEAR: Final = zxingcpp.BarcodeFormat.AllLinear
 _LOCATE_SIDE: Final = 1000
+_DARK: Final = 128
+"""A picture whose brightest value is less is dark."""
 _ENLARGED: Final = (2, 3)
+_SLANTS: Final = (22.5, 45.0, 67.5)
+_MIDDLE_GREY: Final = 128
 
 Grey = NDArray[np.uint8]
 
@@ -49,17 +53,23 @@ class Decoded:
 
 
 class CodeDetector:
-    """Finds codes in the picture scaled so that its long side has at most `side` pixels."""
+    """Finds codes in the picture scaled so that its long side has at most `side` pixels.
+
+    Where it is to find `slanted` ones, it also looks at the picture turned by 22, 45 and 67 degrees.
+    """
 
     name: Final = "code"
     kinds: Final = frozenset({Kind.CODE})
 
-    def __init__(self, *, side: int, locate: bool, thorough: bool = True, papers: bool = False) -> None:
+    def __init__(
+        self, *, side: int, locate: bool, thorough: bool = True, papers: bool = False, slanted: bool = False
+    ) -> None:
         self.models: Mapping[str, str] = {}
         self._side = side
         self._locate = locate
         self._thorough = thorough
         self._papers = papers
+        self._slanted = slanted
 
     def prepare(self) -> None:
         """Nothing to warm."""
@@ -71,6 +81,8 @@ class CodeDetector:
             Region(Kind.CODE, _polygon(_cover_of(found, grey), scale), DECODED if found.valid else DAMAGED, MODEL)
             for found in _read(grey, thorough=self._thorough)
         ]
+        if self._slanted:
+            regions += [Region(Kind.CODE, _polygon(quad, scale), score, MODEL) for quad, score in _slanted_codes(grey)]
         if self._thorough:
             regions += [Region(Kind.CODE, polygon, DECODED, MODEL) for polygon in _small_codes(image, grey, scale)]
         if self._locate:
@@ -112,6 +124,27 @@ def _small_codes(image: Pixels, grey: Grey, scale: float) -> Iterator[Polygon]:
                 break
 
 
+def _slanted_codes(grey: Grey) -> Iterator[tuple[NDArray[np.float64], float]]:
+    """The cover of each code in the picture turned, with its score.
+
+    Bars are read along rows and columns, and a few degrees beside them: PDF417 up to 12.
+    """
+    for degrees in _SLANTS:
+        turned, back = _turned(grey, degrees)
+        for found in _read(turned, thorough=False):
+            yield _cover_of(found, turned) @ back[:, :2].T + back[:, 2], DECODED if found.valid else DAMAGED
+
+
+def _turned(grey: Grey, degrees: float) -> tuple[Grey, NDArray[np.float64]]:
+    """The whole picture turned counter-clockwise, grey around it, and the way back from its pixels."""
+    height, width = grey.shape
+    side = math.ceil(math.hypot(width, height))
+    there = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    there[:, 2] = there[:, 2] + (side - np.array([width, height])) / 2
+    turned = cv2.warpAffine(grey, there, (side, side), borderValue=_MIDDLE_GREY)
+    return np.asarray(turned, np.uint8), np.asarray(cv2.invertAffineTransform(there), np.float64)
+
+
 def _cover_of(found: zxingcpp.Barcode, grey: Grey) -> NDArray[np.float64]:
     quad = _quad(found)
     if found.format & _LINEAR:
@@ -140,7 +173,19 @@ def _grey(image: Pixels, side: float = math.inf) -> tuple[Grey, float]:
     if scale < 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8), scale
+    return _lit(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)), scale
+
+
+def _lit(grey: Grey) -> Grey:
+    """The picture with its values spread where all of it is dark: readers and locators ask for contrast.
+
+    On such a picture OpenCV's locator of QR codes does not just miss them, it raises (5.0.0, kmeans of no points).
+    """
+    darkest, brightest, _, _ = cv2.minMaxLoc(grey)
+    if not darkest < brightest < _DARK:
+        return grey
+    spread = 255 / (brightest - darkest)
+    return np.asarray(cv2.convertScaleAbs(grey, alpha=spread, beta=-darkest * spread), np.uint8)
 
 
 def _polygon(quad: NDArray[np.float64], scale: float) -> Polygon:

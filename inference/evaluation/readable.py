@@ -41,7 +41,10 @@ def _zxing(grey: _Grey, scale: int) -> Iterator[Middle]:
 
 def _opencv(grey: _Grey) -> Iterator[Middle]:
     for reader in (cv2.QRCodeDetector(), cv2.barcode.BarcodeDetector()):
-        _, texts, corners, *_ = reader.detectAndDecodeMulti(grey)
+        try:
+            _, texts, corners, *_ = reader.detectAndDecodeMulti(grey)
+        except cv2.error:  # OpenCV 5.0.0 gives up on dark pictures: it reads nothing there
+            continue
         if corners is not None:
             for text, quad in zip(texts, np.asarray(corners).reshape(-1, 4, 2), strict=True):
                 if text:

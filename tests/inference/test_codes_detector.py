@@ -144,3 +144,39 @@ def test_a_line_over_bars_grows_to_the_bars_and_one_over_nothing_stays() -> None
     assert grown[:, 1].min() >= 52
     assert grown[:, 1].max() <= 148
     assert grow_sides(np.zeros((4, 2)), grey).tolist() == np.zeros((4, 2)).tolist()
+
+
+def _printed(symbology: str, text: str) -> np.ndarray:
+    made = zxingcpp.create_barcode(text, zxingcpp.barcode_format_from_str(symbology))
+    drawn = np.asarray(made.to_image(scale=3), np.uint8)[:160]
+    left, top, width, height = cv2.boundingRect(255 - drawn)  # without its quiet zone: the card has one
+    return np.repeat(drawn[top : top + height, left : left + width, None], 3, axis=2)
+
+
+def _held_before_skin(code: np.ndarray, degrees: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """A white card with the code, turned, in the middle of skin, and where the code is."""
+    card = cv2.copyMakeBorder(code, 30, 30, 40, 40, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    scene = np.full((700, 900, 3), (205, 160, 135), np.uint8)
+    there = cv2.getRotationMatrix2D((card.shape[1] / 2, card.shape[0] / 2), degrees, 1.0)
+    there[:, 2] += np.array([900, 700]) / 2 - np.array([card.shape[1], card.shape[0]]) / 2
+    cv2.warpAffine(card, there, (900, 700), dst=scene, borderMode=cv2.BORDER_TRANSPARENT)
+    inside = np.zeros(card.shape[:2], np.uint8)
+    inside[30:-30, 40:-40] = 255
+    return scene, cv2.warpAffine(inside, there, (900, 700)) > 127
+
+
+@pytest.mark.parametrize("symbology", ["Code128", "Code39", "PDF417", "DataMatrix", "QRCode", "ITF"])
+@pytest.mark.parametrize("degrees", [30, 45, 60, 135])
+def test_a_slanted_code_is_covered(symbology: str, degrees: int) -> None:
+    scene, there = _held_before_skin(_printed(symbology, "00418273"), degrees)
+    regions = CodeDetector(side=1600, locate=True, slanted=True).detect(scene)
+    mask = coverage(900, 700, [region.polygon for region in regions])
+    assert mask[there].mean() > 0.98
+
+
+@pytest.mark.parametrize("symbology", ["Code128", "PDF417", "DataMatrix", "QRCode"])
+def test_a_code_in_the_dark_is_covered_and_no_reader_gives_up(symbology: str) -> None:
+    scene, there = _held_before_skin(_printed(symbology, "00418273"))
+    dark = cv2.convertScaleAbs(scene, alpha=0.18)
+    regions = CodeDetector(side=1600, locate=True).detect(dark)
+    assert coverage(900, 700, [region.polygon for region in regions])[there].mean() > 0.98
