@@ -14,6 +14,7 @@ DeviceId = NewType("DeviceId", str)
 SiteId = NewType("SiteId", str)
 
 _CAPTURE = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_BADGE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
@@ -48,3 +49,8 @@ def site_id(text: str) -> SiteId:
     if not _NAME.fullmatch(text):
         raise ValueError("a site id is 1 to 63 lowercase letters, digits and inner hyphens")
     return SiteId(text)
+
+
+def is_badge(text: str) -> bool:
+    """Whether a clinician's badge can say this: 1 to 64 letters, digits, dots, hyphens and underscores."""
+    return _BADGE.fullmatch(text) is not None

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from capture.encounter import MAX_NAME
+from capture.identifiers import is_badge
 
 __all__ = ["NO_BADGE", "BadgeRule", "PatientCheck", "parse_badge", "parse_patient"]
 
@@ -25,7 +26,6 @@ _SHOWN: Final = re.compile(r"\((\d{2,4})\)([^()]*)", re.ASCII)
 _OWN: Final = re.compile(r"9[1-9]", re.ASCII)
 _RECIPIENT: Final = "8018"
 _RECIPIENT_DIGITS: Final = 18
-_BADGE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _NHS: Final = re.compile(r"[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}", re.ASCII)
 
 
@@ -62,9 +62,10 @@ def parse_badge(text: str, rule: BadgeRule) -> str:
     Raises:
         ValueError: this is no badge of the site; the message is for the person who holds it.
     """
-    badge = text.strip().removeprefix(rule.prefix)
+    whole = text.strip()
+    badge = whole.removeprefix(rule.prefix)
     fits = rule.length is None or len(badge) == rule.length
-    if not (text.strip().startswith(rule.prefix) and fits and _BADGE.fullmatch(badge)):
+    if not (whole.startswith(rule.prefix) and fits and is_badge(badge)):
         raise ValueError(NO_BADGE)
     return badge
 

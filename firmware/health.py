@@ -6,7 +6,6 @@ It holds model names with their digests and the parts of the device's test of it
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,12 +15,14 @@ import structlog
 
 from firmware.events import Event
 from firmware.settings import Settings
+from provisioning import durable
 
 if TYPE_CHECKING:
     from capture.service.self_test import SelfTested
     from sync.uplink import DeviceHealth
 
 FILE: Final = "health/camera.json"
+_MODE: Final = 0o640
 _ZONES: Final = Path("/sys/class/thermal")
 
 
@@ -32,12 +33,10 @@ def tell_health(settings: Settings, result: SelfTested, models: Mapping[str, str
     """
     path = settings.state / FILE
     parts = {part: "failed" if wrong else "passed" for part, wrong in result.parts.items()}
-    temporary = path.with_suffix(".part")
     try:
         path.parent.mkdir(mode=0o750, exist_ok=True)
         said = {"models": dict(models), "self_test": parts, "self_test_at_ms": result.at_ms}
-        temporary.write_text(json.dumps(said), encoding="utf-8")
-        os.replace(temporary, path)  # noqa: PTH105 - the same as Path.replace, and its name says what counts
+        durable.write(path, json.dumps(said).encode(), mode=_MODE)
     except OSError as error:
         structlog.get_logger().error(Event.HEALTH_UNWRITTEN, error=error.strerror or type(error).__name__)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import cv2
 import numpy as np
@@ -29,6 +30,12 @@ class Canvas:
     def __post_init__(self) -> None:
         if self.width % _MULTIPLE or self.height % _MULTIPLE or self.width <= 0 or self.height <= 0:
             raise ValueError("a canvas is a multiple of 16 pixels each way")
+
+    @classmethod
+    def around(cls, width: int, height: int) -> Self:
+        """The smallest square on which a picture of that size can be turned by any angle."""
+        side = math.ceil(math.hypot(width, height) / _MULTIPLE) * _MULTIPLE
+        return cls(side, side)
 
     @property
     def upright(self) -> Canvas:
@@ -79,7 +86,7 @@ def fit_turned(image: Pixels, canvas: Canvas, degrees: int) -> tuple[Pixels, Aff
     return _warped(image, there, canvas, scale), back
 
 
-def way_to(canvas: Canvas, middle: tuple[float, float], degrees: int, scale: float) -> Affine:
+def way_to(canvas: Canvas, middle: tuple[float, float], degrees: float, scale: float) -> Affine:
     """The way from the picture to a canvas with `middle` in its middle, turned counter-clockwise."""
     there = np.asarray(cv2.getRotationMatrix2D(middle, degrees, scale), dtype=np.float64)
     there[:, 2] = there[:, 2] + np.array([canvas.width / 2 - middle[0], canvas.height / 2 - middle[1]])

@@ -6,10 +6,12 @@ A signed object must mean the same to every reader, and readers differ about fra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
 
 from capture.canonical import from_canonical, to_canonical
 
+_Value = TypeVar("_Value", str, int, list, dict)  # type: ignore[type-arg]
 _LARGEST: Final = 2**53 - 1
 
 
@@ -32,6 +34,30 @@ def decode(raw: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise ValueError("JSON nested too deep") from error
     return value
+
+
+def field(fields: Mapping[str, Any], name: str, kind: type[_Value]) -> _Value:
+    """The value of a field that is there, of exactly this type.
+
+    Raises:
+        ValueError: it is of another type.
+    """
+    value = fields[name]
+    if type(value) is not kind:
+        raise ValueError(f"{name!r} is not {kind.__name__}")
+    return value
+
+
+def moment(fields: Mapping[str, Any], name: str) -> datetime:
+    """The time in a field that is there: whole seconds since 1970, UTC.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    at = field(fields, name, int)
+    if not 0 <= at < 2**33:
+        raise ValueError(f"{name!r} is not a time")
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _check_numbers(value: object) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final, TypeVar
 
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
 from capture.canonical import from_base64, to_base64
 from capture.identifiers import DeviceId, SiteId, device_id, site_id
 from provisioning import canonical
+from provisioning.canonical import field, moment
 from provisioning.clock import seconds
 from provisioning.errors import CommandRefusal, CommandRefused
 from provisioning.terms import check_name
@@ -38,7 +39,6 @@ _RESULT_FIELDS: Final = {"format", "site", "device", "number", "outcome", "sente
 _SKEW: Final = 3600
 _LARGEST: Final = 2**53 - 1
 _SENTENCE: Final = 300
-_Enum = TypeVar("_Enum", bound=Enum)
 
 
 class CommandName(Enum):
@@ -191,7 +191,7 @@ def _opened(  # noqa: PLR0917 - what is signed, by whom and how, in the order of
         outer = canonical.decode(raw)
         if outer.keys() != {part, "signature"} or not isinstance(outer[part], dict):
             raise ValueError(f"not a signed {part}")
-        signature = from_base64(_text(outer["signature"]))
+        signature = from_base64(field(outer, "signature", str))
         key.verify(signature, label + canonical.encode(outer[part]), ECDSA(hashed))
         return read(outer[part])
     except InvalidSignature as error:
@@ -203,51 +203,28 @@ def _opened(  # noqa: PLR0917 - what is signed, by whom and how, in the order of
 def _read_command(fields: Mapping[str, Any]) -> Command:
     _exactly(fields, _FIELDS, FORMAT)
     return Command(
-        site=site_id(_text(fields["site"])),
-        device=device_id(_text(fields["device"])),
-        number=_whole(fields["number"]),
-        name=_member(CommandName, fields["name"]),
-        argument=_text(fields["argument"]),
-        issued=_moment(fields["issued"]),
-        expires=_moment(fields["expires"]),
+        site=site_id(field(fields, "site", str)),
+        device=device_id(field(fields, "device", str)),
+        number=field(fields, "number", int),
+        name=CommandName(field(fields, "name", str)),
+        argument=field(fields, "argument", str),
+        issued=moment(fields, "issued"),
+        expires=moment(fields, "expires"),
     )
 
 
 def _read_result(fields: Mapping[str, Any]) -> Result:
     _exactly(fields, _RESULT_FIELDS, RESULT_FORMAT)
     return Result(
-        site=site_id(_text(fields["site"])),
-        device=device_id(_text(fields["device"])),
-        number=_whole(fields["number"]),
-        outcome=_member(Outcome, fields["outcome"]),
-        sentence=_text(fields["sentence"]),
-        at=_moment(fields["at"]),
+        site=site_id(field(fields, "site", str)),
+        device=device_id(field(fields, "device", str)),
+        number=field(fields, "number", int),
+        outcome=Outcome(field(fields, "outcome", str)),
+        sentence=field(fields, "sentence", str),
+        at=moment(fields, "at"),
     )
 
 
 def _exactly(fields: Mapping[str, Any], names: set[str], form: str) -> None:
     if fields.keys() != names or fields["format"] != form:
         raise ValueError("other fields, or of another format")
-
-
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise ValueError("not text")
-    return value
-
-
-def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise ValueError("not a whole number")
-    return value
-
-
-def _member(of: type[_Enum], value: object) -> _Enum:
-    return of(_text(value))
-
-
-def _moment(value: object) -> datetime:
-    moment = _whole(value)
-    if not 0 <= moment < 2**33:
-        raise ValueError("not a time")
-    return datetime.fromtimestamp(moment, UTC)

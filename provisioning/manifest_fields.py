@@ -7,14 +7,14 @@ refuses as if they were not.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from capture.canonical import from_base64, to_base64
 from capture.identifiers import site_id
+from provisioning.canonical import field, moment
 from provisioning.certificates import from_der, to_der
 from provisioning.clock import seconds
 from provisioning.roster import Clinician, Role
@@ -30,7 +30,6 @@ from provisioning.terms import (
 )
 
 FORMAT = "wardlens-site-manifest/1"
-_Value = TypeVar("_Value", str, int, list, dict)  # type: ignore[type-arg]
 
 
 class FieldUnknown(ValueError):  # noqa: N818 - named for what is known
@@ -75,31 +74,31 @@ def read_fields(fields: Mapping[str, Any]) -> SiteManifest:
     _exactly(fields, _TOP)
     if fields["format"] != FORMAT:
         raise ValueError("another format")
-    policy, broker = _get(fields, "policy", dict), _get(fields, "broker", dict)
+    policy, broker = field(fields, "policy", dict), field(fields, "broker", dict)
     _exactly(policy, {"version", "lock_seconds"})
     _exactly(broker, {"host", "port", "protocol"})
     receipts = _records(fields, "receipt", {"id", "public"})
     return SiteManifest(
-        site=site_id(_get(fields, "site", str)),
-        name=_get(fields, "name", str),
-        version=_get(fields, "version", int),
-        issued=_moment(fields, "issued"),
-        expires=_moment(fields, "expires"),
+        site=site_id(field(fields, "site", str)),
+        name=field(fields, "name", str),
+        version=field(fields, "version", int),
+        issued=moment(fields, "issued"),
+        expires=moment(fields, "expires"),
         authorities=tuple(_certificate(text) for text in _texts(fields, "authorities")),
         sealing=tuple(
-            SealingTerm(_get(key, "id", str), SealingUse(key["use"]), _data(key, "public"))
+            SealingTerm(field(key, "id", str), SealingUse(key["use"]), _data(key, "public"))
             for key in _records(fields, "sealing", {"id", "use", "public"})
         ),
         receipt_keys=_distinct(
-            (check_key_id(_get(key, "id", str)), Ed25519PublicKey.from_public_bytes(_data(key, "public")))
+            (check_key_id(field(key, "id", str)), Ed25519PublicKey.from_public_bytes(_data(key, "public")))
             for key in receipts
         ),
-        policy=Policy(_get(policy, "version", int), _get(policy, "lock_seconds", int)),
+        policy=Policy(field(policy, "version", int), field(policy, "lock_seconds", int)),
         roster=tuple(
-            Clinician(_get(one, "badge", str), _get(one, "name", str), Role(one["role"]), _get(one, "pin", str))
+            Clinician(field(one, "badge", str), field(one, "name", str), Role(one["role"]), field(one, "pin", str))
             for one in _records(fields, "roster", {"badge", "name", "role", "pin"})
         ),
-        broker=BrokerAddress(_get(broker, "host", str), _get(broker, "port", int), Protocol(broker["protocol"])),
+        broker=BrokerAddress(field(broker, "host", str), field(broker, "port", int), Protocol(broker["protocol"])),
         receivers=tuple(check_receiver(name) for name in _texts(fields, "receivers")),
     )
 
@@ -121,15 +120,8 @@ def _exactly(fields: Mapping[str, Any], names: set[str]) -> None:
         raise ValueError(f"no field {min(missing)!r}")
 
 
-def _get(fields: Mapping[str, Any], name: str, kind: type[_Value]) -> _Value:
-    value = fields[name]
-    if type(value) is not kind:
-        raise ValueError(f"{name!r} is not {kind.__name__}")
-    return value
-
-
 def _records(fields: Mapping[str, Any], name: str, names: set[str]) -> list[dict[str, Any]]:
-    records = _get(fields, name, list)
+    records = field(fields, name, list)
     for record in records:
         if type(record) is not dict:
             raise ValueError(f"{name!r} holds something else than objects")
@@ -138,25 +130,18 @@ def _records(fields: Mapping[str, Any], name: str, names: set[str]) -> list[dict
 
 
 def _texts(fields: Mapping[str, Any], name: str) -> list[str]:
-    texts = _get(fields, name, list)
+    texts = field(fields, name, list)
     if not all(type(text) is str for text in texts):
         raise ValueError(f"{name!r} holds something else than text")
     return texts
 
 
 def _data(fields: Mapping[str, Any], name: str) -> bytes:
-    return from_base64(_get(fields, name, str))
+    return from_base64(field(fields, name, str))
 
 
 def _certificate(text: str) -> x509.Certificate:
     return from_der(from_base64(text))
-
-
-def _moment(fields: Mapping[str, Any], name: str) -> datetime:
-    moment = _get(fields, name, int)
-    if not 0 <= moment < 2**33:
-        raise ValueError(f"{name!r} is not a time")
-    return datetime.fromtimestamp(moment, UTC)
 
 
 def _distinct(pairs: Iterable[tuple[str, Ed25519PublicKey]]) -> dict[str, Ed25519PublicKey]:

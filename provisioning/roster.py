@@ -15,9 +15,9 @@ from functools import cache
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from capture.identifiers import is_badge
 from provisioning.errors import NotAccepted
 
-_BADGE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _PIN = re.compile(r"[0-9]{4,12}", re.ASCII)
 _HASH = re.compile(
     r"\$argon2id\$v=19\$m=[0-9]{1,7},t=[0-9]{1,2},p=[0-9]{1,2}\$[A-Za-z0-9+/]{16,64}\$[A-Za-z0-9+/]{16,128}"
@@ -44,7 +44,7 @@ class Clinician:
     pin_hash: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not _BADGE.fullmatch(self.badge):
+        if not is_badge(self.badge):
             raise ValueError("a badge is 1 to 64 letters, digits, dots, hyphens and underscores")
         if not 1 <= len(self.name) <= 80 or not self.name.isprintable() or self.name != self.name.strip():
             raise ValueError("a clinician's name is 1 to 80 printable characters")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -93,23 +92,21 @@ class SiteCommands:
 
     def commands(self, device: str) -> tuple[Given, ...]:
         """What `device` was told, the newest first."""
-        with self.registry.reading() as open_rows:
-            found = open_rows.execute(
-                "SELECT device, number, name, argument, issued_at, expires_at, COALESCE(outcome, ''), "
-                "COALESCE(sentence, ''), COALESCE(answered_at, 0) FROM command WHERE device = ? ORDER BY number DESC",
-                (device,),
-            ).fetchall()
-        return tuple(Given(*row) for row in found)
+        return self._given("WHERE device = ? ORDER BY number DESC", device)
 
     def waiting_commands(self) -> dict[str, Given]:
         """Each device's oldest command that it has not answered and that still counts."""
-        with self.registry.reading() as open_rows:
-            names = [name for (name,) in open_rows.execute("SELECT DISTINCT device FROM command")]
-        return {name: given for name in names if (given := next(self._open(name), None)) is not None}
+        open_ones = "WHERE outcome IS NULL AND expires_at >= ? ORDER BY number DESC"
+        return {given.device: given for given in self._given(open_ones, seconds(self.clock()))}
 
-    def _open(self, device: str) -> Iterator[Given]:
-        now = seconds(self.clock())
-        return (one for one in reversed(self.commands(device)) if not one.outcome and one.expires_at >= now)
+    def _given(self, which: str, value: str | int) -> tuple[Given, ...]:
+        with self.registry.reading() as open_rows:
+            found = open_rows.execute(
+                "SELECT device, number, name, argument, issued_at, expires_at, COALESCE(outcome, ''), "  # noqa: S608 - ours
+                f"COALESCE(sentence, ''), COALESCE(answered_at, 0) FROM command {which}",
+                (value,),
+            ).fetchall()
+        return tuple(Given(*row) for row in found)
 
     def next_command(self, device: str, after: int) -> bytes | None:
         """The first command for `device` beyond number `after` that counts and has no answer, as it was signed."""

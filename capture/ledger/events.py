@@ -13,6 +13,8 @@ from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from capture.identifiers import is_badge
+
 MAX_COUNT: Final = 2**53 - 1
 
 
@@ -72,7 +74,7 @@ _FORMS: Final[Mapping[Fact, Callable[[object], bool]]] = MappingProxyType(
         Fact.HASH: _matches(r"[0-9a-f]{64}"),
         Fact.HEX: _matches(r"[0-9a-f]{1,64}"),
         Fact.SLUG: _matches(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"),
-        Fact.STAFF: _matches(r"[A-Za-z0-9._-]{1,64}"),
+        Fact.STAFF: lambda value: isinstance(value, str) and is_badge(value),
         Fact.VERSION: _matches(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}"),
     }
 )

@@ -98,8 +98,7 @@ class Engine:
         Raises:
             EngineNotReady: it is not.
         """
-        if self._deidentifier is None:
-            raise EngineNotReady(self._status.sentence)
+        self._loaded()
 
     def live(self, frame: Frame) -> LiveView:
         """A moment of the viewfinder.
@@ -138,9 +137,7 @@ class Engine:
         Raises:
             EngineNotReady: it is not loaded.
         """
-        if self._deidentifier is None:
-            raise EngineNotReady(self._status.sentence)
-        return self._deidentifier.scan(frame)
+        return self._loaded().scan(frame)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -162,12 +159,15 @@ class Engine:
                 return
             self._stop.wait(self._retry_s)
 
+    def _loaded(self) -> Deidentifies:
+        if self._deidentifier is None:
+            raise EngineNotReady(self._status.sentence)
+        return self._deidentifier
+
     @contextmanager
     def _turn(self, *, first: bool) -> Iterator[Deidentifies]:
         """The de-identifier, for this caller alone."""
-        deidentifier = self._deidentifier
-        if deidentifier is None:
-            raise EngineNotReady(self._status.sentence)
+        deidentifier = self._loaded()
         self._enter(first=first)
         try:
             yield deidentifier

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from capture.ledger import LedgerEvent
-from capture.vault import State
 from firmware.errors import RequestWrong, WorkFailed
 from firmware.logging import configure_logging
 from firmware.settings import Settings, load_settings
@@ -128,8 +127,8 @@ def wipe(
 
     Example: wardlens device wipe --yes
     """
-    from firmware.device import note, open_vault
-    from firmware.upkeep import finish_ordered_wipe
+    from firmware.device import note
+    from firmware.upkeep.wipe_order import finish_ordered_wipe, unsent
     from firmware.wiping import wipe_state
 
     settings = load_settings(config, state=state)
@@ -140,8 +139,7 @@ def wipe(
         raise RequestWrong(f"There is nothing at {settings.state}. Name the device's folder by --state.")
     if settings.socket.exists():
         raise RequestWrong("The device is in use. Stop its services first, then wipe it.")
-    with open_vault(settings) as vault:
-        waiting = sum(entry.state is not State.ERASED for entry in vault.entries())
+    waiting = unsent(settings.state)
     if waiting and not even_unsent:
         raise RequestWrong(
             f"{waiting} pictures have not reached the hospital. Connect the device until the queue is empty, or add "

@@ -171,10 +171,7 @@ def own_self_test(settings: Settings) -> SelfTest:
                 return False, sentence
         parts = read_health(settings.state).self_test
         if failed := sorted(part for part, result in parts.items() if result != "passed"):
-            return (
-                False,
-                f"Its own test failed ({', '.join(failed)}), so it takes no picture. Look at its screen.",
-            )
+            return False, f"Its own test failed ({', '.join(failed)}), so it takes no picture. Look at its screen."
         return True, f"All is well: {', '.join(SELF_TEST_PARTS)}."
 
     return test

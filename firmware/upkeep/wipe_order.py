@@ -36,6 +36,7 @@ from provisioning.invitation import Address, parse_address
 from sync.protocol.backoff import Chance, delay
 
 FORMAT: Final = "wardlens-wipe-order/1"
+LOOK_SECONDS: Final = 0.5
 _FIELDS: Final = {"format", "device", "enrolment", "root", "command", "result"}
 _log = structlog.get_logger(__name__)
 
@@ -187,9 +188,6 @@ def _tell(state: Path, stop: threading.Event, ended: threading.Event, chance: Ch
         attempt += 1
         if not tell_of_wipe(state):
             stop.wait(LOOK_SECONDS + delay(attempt, chance))
-
-
-LOOK_SECONDS: Final = 0.5
 
 
 def tell_of_wipe(state: Path) -> bool:

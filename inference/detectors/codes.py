@@ -12,6 +12,7 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
+from inference.canvas import Canvas, way_to
 from inference.detectors.modules import busy_places
 from inference.detectors.paper import papers_around
 from inference.detectors.quads import grow_quad, grow_sides
@@ -78,7 +79,7 @@ class CodeDetector:
         """Each code with a margin, and the papers that they stand on if wanted; score DECODED, DAMAGED or LOCATED."""
         grey, scale = _grey(image, self._side)
         regions = [
-            Region(Kind.CODE, _polygon(_cover_of(found, grey), scale), DECODED if found.valid else DAMAGED, MODEL)
+            Region(Kind.CODE, _polygon(_cover_of(found, grey), scale), _score_of(found), MODEL)
             for found in _read(grey, thorough=self._thorough)
         ]
         if self._slanted:
@@ -132,17 +133,20 @@ def _slanted_codes(grey: Grey) -> Iterator[tuple[NDArray[np.float64], float]]:
     for degrees in _SLANTS:
         turned, back = _turned(grey, degrees)
         for found in _read(turned, thorough=False):
-            yield _cover_of(found, turned) @ back[:, :2].T + back[:, 2], DECODED if found.valid else DAMAGED
+            yield _cover_of(found, turned) @ back[:, :2].T + back[:, 2], _score_of(found)
 
 
 def _turned(grey: Grey, degrees: float) -> tuple[Grey, NDArray[np.float64]]:
     """The whole picture turned counter-clockwise, grey around it, and the way back from its pixels."""
     height, width = grey.shape
-    side = math.ceil(math.hypot(width, height))
-    there = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
-    there[:, 2] = there[:, 2] + (side - np.array([width, height])) / 2
-    turned = cv2.warpAffine(grey, there, (side, side), borderValue=_MIDDLE_GREY)
+    room = Canvas.around(width, height)
+    there = way_to(room, (width / 2, height / 2), degrees, 1.0)
+    turned = cv2.warpAffine(grey, there, (room.width, room.height), borderValue=_MIDDLE_GREY)
     return np.asarray(turned, np.uint8), np.asarray(cv2.invertAffineTransform(there), np.float64)
+
+
+def _score_of(found: zxingcpp.Barcode) -> float:
+    return DECODED if found.valid else DAMAGED
 
 
 def _cover_of(found: zxingcpp.Barcode, grey: Grey) -> NDArray[np.float64]:

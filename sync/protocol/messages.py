@@ -20,6 +20,9 @@ from sync.protocol.pieces import MAX_COUNT, MAX_LENGTH, Pieces, Upload
 
 MAX_HEADS: Final = 8
 MAX_COUNTER: Final = 2**63 - 1
+MOST_MODELS, LONGEST_MODEL = 32, 128
+MOST_PARTS, LONGEST_PART = 16, 32
+"""How many models and parts of a test a device's state names, and characters of each name and value."""
 MAX_LATER_SECONDS: Final = 3600
 
 _TEXT: Final = re.compile(r"[ -~]{0,128}", re.ASCII)
@@ -257,8 +260,8 @@ def decode_state(payload: bytes) -> DeviceState:
             parked=fields.number("parked", 0, MAX_COUNTER),
             free_bytes=fields.number("free_bytes", 0, MAX_COUNTER),
             certificate_days=fields.number("certificate_days", -36500, 36500),
-            models=fields.texts("models", keys=32, characters=128),
-            self_test=fields.texts("self_test", keys=16, characters=32),
+            models=fields.texts("models", keys=MOST_MODELS, characters=LONGEST_MODEL),
+            self_test=fields.texts("self_test", keys=MOST_PARTS, characters=LONGEST_PART),
             self_test_at_ms=fields.number("self_test_at_ms", 0, MAX_COUNTER),
             celsius=fields.number("celsius", -50, 150) if fields.has("celsius") else None,
         )

@@ -10,7 +10,7 @@ from capture.identifiers import DeviceId, SiteId
 from sync.mqtt import BrokerSettings, TlsFiles
 from sync.mqtt.settings import Protocol
 from sync.protocol import DEFAULT_CHUNK
-from sync.protocol.messages import MAX_COUNTER
+from sync.protocol.messages import LONGEST_MODEL, LONGEST_PART, MAX_COUNTER, MOST_MODELS, MOST_PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class DeviceHealth:
     celsius: int | None = None
 
     def __post_init__(self) -> None:
-        for texts, most, longest in ((self.models, 32, 128), (self.self_test, 16, 32)):
+        bounds = ((self.models, MOST_MODELS, LONGEST_MODEL), (self.self_test, MOST_PARTS, LONGEST_PART))
+        for texts, most, longest in bounds:
             said = [text for pair in texts.items() for text in pair] if isinstance(texts, Mapping) else [None]
             if not all(isinstance(text, str) for text in said):
                 raise TypeError("models and self_test map texts to texts")
