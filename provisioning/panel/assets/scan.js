@@ -5,8 +5,9 @@ import { call, Refused } from "./call.js";
 const AGAIN_MS = 1500;
 
 export function scan(kind, found, told) {
-  // Calls `found` with what was read, once, and `told` with each sentence worth saying ("" when it goes well again).
+  // Calls `found` with what was read, once, and `told` with each new sentence ("" when it goes well again).
   let wanted = true;
+  let before = "";
   const once = async () => {
     try {
       return await call("POST", `/scan/${kind}`);
@@ -24,7 +25,8 @@ export function scan(kind, found, told) {
         found(read);
         return;
       }
-      told(sentence);
+      if (sentence !== before) told(sentence);
+      before = sentence;
       if (sentence) await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
     }
   };
