@@ -130,7 +130,7 @@ class Keeper:
         context = self._sealing_context(_OF_NOTHING, 1)
         envelope = seal(Body(b"{}", encode_jpeg(photo, quality=self._quality).data), context)
         certificates = [x509.load_der_x509_certificate(der) for der in context.certificates]
-        verify_envelope(envelope, site=context.site, authorities=certificates[1:] or certificates)
+        verify_envelope(envelope, site=context.site, authorities=certificates)
 
     def stopped(self) -> None:
         """Puts it on the ledger that the service ended in order."""

@@ -229,24 +229,27 @@ def looks_at(
     phantom: Callable[[], Phantom], still: Callable[[Frame], Photo], seal: Callable[[Photo], None]
 ) -> dict[str, Check]:
     """The checks that need the de-identifier: that the phantom is hidden, and that what came out can be sealed."""
-    photos: list[Photo] = []
+    unsealed: list[Photo] = []
 
-    def hides() -> str:
-        photos.clear()
+    def look() -> tuple[str, ...]:
         drawn = phantom()
         photo = still(Frame(drawn.pixels, time.monotonic_ns()))
-        wrong = drawn.shortcomings(photo.pixels)
-        if wrong:
-            return (
-                f"De-identification failed on the test picture ({', '.join(wrong)}), so no picture can be taken. "
-                "Do not use this device; call IT."
-            )
-        photos.append(photo)
-        return ""
+        unsealed[:] = [photo]
+        return drawn.shortcomings(photo.pixels)
+
+    def hides() -> str:
+        if not (wrong := look()):
+            return ""
+        return (
+            f"De-identification failed on the test picture ({', '.join(wrong)}), so no picture can be taken. "
+            "Do not use this device; call IT."
+        )
 
     def seals() -> str:
-        if photos:
-            seal(photos.pop())
+        if not unsealed:  # nothing was looked at in this round, or that failed
+            look()
+        seal(unsealed[0])
+        unsealed.clear()
         return ""
 
     return {PHANTOM: hides, SEALING: seals}

@@ -194,6 +194,33 @@ def test_a_picture_that_cannot_be_sealed_is_no_passed_test() -> None:
         checks["sealing"]()
 
 
+def test_sealing_that_failed_is_tried_with_a_picture_and_not_forgotten() -> None:
+    """A part that failed is tried again alone: without the picture's test before it."""
+    tried = []
+
+    def seal(photo: object) -> None:
+        tried.append(photo)
+        if len(tried) < 3:
+            raise CaptureError("The signing key is of another certificate.")
+
+    bench = Bench("camera", again_s=0.01)
+    bench.test._checks = looks_at(Square, _photo_of, seal)
+    with bench.running():
+        bench.until(2)
+    assert [result.failed for result in bench.told] == [("sealing",), ()]
+    assert len(tried) == 3
+
+
+def test_a_picture_that_could_not_be_looked_at_is_not_taken_for_sealed() -> None:
+    def still(_frame: Frame) -> object:
+        raise CaptureError("The models are gone.")
+
+    checks = looks_at(Square, still, lambda _photo: None)
+    for part in ("phantom", "sealing"):
+        with pytest.raises(CaptureError, match="models are gone"):
+            checks[part]()
+
+
 def _photo_of(frame: Frame) -> object:
     class Photo:
         pixels = np.zeros_like(frame.pixels)
