@@ -12,12 +12,14 @@ from cryptography import x509
 
 from sync.mqtt import Retained
 from sync.protocol import DeviceFacts, DeviceState, topics
-from sync.uplink.settings import UplinkSettings
+from sync.uplink.settings import DeviceHealth, UplinkSettings
 from sync.uplink.storage import Storage
 
 SESSION_FILE: Final = "sync-session"
 CHANGED_SECONDS: Final = 30.0
 AGAIN_SECONDS: Final = 300.0
+READ_SECONDS: Final = 1.0
+"""How often certificate and health are read, which lie in files: what is due is asked at every packet."""
 CELSIUS_STEP: Final = 5
 """Degrees to which warmth is rounded down, so that it alone is not a change worth saying every half minute."""
 
@@ -57,7 +59,9 @@ class Presence:
         self._session = session
         self._clock = clock
         self._said: bytes = b""
-        self._when = float("-inf")
+        self._when = self._read_at = float("-inf")
+        self._health = DeviceHealth()
+        self._days = 0
 
     @property
     def will(self) -> Retained:
@@ -79,13 +83,16 @@ class Presence:
         queued, parked, free = self._storage.counts()
         # Rounded, so that free space alone is not a change worth saying every half minute.
         free -= free % (16 * 1024 * 1024)
-        health = self._settings.health()
+        if (now := self._clock()) - self._read_at >= READ_SECONDS:
+            self._health, self._days = self._settings.health(), certificate_days(self._settings.tls.certificate)
+            self._read_at = now
+        health = self._health
         return DeviceFacts(
             version=self._settings.version,
             queued=queued,
             parked=parked,
             free_bytes=free,
-            certificate_days=certificate_days(self._settings.tls.certificate),
+            certificate_days=self._days,
             models=health.models,
             self_test=health.self_test,
             self_test_at_ms=health.self_test_at_ms,
