@@ -16,14 +16,14 @@ from types import SimpleNamespace
 import pytest
 
 from capture.canonical import to_canonical
-from capture.envelope import Body, FileSigner, SealingContext, seal
+from capture.envelope import Body
 from capture.identifiers import CaptureId
 from firmware.hospital import receiver_parts
 from firmware.settings import load_settings
-from provisioning.certificates import to_der
 from provisioning.enrolment import pair, serving_enrolment
 from provisioning.site import Site
 from sync.protocol import Chunk, Offer, Upload, topics
+from tests.sealing import sealed_by
 
 ROOT = Path(__file__).resolve().parents[2]
 JPEG = b"\xff\xd8\xff\xd9"
@@ -81,7 +81,7 @@ def machines(paired, tmp_path):
     return SimpleNamespace(**made)
 
 
-def sealed_by(device, number=1):
+def taken(device, number=1):
     """A capture of the device, sealed as its manifest says."""
     capture = CaptureId(f"{number:032x}")
     manifest = {
@@ -92,16 +92,7 @@ def sealed_by(device, number=1):
         "encounter": {"patient": "PAT-1"},
         "image": {"sha256": hashlib.sha256(JPEG).hexdigest()},
     }
-    context = SealingContext(
-        capture=capture,
-        device=device.device,
-        site=device.site,
-        counter=number,
-        recipients=device.sealing_keys,
-        signer=FileSigner(device.signing_key),
-        certificates=tuple(to_der(certificate) for certificate in device.signing_chain),
-    )
-    return seal(Body(to_canonical(manifest), JPEG), context)
+    return sealed_by(device, Body(to_canonical(manifest), JPEG), number=number, counter=number)
 
 
 def received(machine, envelope):
@@ -141,11 +132,11 @@ def wardlens(machine, *arguments, status=0):
 
 
 def test_a_receiver_that_does_not_open_reads_no_opening_key_though_it_lies_there(machines, paired):
-    sealed = received(machines.receiving, sealed_by(paired.device, 1))
+    sealed = received(machines.receiving, taken(paired.device, 1))
     assert sealed["answers"] == ["receipt"]
     assert [path for path in sealed["read"] if "/sealing/" in path] == []
     assert [path for path in sealed["read"] if "/receipt/" in path], "it signs, so the look at what it reads works"
-    opened = received(machines.opening, sealed_by(paired.device, 2))
+    opened = received(machines.opening, taken(paired.device, 2))
     assert opened["answers"] == ["receipt"]
     assert [path for path in opened["read"] if "/sealing/" in path]
 
@@ -153,7 +144,7 @@ def test_a_receiver_that_does_not_open_reads_no_opening_key_though_it_lies_there
 def test_a_machine_without_an_opening_key_receives_and_one_with_it_opens(machines, paired, tmp_path):
     for path in machines.receiving.sealing.glob("*.json"):
         path.unlink()
-    envelope = sealed_by(paired.device)
+    envelope = taken(paired.device)
     assert received(machines.receiving, envelope)["answers"] == ["receipt"]
     counts = wardlens(machines.receiving, "status", "--json")["counts"]
     assert (counts["captures"], counts["sealed"], counts["not_openable"]) == (1, 1, 0)
@@ -168,7 +159,7 @@ def test_a_machine_without_an_opening_key_receives_and_one_with_it_opens(machine
 
 
 def test_a_wrong_key_is_reported_and_tried_again_when_asked(machines, paired):
-    envelope = sealed_by(paired.device)
+    envelope = taken(paired.device)
     received(machines.receiving, envelope)
     other = Site.load(machines.opening.sealing.parents[1])
     (right,) = machines.opening.sealing.glob("*.json")
@@ -184,7 +175,7 @@ def test_a_wrong_key_is_reported_and_tried_again_when_asked(machines, paired):
 
 
 def test_an_opening_key_that_others_can_read_opens_nothing_and_shuts_nothing(machines, paired):
-    received(machines.receiving, sealed_by(paired.device))
+    received(machines.receiving, taken(paired.device))
     (path,) = machines.opening.sealing.glob("*.json")
     path.chmod(0o640)
     assert f"chmod 600 {path}" in wardlens(machines.opening, "open", status=1)
@@ -209,7 +200,7 @@ def lost(paired, tmp_path):
     config = tmp_path / "lost.toml"
     config.write_text(f'[receiver]\nsite = "{folder}"\narchive = "{tmp_path}/archive"\nopen = false\n')
     machine = SimpleNamespace(config=config)
-    envelopes = [sealed_by(device, number) for number in (1, 2)]
+    envelopes = [taken(device, number) for number in (1, 2)]
     for envelope in envelopes:
         assert received(machine, envelope)["answers"] == ["receipt"]
     shutil.rmtree(folder)
@@ -229,7 +220,7 @@ def test_the_break_glass_key_opens_without_the_site_and_somebody_has_to_look_at_
 
 
 def test_what_the_break_glass_key_does_not_open_raises_nothing_and_stays(machines, paired, lost):
-    envelope = sealed_by(paired.device, 3)
+    envelope = taken(paired.device, 3)
     assert received(machines.receiving, envelope)["answers"] == ["receipt"]
     opened = wardlens(lost.machine, "open", "--break-glass", lost.key, "--json", status=1)
     assert (opened["opened"], list(opened["not_openable"])) == (2, [envelope.capture])
@@ -258,10 +249,10 @@ def following(machine):
 
 
 def test_one_that_follows_opens_what_waits_and_what_comes_and_ends_at_a_sigterm(machines, paired):
-    received(machines.receiving, sealed_by(paired.device, 1))
+    received(machines.receiving, taken(paired.device, 1))
     with following(machines.opening) as process:
         assert f"{1:032x}" in next(line for line in process.stderr if "capture-opened" in line)
-        received(machines.receiving, sealed_by(paired.device, 2))
+        received(machines.receiving, taken(paired.device, 2))
         assert f"{2:032x}" in next(line for line in process.stderr if "capture-opened" in line)
     assert wardlens(machines.receiving, "status", "--json")["counts"]["sealed"] == 0
 
@@ -277,5 +268,5 @@ def test_what_a_device_seals_to_an_old_key_is_filed_as_well(machines, paired):
     retired = site.opening_key_ids()
     new = site.rotate_sealing_key()
     assert site.opening_key_ids() == retired | {new}
-    assert received(machines.receiving, sealed_by(paired.device))["answers"] == ["receipt"]
+    assert received(machines.receiving, taken(paired.device))["answers"] == ["receipt"]
     assert wardlens(machines.opening, "open", "--json") == {"opened": 1, "not_openable": {}}

@@ -6,27 +6,13 @@ import shutil
 
 import pytest
 
-from capture.envelope import Body, FileSigner, SealingContext, seal, verify_envelope
-from capture.identifiers import CaptureId
+from capture.envelope import verify_envelope
 from provisioning import durable
-from provisioning.certificates import to_der
 from provisioning.enrolment import calling, pair, renew
 from provisioning.errors import SiteNotProven
 from provisioning.identity import DeviceIdentity
 from provisioning.site import Site
-
-
-def sealed_by(device):
-    context = SealingContext(
-        capture=CaptureId("0" * 32),
-        device=device.device,
-        site=device.site,
-        counter=1,
-        recipients=device.sealing_keys,
-        signer=FileSigner(device.signing_key),
-        certificates=tuple(to_der(certificate) for certificate in device.signing_chain),
-    )
-    return seal(Body(b"{}", b"\xff\xd8\xffpicture"), context)
+from tests.sealing import sealed_by
 
 
 def test_a_device_gets_its_next_certificates_from_the_new_ca(device, site):

@@ -22,14 +22,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from capture.envelope import Body, Envelope, FileSigner, SealingContext, seal, verify_envelope
+from capture.envelope import Envelope, verify_envelope
 from capture.identifiers import CaptureId, DeviceId
 from firmware.errors import RequestWrong
 from firmware.hospital import broker_rights_kept
 from firmware.settings import Settings
 from provisioning.broker import RIGHTS, mosquitto_config, mosquitto_rights, write_mosquitto, write_rights
 from provisioning.broker_rights import RightsKeeper, reload_command
-from provisioning.certificates import Use, issue_device, to_der, to_pem
+from provisioning.certificates import Use, issue_device, to_pem
 from provisioning.clock import utc_now
 from provisioning.enrolment import RunningEnrolment, pair, refresh, renew, serving_enrolment
 from provisioning.errors import BrokerNotTold, EnrolmentRefusal, EnrolmentRefused, StorageRefused
@@ -40,6 +40,7 @@ from provisioning.site_layout import TlsPaths
 from sync.protocol import Chunk, Offer, Upload, topics
 from sync.receiver import Archive, ArchiveSettings, Ingest
 from sync.receiver.ingest import Delivery
+from tests.sealing import sealed_by
 
 CAPTURE = "0" * 32
 
@@ -424,19 +425,6 @@ def receiver(site: Site, tmp_path: Path) -> Iterator[Ingest]:
     yield Ingest(archive, site=site.id, trust=site, keys=site.opening_keys, signer=site.receipt_signer)
     assert archive.counts().captures == 0
     archive.close()
-
-
-def sealed_by(device: DeviceIdentity) -> Envelope:
-    context = SealingContext(
-        capture=CaptureId(CAPTURE),
-        device=device.device,
-        site=device.site,
-        counter=1,
-        recipients=device.sealing_keys,
-        signer=FileSigner(device.signing_key),
-        certificates=tuple(to_der(certificate) for certificate in device.signing_chain),
-    )
-    return seal(Body(b"{}", b"\xff\xd8\xffpicture"), context)
 
 
 def answered(receiver: Ingest, envelope: Envelope, device: DeviceId) -> str:

@@ -9,15 +9,15 @@ import shutil
 import pytest
 
 from capture.canonical import to_canonical
-from capture.envelope import Body, FileSigner, SealingContext, parse_envelope, seal, verify_envelope
+from capture.envelope import Body, parse_envelope, verify_envelope
 from capture.identifiers import CaptureId
 from provisioning.break_glass import read_break_glass
-from provisioning.certificates import to_der
 from provisioning.enrolment import pair
 from provisioning.enrolment.renewal import refresh
 from provisioning.errors import NotAccepted, StorageRefused
 from provisioning.terms import SealingUse
 from sync.receiver import NotOpenable, open_envelope
+from tests.sealing import sealed_by
 
 JPEG = b"\xff\xd8\xff\xd9"
 
@@ -32,16 +32,7 @@ def taken(device, number=1):
         "device": {"id": device.device},
         "image": {"sha256": hashlib.sha256(JPEG).hexdigest()},
     }
-    context = SealingContext(
-        capture=capture,
-        device=device.device,
-        site=device.site,
-        counter=number,
-        recipients=device.sealing_keys,
-        signer=FileSigner(device.signing_key),
-        certificates=tuple(to_der(certificate) for certificate in device.signing_chain),
-    )
-    return parse_envelope(seal(Body(to_canonical(manifest), JPEG), context).raw)
+    return parse_envelope(sealed_by(device, Body(to_canonical(manifest), JPEG), number=number, counter=number).raw)
 
 
 def opened(envelope, site, keys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from make_envelope import named
 from make_site_manifest import ROOT, ROOT_KEY, STRANGER_KEY, canonical, text
@@ -48,8 +48,7 @@ def commanded(
     label: bytes = b"wardlens site command v1\n",
 ) -> bytes:
     """A command as the device gets it."""
-    signature = key.sign(label + canonical(fields), ec.ECDSA(SHA384(), deterministic_signing=True))
-    return canonical({"command": fields, "signature": text(signature)})
+    return signed("command", fields, label, key, SHA384())
 
 
 def answered(
@@ -58,8 +57,15 @@ def answered(
     label: bytes = b"wardlens command result v1\n",
 ) -> bytes:
     """A result as the site gets it."""
-    signature = key.sign(label + canonical(fields), ec.ECDSA(SHA256(), deterministic_signing=True))
-    return canonical({"result": fields, "signature": text(signature)})
+    return signed("result", fields, label, key, SHA256())
+
+
+def signed(
+    part: str, fields: dict[str, Any], label: bytes, key: ec.EllipticCurvePrivateKey, hashed: HashAlgorithm
+) -> bytes:
+    """The fields and their signature, spelt as both sides spell them."""
+    signature = key.sign(label + canonical(fields), ec.ECDSA(hashed, deterministic_signing=True))
+    return canonical({part: fields, "signature": text(signature)})
 
 
 def refused_commands() -> list[dict[str, Any]]:

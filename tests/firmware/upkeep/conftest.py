@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from capture.envelope import Body, FileSigner, SealingContext, seal
-from capture.identifiers import CaptureId
 from capture.vault import Vault
 from firmware.settings import Settings
-from provisioning.certificates import to_der
 from provisioning.identity import DeviceIdentity
+from tests.sealing import sealed_by
 
 _SPEC = importlib.util.spec_from_file_location(
     "wardlens_tests_provisioning", Path(__file__).parents[2] / "provisioning" / "conftest.py"
@@ -41,14 +39,5 @@ def waiting(device: DeviceIdentity) -> None:
 
 
 def put_one(device: DeviceIdentity) -> None:
-    context = SealingContext(
-        capture=CaptureId("0" * 31 + "7"),
-        device=device.device,
-        site=device.site,
-        counter=1,
-        recipients=device.sealing_keys,
-        signer=FileSigner(device.signing_key),
-        certificates=tuple(to_der(certificate) for certificate in device.signing_chain),
-    )
     with Vault(device.state / "vault") as vault:
-        vault.put(seal(Body(b"{}", b"\xff\xd8\xffpicture"), context))
+        vault.put(sealed_by(device, number=7))
