@@ -15,17 +15,21 @@ function tell(sentence) {
   notice.classList.toggle("empty", !sentence);
 }
 
+function hint(sentence) {
+  at("hint").textContent = sentence || word("sign-in.or-type");
+}
+
 function show(step) {
   for (const name of ["badge", "pin"]) {
     at(`${name}-form`).hidden = at(`${name}-keys`).hidden = name !== step;
   }
   at("ask").textContent = word(step === "badge" ? "sign-in.scan" : "sign-in.your-pin");
-  at("hint").textContent = step === "badge" ? word("sign-in.or-type") : word("sign-in.badge-is", { badge: at("badge").value });
+  hint(step === "badge" ? "" : word("sign-in.badge-is", { badge: at("badge").value }));
   at("pin").value = "";
   at(step).focus();
   stopScan();
   // Held to the camera it is as good as typed; while the PIN is asked, nothing is read.
-  if (step === "badge") stopScan = scan("badge", (badge) => { at("badge").value = badge; tell(""); show("pin"); }, tell);
+  if (step === "badge") stopScan = scan("badge", (badge) => { at("badge").value = badge; show("pin"); }, hint);
 }
 
 function badgeGiven(event) {
