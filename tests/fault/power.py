@@ -60,6 +60,7 @@ def calls(trace: Path) -> Iterator[Call]:
             continue
         whole = begun.pop(pid) + rest if resumed else rest
         asked, _, gave = whole.rpartition(" = ")
+        asked = asked.rstrip()  # strace fills up to a column where a call was resumed
         result = re.match(r"(\d+)", gave)
         if result is None:
             continue

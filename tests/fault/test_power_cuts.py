@@ -138,6 +138,15 @@ def judge_device(ward, state, told, filed):
     assert DeviceIdentity.load(state).device
 
 
+def test_a_call_that_strace_tells_in_two_lines_is_read_as_one(power, tmp_path):
+    trace = tmp_path / "trace"
+    trace.write_text(
+        "7 ftruncate(5, 1652176 <unfinished ...>\n8 getpid() = 8\n7 <... ftruncate resumed>)          = 0\n", "ascii"
+    )
+    first = next(call for call in power.calls(trace) if call.name == "ftruncate")
+    assert power._last_number(first) == 1652176
+
+
 @pytest.mark.parametrize("role", ["capture", "sync"])
 def test_a_device_whose_power_goes_at_any_write_keeps_what_was_taken(role, ward, recorded, long, seed):
     state = ward.place.settings.state
