@@ -7,24 +7,24 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from firmware.buckets import bucket_options
 from firmware.errors import RequestWrong
+from firmware.hospital_view import hospital_view
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
 from firmware.stopping import stop_on_signal
+from firmware.terminal import moment
 from provisioning.site import Site
 
 if TYPE_CHECKING:
     from sync.mqtt import BrokerSettings
-    from sync.receiver import Archive, ArchiveSettings, Limits, LoginTokens, Opener, ReceiverParts
+    from sync.receiver import Archive, ArchiveSettings, Limits, Opener, ReceiverParts
 
 
 MEBIBYTE: Final = 1024 * 1024
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def archive_settings(settings: Settings) -> ArchiveSettings:
@@ -111,47 +111,11 @@ def device_limits(settings: Settings) -> Limits:
     )
 
 
-def login_tokens(settings: Settings) -> LoginTokens:
-    """What lets a browser in to the hospital's view."""
-    from sync.receiver import LoginTokens
-
-    return LoginTokens(settings.receiver.archive / "links")
-
-
-def login_link(settings: Settings, *, settles_as: str = "") -> str:
-    """A link that signs one browser in to the hospital's view, once.
-
-    Args:
-        settings: of the receiver that shows the view.
-        settles_as: the name under which whoever opens it may settle alarms; without one, he may only look.
-
-    Raises:
-        RequestWrong: the name is none that can stand on record.
-    """
-    from sync.receiver import LONGEST_SAID, fits_on_record
-
-    name = settles_as.strip()
-    if settles_as and not fits_on_record(name):
-        raise RequestWrong(f"--settles-as takes a name: one line of 1 to {LONGEST_SAID} characters.")
-    receiver = settings.receiver
-    return f"http://{receiver.host}:{receiver.port}/login?token={login_tokens(settings).issue(name)}"
-
-
 def run_hospital(settings: Settings, site: Site, stop: threading.Event) -> None:
     """Receive, and serve the hospital's view, until `stop` is set."""
-    from sync.receiver import create_view, run_receiver, view_served
+    from sync.receiver import run_receiver, view_served
 
-    if settings.receiver.host not in LOOPBACK:
-        raise RequestWrong(
-            "The hospital's view shows patients' pictures, and this version serves it without TLS: keep receiver.host "
-            "on this machine (127.0.0.1) and put a TLS proxy before it."
-        )
-    app = create_view(
-        open_archive(settings),
-        site=site.name,
-        receipt_keys=lambda: site.manifest.receipt_keys,
-        tokens=login_tokens(settings),
-    )
+    app = hospital_view(settings, site, open_archive(settings))
     with view_served(app, host=settings.receiver.host, port=settings.receiver.port):
         run_receiver(receiver_parts(settings, site), stop)
 
@@ -178,9 +142,9 @@ def alarm_rows(archive: Archive, *, settled: bool = False) -> list[dict[str, Any
     rows = []
     for alarm in archive.alarms(settled=settled):
         row = {"id": alarm.id, "device": alarm.device, "kind": alarm.kind, "times": alarm.times}
-        row |= {"first": _moment(alarm.first_at_ms), "last": _moment(alarm.last_at_ms), "sentence": sentence(alarm)}
+        row |= {"first": moment(alarm.first_at_ms), "last": moment(alarm.last_at_ms), "sentence": sentence(alarm)}
         if settled:
-            when = "" if alarm.settled_at_ms is None else _moment(alarm.settled_at_ms)
+            when = "" if alarm.settled_at_ms is None else moment(alarm.settled_at_ms)
             row |= {"settled": when, "settled_by": alarm.settled_by, "reason": alarm.reason}
         rows.append(row)
     return rows
@@ -200,10 +164,6 @@ def settle_alarm(archive: Archive, number: int, *, by: str | None, reason: str) 
             raise RequestWrong(f"{option} takes one line of 1 to {LONGEST_SAID} characters.")
     if not archive.settle(number, by=who, reason=why):
         raise RequestWrong(f"There is no open alarm {number}. `wardlens receiver alarms` lists them.")
-
-
-def _moment(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 def make_opener(archive: Archive, site: Site) -> Opener:

@@ -112,6 +112,29 @@ class Receiver(_Section):
     """Address that the hospital's view listens on; this machine only, a TLS proxy goes before it."""
     port: Port = 8480
     """Port that the hospital's view listens on."""
+    address: str = ""
+    """Address of the view for browsers, such as https://wounds.st-mary.example, where a TLS proxy stands before it."""
+
+
+class Oidc(_Section):
+    """`[oidc]`: the identity provider that people sign in to the hospital's view with. Links work beside it."""
+
+    issuer: str = ""
+    """Address of the OpenID Connect provider, as its tokens name it; empty for links only."""
+    client: str = ""
+    """Our name at the provider. It sends people back to `receiver.address` with /signed-in after it."""
+    secret: Folder | None = None
+    """File with the client's secret, 0600; without one the client is a public one (PKCE is used either way)."""
+    authorities: Folder | None = None
+    """PEM file of the authority that signed the provider's certificate, where this machine does not know it."""
+    scope: str = "openid profile"
+    """What the token is asked to hold."""
+    claim: str = "groups"
+    """Where the token names somebody's groups; dots lead into objects, such as realm_access.roles."""
+    roles: dict[str, Literal["clinician", "ward-lead", "it", "auditor"]] = {}
+    """The provider's groups, and the role that each is here; who is in none is not let in."""
+    title: str = "your hospital account"
+    """What the button calls the provider: Sign in with …"""
 
 
 class S3(_Section):
@@ -220,6 +243,7 @@ class Settings(BaseSettings):
     vault: Vault = Vault()
     panel: Panel = Panel()
     receiver: Receiver = Field(default_factory=Receiver)
+    oidc: Oidc = Oidc()
     s3: S3 = S3()
     token: Token = Token()
     broker: Broker = Broker()

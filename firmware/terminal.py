@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -103,3 +104,8 @@ def progress(title: str, total: float, *, lines_a_step: int = 1) -> Iterator[Adv
             bar.update(task, completed=done, description=f"{title} {doing}".rstrip())
 
         yield advance
+
+
+def moment(at_ms: int) -> str:
+    """A time as commands print it, to the second and in UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")

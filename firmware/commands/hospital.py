@@ -235,18 +235,42 @@ def settle_alarm(
 
 @app.command("link")
 def link(
-    settles_as: Annotated[
-        str, typer.Option("--settles-as", help="Name of a person who may also settle alarms; it goes on record.")
-    ] = "",
+    name: Annotated[str, typer.Argument(help="Who it is for; what is looked at and settled is on record under it.")],
+    role: Annotated[
+        list[str] | None,
+        typer.Option("--role", help="clinician (the default), ward-lead, it or auditor; once for each."),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Show a link that signs one browser in to the hospital's view, once.
 
-    Example: wardlens receiver link --settles-as "Ada Admin"
-    """
-    from firmware.hospital import login_link
+    A clinician sees pictures and records, a ward lead the alarms too; IT sees and settles alarms, and no picture; an
+    auditor sees records and who looked, and no picture.
 
-    typer.echo(login_link(load_settings(config), settles_as=settles_as))
+    Example: wardlens receiver link "Ada Admin" --role it
+    """
+    from firmware.hospital_view import login_link
+
+    typer.echo(login_link(load_settings(config), name, role or ["clinician"]))
+
+
+@app.command("looks")
+def looks(
+    capture: Annotated[str, typer.Option("--capture", help="Only looks at this capture.")] = "",
+    who: Annotated[str, typer.Option("--who", help="Only looks of this name on record.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many, the latest first.")] = 100,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List who looked at what in the hospital's view, the latest first.
+
+    Example: wardlens receiver looks --capture 0198c5d1f8a07c3e8f3b6a5d2e1c0b9a --json
+    """
+    from firmware.hospital import open_archive
+    from firmware.hospital_view import look_rows
+
+    rows = look_rows(open_archive(load_settings(config), new=False), limit, capture=capture, who=who)
+    print_rows(rows, as_json=as_json, empty="Nobody has looked.")
 
 
 @broker.command("run")

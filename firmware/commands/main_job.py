@@ -67,7 +67,7 @@ def _demo(
     from firmware.demo.pictures import SAMPLES, pictures_in, sample_pictures, samples_folder
     from firmware.demo.place import make_place
     from firmware.demo.story import Story
-    from firmware.hospital import login_link
+    from firmware.hospital_view import login_link
     from firmware.supervision import Supervisor
     from sync.brokers import find_mosquitto
 
@@ -98,7 +98,12 @@ def _demo(
         arrived = sum(row.arrived for row in rows)
         out.print(f"\n{arrived} of {len(rows)} arrived and verified, in {time.monotonic() - begun:.0f} s: {to}")
         if arrived == len(rows) and serve:
-            _serve(supervisor, place.settings.panel.port, paired.pin, lambda: login_link(place.settings))
+            _serve(
+                supervisor,
+                place.settings.panel.port,
+                paired.pin,
+                lambda: login_link(place.settings, "Demo", ["ward-lead"]),
+            )
     if arrived != len(rows):
         raise WorkFailed(f"{len(rows) - arrived} pictures did not arrive. The table says why.")
 

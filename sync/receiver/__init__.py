@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         ExportRefused,
         NotFiled,
         NotOpened,
+        NotSignedIn,
+        ProviderAway,
         ReceiverError,
         ViewNotStarted,
     )
@@ -32,10 +34,19 @@ if TYPE_CHECKING:
     from sync.receiver.service import Receiver, ReceiverParts, run_receiver
     from sync.receiver.standing import ReceiverStatus, status
     from sync.receiver.trust import DeviceTrust, FixedTrust, ReceiptKey, ReceiptSigner
-    from sync.receiver.view import LoginTokens, create_view, view_served
+    from sync.receiver.view import (
+        Admission,
+        LoginTokens,
+        Provider,
+        ProviderSettings,
+        Role,
+        create_view,
+        view_served,
+    )
 
 _WHERE: Final = {
     "LONGEST_SAID": "alarms",
+    "Admission": "view",
     "Alarm": "archive",
     "AlarmKind": "alarms",
     "Archive": "archive",
@@ -56,16 +67,21 @@ _WHERE: Final = {
     "NotFiled": "errors",
     "NotOpenable": "opening",
     "NotOpened": "errors",
+    "NotSignedIn": "errors",
     "Opened": "opening",
     "Opener": "opener",
     "OpeningKey": "opening",
     "OpeningReport": "opener",
+    "Provider": "view",
+    "ProviderAway": "errors",
+    "ProviderSettings": "view",
     "ReceiptKey": "trust",
     "ReceiptSigner": "trust",
     "Receiver": "service",
     "ReceiverError": "errors",
     "ReceiverParts": "service",
     "ReceiverStatus": "standing",
+    "Role": "view",
     "ViewNotStarted": "errors",
     "alarm_events": "ledgers",
     "create_view": "view",
@@ -81,6 +97,7 @@ _WHERE: Final = {
 
 __all__ = [
     "LONGEST_SAID",
+    "Admission",
     "Alarm",
     "AlarmKind",
     "Archive",
@@ -101,16 +118,21 @@ __all__ = [
     "NotFiled",
     "NotOpenable",
     "NotOpened",
+    "NotSignedIn",
     "Opened",
     "Opener",
     "OpeningKey",
     "OpeningReport",
+    "Provider",
+    "ProviderAway",
+    "ProviderSettings",
     "ReceiptKey",
     "ReceiptSigner",
     "Receiver",
     "ReceiverError",
     "ReceiverParts",
     "ReceiverStatus",
+    "Role",
     "ViewNotStarted",
     "alarm_events",
     "create_view",

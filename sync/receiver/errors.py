@@ -9,6 +9,8 @@
     ├── ArchiveTooNew            what we did wrong
     ├── NotFiled                 what somebody asked for
     ├── NotOpened
+    ├── NotSignedIn
+    ├── ProviderAway             what the identity provider did
     ├── ExportRefused
     └── ViewNotStarted
 
@@ -52,6 +54,14 @@ class NotFiled(ReceiverError):  # noqa: N818 - named for what is known
 
 class NotOpened(ReceiverError):  # noqa: N818 - named for what is known
     """This picture is sealed and not opened yet. Run `wardlens receiver open` where the site's opening key is."""
+
+
+class NotSignedIn(ReceiverError):  # noqa: N818 - named for what is known
+    """You are not signed in. Begin again, or ask IT for a link."""
+
+
+class ProviderAway(ReceiverError):  # noqa: N818 - named for what is known
+    """The hospital's identity provider does not answer. Try again, or ask IT for a link: `wardlens receiver link`."""
 
 
 class ExportRefused(ReceiverError):  # noqa: N818 - named for what is known

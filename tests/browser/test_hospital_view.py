@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,26 @@ from typing import Any
 import pytest
 
 from capture.identifiers import DeviceId
-from sync.receiver import AlarmKind, LoginTokens, Opener, OpeningKey, create_view, view_served
-from sync.receiver.archive import Raised
+from sync.receiver import (
+    Admission,
+    AlarmKind,
+    LoginTokens,
+    Opener,
+    OpeningKey,
+    Provider,
+    ProviderSettings,
+    Role,
+    create_view,
+    view_served,
+)
+from sync.receiver.archive import Look, Raised
+from tests.sync.receiver.providers import CLIENT, SECRET, real_provider
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; make test brings it")
 
 HOSPITAL = Path(__file__).parent.parent / "sync" / "receiver" / "hospital.py"
 SIZES = [(800, 480), (1366, 768)]
+OUTPUT = Path(__file__).parents[2] / "test-output" / "view"
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +57,11 @@ class Ward:
         self.said: list[str] = []
         self.address = ""
 
-    def app(self) -> Any:
+    def app(self, provider: Provider | None = None) -> Any:
         keys = {"receipt-1": self.ward.receipt_key.public_key}
-        return create_view(self.archive, site="St Mary", receipt_keys=lambda: keys, tokens=self.tokens)
+        return create_view(
+            self.archive, site="St Mary", receipt_keys=lambda: keys, tokens=self.tokens, provider=provider
+        )
 
     def file(self, number: int) -> Any:
         redaction = self.hospital.redaction_for(1600, 1200)
@@ -63,12 +79,13 @@ class Ward:
         trust, keys = self.ward.trust, (key or self.ward.opening,)
         Opener(self.archive, site=self.hospital.SITE, authorities=trust.authorities, keys=lambda: keys).open_waiting()
 
-    def page(self, size: tuple[int, int], *, signed_in: bool = True, settles_as: str = "") -> Any:
+    def page(self, size: tuple[int, int], *, signed_in: bool = True, role: Role = Role.WARD_LEAD) -> Any:
         context = self.browser.new_context(viewport={"width": size[0], "height": size[1]})
         page = context.new_page()
         page.on("console", lambda message: self.said.append(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.goto(f"{self.address}/login?token={self.tokens.issue(settles_as)}" if signed_in else self.address)
+        token = self.tokens.issue(Admission("Ada Admin", frozenset({role})))
+        page.goto(f"{self.address}/login?token={token}" if signed_in else self.address)
         return page
 
 
@@ -248,10 +265,61 @@ def test_a_new_picture_appears_by_itself_on_top(ward):
 def test_somebody_without_a_link_sees_nothing_but_how_to_get_one(ward):
     envelope = ward.file(1)
     page = ward.page(SIZES[0], signed_in=False)
-    assert page.get_by_role("heading", name="Sign in with a link").is_visible()
+    assert page.get_by_role("heading", name="Sign in first").is_visible()
     assert envelope.capture not in page.content()
     assert page.locator("img.picture, .picture img").count() == 0
     assert fits(page)
+
+
+def test_somebody_signs_in_at_the_hospitals_own_provider_and_goes_on_where_he_wanted_to(ward):
+    """In a browser, because it is the browser that keeps a strict cookie back from what another site began."""
+    envelope = ward.file(1)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with real_provider({"sub": "u-17", "name": "Noor Nurse", "groups": ["ward-4"]}) as issuer:
+        # Another site than ours, as a hospital's provider is: "localhost" and "127.0.0.1" are no same site.
+        roles = {"ward-4": Role.CLINICIAN}
+        agreed = ProviderSettings(
+            issuer=issuer, client=CLIENT, secret=SECRET, address=f"http://localhost:{port}", roles=roles
+        )
+        with view_served(ward.app(Provider(agreed)), port=port):
+            ward.address = agreed.address
+            page = ward.page(SIZES[0], signed_in=False)
+            page.goto(f"{ward.address}/captures/{envelope.capture}")
+            page.get_by_role("link", name="Sign in with your hospital account").click()
+            page.wait_for_url(f"{issuer}/**")
+            page.locator("button", has_text="u-17").click()
+            page.get_by_role("heading", name="What was covered, and why").wait_for()
+            drawn(page, ".frame img")
+            page.get_by_role("button", name="Sign out").click()
+            page.get_by_text("Signed out").wait_for()
+    looks = {(look.who, look.what) for look in ward.archive.looks()}
+    assert looks == {("Noor Nurse (u-17)", "record"), ("Noor Nurse (u-17)", "picture")}
+    ward.said.remove("Failed to load resource: the server responded with a status of 401 (Unauthorized)")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("role", Role)
+def test_each_role_has_a_page_to_begin_with_and_a_way_to_its_others(ward, role, size):
+    envelope = ward.file(1)
+    ward.archive.look([Look(1_700_000_000_000, "Noor Nurse (u-17)", "clinician", envelope.capture, "picture")])
+    page = ward.page(size, role=role)
+    names = [link.inner_text() for link in page.locator("nav.back a").all()]
+    assert names == {
+        Role.CLINICIAN: [], Role.WARD_LEAD: ["Alarms"], Role.IT: [], Role.AUDITOR: ["Alarms", "Who looked"],
+    }[role]  # fmt: skip
+    for name in [None, *names]:
+        if name is not None:
+            page.locator("nav.back a", has_text=name).click()
+        assert fits(page)
+        assert smallest_text(page) >= 16
+        ratio, words = poorest_contrast(page)
+        assert ratio >= 4.5, words
+        assert small_targets(page) == []
+        page.screenshot(path=OUTPUT / f"{role}-{name or 'first'}-{size[0]}.png".replace(" ", "-").lower())
+    if role is Role.AUDITOR:
+        assert page.get_by_text("Noor Nurse (u-17)").is_visible()
+    assert ward.said == []
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -262,7 +330,7 @@ def test_an_alarm_is_seen_understood_and_settled_with_a_reason(ward, size):
     page.locator("#raised a").click()
     assert page.get_by_text("offered another picture under the number of a filed one").is_visible()
     assert page.locator("form.settle").count() == 0
-    page = ward.page(size, settles_as="Ada Admin")
+    page = ward.page(size, role=Role.IT)
     page.goto(f"{ward.address}/alarms")
     assert fits(page)
     assert smallest_text(page) >= 16

@@ -38,6 +38,7 @@ from firmware.hospital import receiver_broker, receiver_parts
 from firmware.logging import configure_logging
 from firmware.settings import Settings, load_settings
 from inference import Deidentifier, Kind
+from provisioning import durable
 from provisioning.identity import DeviceIdentity
 from provisioning.site import Site
 from sync.receiver import run_receiver
@@ -80,7 +81,7 @@ def take(settings: Settings, told: Path, asked: dict[str, Any]) -> None:
 class Waits(threading.Event):
     """A stop that never comes, and a clock: every wait for it passes at once, and the clock says that it passed.
 
-    Once `hours` have passed a line in `told` says so.
+    Once `hours` have passed, `told` says how many have, at every wait.
     """
 
     def __init__(self, hours: float, told: Path) -> None:
@@ -94,9 +95,8 @@ class Waits(threading.Event):
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout is not None
         self._skipped += timeout
-        if self._hours and self._skipped > self._hours * 3600:
-            self._hours = 0
-            self._told.write_text(f"{self._skipped}\n")
+        if self._skipped > self._hours * 3600:
+            durable.write(self._told, f"{self._skipped / 3600}\n".encode())
         return False
 
 

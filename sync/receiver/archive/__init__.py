@@ -11,6 +11,7 @@ from sync.receiver.archive.archive import Archive, unix_milliseconds
 from sync.receiver.archive.heartbeats import Heartbeat
 from sync.receiver.archive.intake import Intake
 from sync.receiver.archive.ledgers import DeviceLedger, KeptHead
+from sync.receiver.archive.looks import Look
 from sync.receiver.archive.values import (
     ArchiveSettings,
     Arrival,
@@ -42,6 +43,7 @@ __all__ = [
     "Intake",
     "KeptHead",
     "Limits",
+    "Look",
     "NewCapture",
     "NewReceipt",
     "Opening",

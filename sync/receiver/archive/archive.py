@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, delete, select
 
 from capture.identifiers import CaptureId, DeviceId
-from sync.receiver.archive import ledgers, opening
+from sync.receiver.archive import ledgers, looks, opening
 from sync.receiver.archive import reading as rows
 from sync.receiver.archive.alarms import Alarm, Raised, on_record, put_on_record, settle
 from sync.receiver.archive.database import open_engine, reading, writing
@@ -289,6 +289,16 @@ class Archive:
         """The open alarm with this number is settled, by whom and why; False where there is none."""
         with writing(self._engine) as connection:
             return settle(connection, number, by, reason, self.clock())
+
+    def look(self, seen: Iterable[looks.Look]) -> None:
+        """These looks are on record."""
+        with writing(self._engine) as connection:
+            looks.put_on_record(connection, seen)
+
+    def looks(self, limit: int = 100, *, capture: str = "", who: str = "") -> tuple[looks.Look, ...]:
+        """The last looks, of everybody at everything, or at one capture, or of one person; latest first."""
+        with reading(self._engine) as connection:
+            return looks.on_record(connection, limit, capture=capture, who=who)
 
     def receivers(self) -> tuple[Heartbeat, ...]:
         """Every receiver's last word, latest first."""

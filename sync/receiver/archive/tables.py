@@ -161,6 +161,18 @@ alarms: Final = Table(
     ),
 )
 
+looks: Final = Table(
+    "looks",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("roles", String(63), nullable=False),
+    Column("capture", String(32), nullable=False),
+    Column("what", String(16), nullable=False),
+    Index("ix_looks_capture", "capture", "id"),
+)
+
 receivers: Final = Table(
     "receivers",
     metadata,

@@ -14,6 +14,7 @@ from sync.receiver.alarms import LONGEST_SAID, fits_on_record, sentence
 from sync.receiver.archive import Archive
 from sync.receiver.view.guard import Refuse, session_of
 from sync.receiver.view.login import Sessions
+from sync.receiver.view.roles import Right
 from sync.receiver.view.showing import moment
 
 LONGEST_FORM: Final = 16 * 1024
@@ -50,9 +51,9 @@ def add_alarm_pages(
     *,
     page: Callable[..., Response],
     message: Refuse,
-    facts: Callable[[], Mapping[str, Any]],
+    facts: Callable[[Request], Mapping[str, Any]],
 ) -> None:
-    """Give `app` the page of alarms. Whoever looks sees them; whose link names him may settle one with a reason.
+    """Give `app` the page of alarms, and to those whose role it is the form that settles one with a reason.
 
     Args:
         app: the view.
@@ -65,22 +66,18 @@ def add_alarm_pages(
 
     def settler(request: Request) -> str:
         admission = sessions.admission(session_of(request.headers))
-        return "" if admission is None else admission.settles_as
+        return admission.on_record if admission is not None and Right.SETTLE in admission.rights else ""
 
     @app.get("/alarms")
     def alarms(request: Request) -> Response:
         found = [(one, moment(one.first_at_ms), moment(one.last_at_ms), sentence(one)) for one in archive.alarms()]
-        return page("alarms.html", alarms=found, facts=facts(), settles_as=settler(request), longest=LONGEST_SAID)
+        return page(
+            "alarms.html", alarms=found, facts=facts(request), settles_as=settler(request), longest=LONGEST_SAID
+        )
 
     @app.post("/alarms/{number}/settle")
     def settle(request: Request, number: int, form: Annotated[bytes, Depends(short_body)]) -> Response:
         who, why = settler(request), reason_in(form)
-        if not who:
-            return message(
-                403,
-                "You may look, and not settle",
-                "Run `wardlens receiver link --settles-as NAME` on the hospital's server and open the new link.",
-            )
         if not fits_on_record(why):
             return message(
                 422, "No reason was given", f"Say what it was and what was done, in at most {LONGEST_SAID} characters."

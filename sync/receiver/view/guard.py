@@ -1,21 +1,19 @@
-"""What stands before every page: our own name, somebody with a session, and headers that say the rules."""
+"""What stands before every page: our own name, somebody whose role it is for, and headers that say the rules."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sync.receiver.view.login import Sessions
+from sync.receiver.view.roles import OPEN_FOLDER, first_page, is_known, is_open, may
 
 COOKIE: Final = "wardlens-hospital"
-OPEN: Final = frozenset({"/login", "/metrics"})
-"""Behind no session: the one that begins it, and figures that name nobody."""
-OPEN_FOLDER: Final = "/static/"
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -31,8 +29,12 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 
-Refuse = Callable[[int, str, str], Response]
-"""Makes the page for a status, a title and a sentence."""
+
+class Refuse(Protocol):
+    """Makes the page for a status, a title and a sentence."""
+
+    def __call__(self, status_code: int, title: str, sentence: str, *, to: str = "/") -> Response:
+        """The page; `to` is where somebody goes on who signs in from it."""
 
 
 class Guard:
@@ -59,27 +61,46 @@ class Guard:
             return
         headers = Headers(scope=scope)
         path: str = scope["path"]
-        answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
-        if _host(headers) not in self._hosts:
-            answer = self._refuse(
-                421, "Wrong address", "This server does not answer to that name. Use its own address."
-            )
-        elif not path.startswith(OPEN_FOLDER) and path not in OPEN and not self._sessions.knows(session_of(headers)):
-            answer = self._refuse(
-                401,
-                "Sign in with a link",
-                "This page shows patients' pictures. Run `wardlens receiver link` on the hospital's server and open "
-                "the link that it prints.",
-            )
-        elif scope["method"] not in {"GET", "HEAD"} and not _same_origin(headers):
-            answer = self._refuse(403, "Not from here", "This request came from another page. Go back and try again.")
+        answer = self._refusal(scope["method"], path, headers) or self._app
         await answer(scope, receive, _with_headers(send, lasting=path.startswith(OPEN_FOLDER)))
+
+    def _refusal(self, method: str, path: str, headers: Headers) -> Response | None:
+        if _host(headers) not in self._hosts:
+            return self._refuse(421, "Wrong address", "This server does not answer to that name. Use its own address.")
+        if is_open(path):
+            return None
+        admission = self._sessions.admission(session_of(headers))
+        if admission is None:
+            return self._refuse(
+                401,
+                "Sign in first",
+                "This page is for people with a name here. IT prints a link by `wardlens receiver link`.",
+                to=path,
+            )
+        if method not in {"GET", "HEAD"} and not _same_origin(headers):
+            return self._refuse(403, "Not from here", "This request came from another page. Go back and try again.")
+        if not is_known(path):
+            return self._refuse(404, "Not here", "There is no such page. Go back to the list of pictures.")
+        if not may(admission.rights, path):
+            if method == "GET" and path == "/":
+                return RedirectResponse(first_page(admission.rights), 303)
+            return self._refuse(
+                403,
+                "Not for your role",
+                f"You are here as {' and '.join(sorted(admission.roles))}, and this page is for others.",
+            )
+        return None
 
 
 def session_of(headers: Headers) -> str:
     """The session's secret that the browser sent, or nothing."""
+    return cookie_of(headers, COOKIE)
+
+
+def cookie_of(headers: Headers, name: str) -> str:
+    """What the browser sent under this name, or nothing."""
     try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         return ""
     return "" if cookie is None else cookie.value

@@ -12,13 +12,26 @@ from starlette.routing import Mount, Route
 
 from capture.identifiers import DeviceId
 from firmware.errors import RequestWrong
-from firmware.hospital import login_link, login_tokens
+from firmware.hospital_view import login_link, login_tokens
 from firmware.settings import Settings
-from sync.receiver import AlarmKind, LoginTokens, Opener, OpeningKey, create_view, sentence, view_served
+from sync.receiver import (
+    Admission,
+    AlarmKind,
+    LoginTokens,
+    Opener,
+    OpeningKey,
+    Role,
+    create_view,
+    sentence,
+    view_served,
+)
 from sync.receiver.archive import Raised
 from sync.receiver.view import Sessions
 from sync.receiver.view.pictures import WIDTHS, scaled, width_for
+from sync.receiver.view.roles import OPEN
 from sync.receiver.view.showing import moment, shown
+
+LEAD = Admission("Lena Lead", frozenset({Role.WARD_LEAD}))
 
 
 @pytest.fixture
@@ -58,7 +71,7 @@ def stranger(address):
 def browser(address, tokens):
     """Somebody who opened a link."""
     with httpx.Client(base_url=address) as client:
-        assert client.get("/login", params={"token": tokens.issue()}).headers["location"] == "/"
+        assert client.get("/login", params={"token": tokens.issue(LEAD)}).headers["location"] == "/"
         yield client
 
 
@@ -69,7 +82,7 @@ def test_every_route_refuses_somebody_without_a_session(filled, make_view, stran
     for route in routes:
         path = route.path.replace("{capture}", capture)
         for method in sorted(route.methods or ()):
-            if path in {"/login", "/metrics"}:
+            if path in OPEN:
                 continue
             answer = stranger.request(method, path, headers={"Origin": str(stranger.base_url).rstrip("/")})
             assert answer.status_code == 401, (method, path)
@@ -96,8 +109,8 @@ def test_metrics_say_how_it_stands_and_name_nobody(filled, stranger, ward, hospi
 def test_a_link_works_once_and_not_for_ever(small_archive, address, tmp_path):
     now = [1000.0]
     tokens = LoginTokens(tmp_path / "links", clock=lambda: now[0])
-    token, late = tokens.issue(), tokens.issue()
-    assert tokens.redeem(token)
+    token, late = tokens.issue(LEAD), tokens.issue(LEAD)
+    assert tokens.redeem(token) == LEAD
     assert not tokens.redeem(token)
     now[0] += 16 * 60
     assert not tokens.redeem(late)
@@ -111,16 +124,16 @@ def test_a_link_works_once_and_not_for_ever(small_archive, address, tmp_path):
 def test_a_session_ends_when_its_day_is_over_and_when_told():
     now = [0.0]
     sessions = Sessions(clock=lambda: now[0])
-    secret, other = sessions.begin(), sessions.begin()
-    assert sessions.knows(secret)
-    assert not sessions.knows("")
+    secret, other = sessions.begin(LEAD), sessions.begin(LEAD)
+    assert sessions.admission(secret) == LEAD
+    assert not sessions.admission("")
     sessions.end(other)
-    assert not sessions.knows(other)
+    assert not sessions.admission(other)
     now[0] += 12 * 3600 + 1
-    assert not sessions.knows(secret)
+    assert not sessions.admission(secret)
     for _ in range(200):
-        newest = sessions.begin()
-    assert sessions.knows(newest)
+        newest = sessions.begin(LEAD)
+    assert sessions.admission(newest) == LEAD
     assert len(sessions._open) <= 64
 
 
@@ -152,7 +165,7 @@ def test_every_answer_carries_the_rules(browser, stranger, filled):
 
 
 def test_the_cookie_is_for_this_server_only(address, tokens):
-    answer = httpx.get(f"{address}/login", params={"token": tokens.issue()})
+    answer = httpx.get(f"{address}/login", params={"token": tokens.issue(LEAD)})
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
@@ -161,7 +174,7 @@ def test_the_cookie_is_for_this_server_only(address, tokens):
 
 def test_behind_tls_the_cookie_never_leaves_it(make_view, tokens):
     with view_served(make_view(secure=True)) as address:
-        answer = httpx.get(f"{address}/login", params={"token": tokens.issue()})
+        answer = httpx.get(f"{address}/login", params={"token": tokens.issue(LEAD)})
     assert "secure" in answer.headers["set-cookie"].lower()
 
 
@@ -240,7 +253,7 @@ def test_a_receipt_by_a_key_that_is_not_published_is_shown_as_wrong(make_view, t
     for published, said in (({}, "not one that this site has published"), (keys, "signature is wrong")):
         view = make_view(receipt_keys=lambda found=published: found)
         with view_served(view) as address, httpx.Client(base_url=address) as client:
-            client.get("/login", params={"token": tokens.issue()})
+            client.get("/login", params={"token": tokens.issue(LEAD)})
             page = client.get(f"/captures/{filled.newest(1)[0].capture}").text
         assert said in page
         assert "Receipt verified" not in page
@@ -323,7 +336,7 @@ def test_an_archive_that_is_away_is_one_sentence(make_archive, make_view, tokens
         view_served(create_view(archive, site="St Mary", receipt_keys=dict, tokens=tokens)) as address,
         httpx.Client(base_url=address) as client,
     ):
-        client.get("/login", params={"token": tokens.issue()})
+        client.get("/login", params={"token": tokens.issue(LEAD)})
         archive._engine.dispose()
         archive._engine.url.database  # noqa: B018 - the file that is about to be no database
         path = archive._engine.url.database
@@ -392,7 +405,7 @@ def raised(filled):
 def settler(address, tokens):
     """Somebody whose link says that he may settle, and his name."""
     with httpx.Client(base_url=address, headers={"Origin": address}) as client:
-        client.get("/login", params={"token": tokens.issue("Ada <Admin>")})
+        client.get("/login", params={"token": tokens.issue(Admission("Ada <Admin>", frozenset({Role.IT})))})
         yield client
 
 
@@ -403,7 +416,7 @@ def test_the_page_of_alarms_says_which_device_when_and_what_in_plain_words(raise
         assert moment(alarm.last_at_ms).words in page
     assert "<b>bed-2" not in page
     assert '<form class="settle"' not in page
-    assert "link --settles-as" in page
+    assert "Who is here as IT settles them" in page
     assert 'Alarms open: <span id="raised-count">2</span>' in browser.get("/").text
     assert browser.get("/captures.json").json()["alarms"] == 2
 
@@ -428,7 +441,7 @@ def test_who_only_looks_settles_nothing_and_no_other_page_does_it_for_somebody(r
     numbers = [alarm.id for alarm in raised.alarms()]
     path, reason = f"/alarms/{numbers[0]}/settle", {"reason": "nothing to see"}
     looked = browser.post(path, data=reason, headers={"Origin": address})
-    assert (looked.status_code, "settles-as" in looked.text) == (403, True)
+    assert (looked.status_code, "Not for your role" in looked.text) == (403, True)
     assert settler.post(path, data=reason, headers={"Origin": "https://elsewhere.example"}).status_code == 403
     assert settler.get(path, params=reason).status_code == 405
     settler.post("/logout")
@@ -467,12 +480,12 @@ def test_a_form_without_end_and_a_number_that_is_none_are_refused(raised, settle
     assert len(raised.alarms()) == 2
 
 
-def test_a_link_for_settling_is_printed_only_for_a_name(tmp_path):
-    settings = Settings(receiver={"archive": tmp_path})
-    token = login_link(settings, settles_as=" Ada Admin ").partition("token=")[2]
-    assert login_tokens(settings).redeem(token).settles_as == "Ada Admin"
-    token = login_link(settings).partition("token=")[2]
-    assert login_tokens(settings).redeem(token).settles_as == ""
-    for name in (" ", "two\nlines", "x" * 501):
-        with pytest.raises(RequestWrong, match="--settles-as"):
-            login_link(settings, settles_as=name)
+def test_a_link_is_printed_for_somebody_with_a_role_and_for_nobody_else(tmp_path):
+    settings = Settings(receiver={"archive": tmp_path, "address": "https://wounds.st-mary.example/"})
+    link = login_link(settings, " Ada Admin ", ["it", "auditor"])
+    assert link.startswith("https://wounds.st-mary.example/login?token=")
+    admission = login_tokens(settings).redeem(link.partition("token=")[2])
+    assert admission == Admission("Ada Admin", frozenset({Role.IT, Role.AUDITOR}))
+    for name, roles in ((" ", ["it"]), ("two\nlines", ["it"]), ("x" * 501, ["it"]), ("Ada", ["root"]), ("Ada", [])):
+        with pytest.raises(RequestWrong, match="--role"):
+            login_link(settings, name, roles)

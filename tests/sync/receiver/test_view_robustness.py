@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode, openapi
 
-from sync.receiver import LoginTokens, create_view
+from sync.receiver import Admission, LoginTokens, Role, create_view
 from sync.receiver.view import Sessions
 from sync.receiver.view.guard import COOKIE
 
@@ -44,7 +44,7 @@ def view_client(small_archive, ward, hospital, tmp_path):
         view,
         base_url=ORIGIN,
         headers={"origin": ORIGIN},
-        cookies={COOKIE: sessions.begin()},
+        cookies={COOKIE: sessions.begin(Admission("Everybody", frozenset(Role)))},
         follow_redirects=False,
     )
 
