@@ -126,6 +126,15 @@ class Queue:
         text = f"INSERT OR REPLACE INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         self._connection.execute(text, values)
 
+    def take_back(self, capture: CaptureId) -> None:
+        """The entry that failed to be stored is not there. Writes in any case.
+
+        A commit whose sync failed is undone here, and yet the log may hold it whole: who opens the queue after a power
+        cut would find it. What is written now takes its place in the log.
+        """
+        self._connection.execute("DELETE FROM entries WHERE capture = ?", (capture,))
+        self.remember("taken-back", self.fact("taken-back") + 1)
+
     def forget_erased(self, keep: int) -> None:
         """Only the newest `keep` erased entries stay."""
         self._connection.execute(

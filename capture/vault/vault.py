@@ -145,7 +145,9 @@ class Vault:
                 self._noted(lambda: self._envelopes.write(envelope))
                 self._change(lambda queue: queue.store(entry))
             except VaultError:
-                # A put that failed leaves no file; where even that fails, the next start adopts a whole one.
+                # A put that failed leaves no row and no file; where even that fails, the next start adopts a whole one.
+                with suppress(VaultError):
+                    self._transacted(lambda queue: queue.take_back(envelope.capture))
                 with suppress(VaultError):
                     self._envelopes.remove(envelope.capture)
                 raise
@@ -327,6 +329,10 @@ class Vault:
         return self._change(apply)
 
     def _change(self, work: Callable[[Queue], Result]) -> Result:
+        """The same as :meth:`_transacted`; how it went is remembered for `condition`."""
+        return self._noted(lambda: self._transacted(work))
+
+    def _transacted(self, work: Callable[[Queue], Result]) -> Result:
         """`work` in one transaction, alone over all threads and processes, on the newest queue."""
 
         def once() -> Result:
@@ -334,7 +340,7 @@ class Vault:
             return self._queue.transact(lambda: work(self._queue))
 
         with self._lock, self._mutex:
-            return self._noted(lambda: self._mended(once))
+            return self._mended(once)
 
     def _look(self, work: Callable[[Queue], Result]) -> Result:
         """`work` on the newest queue, without waiting for a put in another process."""

@@ -100,6 +100,32 @@ def test_a_put_that_fails_at_any_call_leaves_nothing_and_works_again(tmp_path, s
         assert again.findings.adopted == again.findings.lost == 0
 
 
+@pytest.mark.parametrize("sync", range(1, 7))
+def test_a_put_whose_commit_failed_is_not_missed_by_anybody_after_the_power_went(tmp_path, sealed, program, sync):
+    """The log may hold the row of a commit whose sync failed, and nobody was told that this picture was taken."""
+    folder, envelope = tmp_path / "v", sealed(2)
+    with Vault(folder, reserve_bytes=0) as vault:
+        vault.put(sealed(1))
+    (tmp_path / "envelope").write_bytes(envelope.raw)
+    code = (
+        "import os, signal, sys; from pathlib import Path; from capture.envelope import parse_envelope;"
+        "from capture.errors import VaultError; from capture.vault import Vault\n"
+        "vault = Vault(Path(sys.argv[1]), reserve_bytes=0)\n"
+        "try:\n    vault.put(parse_envelope(Path(sys.argv[2]).read_bytes())); print('taken', flush=True)\n"
+        "except VaultError:\n    print('refused', flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    faults = ["-e", "trace=fdatasync", "-e", f"inject=fdatasync:error=EIO:when={sync}"]
+    command = [program("strace"), "-f", "-qq", "-o", tmp_path / "trace", *faults, sys.executable, "-c", code]
+    ran = subprocess.run(
+        [*command, folder, tmp_path / "envelope"], capture_output=True, text=True, check=False, timeout=60
+    )
+    said = ran.stdout.strip()
+    with Vault(folder, reserve_bytes=0) as vault:
+        assert [entry.state for entry in vault.entries()] == [State.SEALED] * (2 if said == "taken" else 1)
+        assert vault.findings.lost == 0
+
+
 def test_the_health_page_says_what_failed_until_something_worked(tmp_path, sealed):
     files = FailingFiles()
     with Vault(tmp_path / "v", reserve_bytes=0, files=files) as vault:
