@@ -1,5 +1,5 @@
-"""What all rooms' tests share: where real pictures, models and servers are, a real PostgreSQL, a bucket in memory, and
-a portrait that anybody may use.
+"""What all rooms' tests share: where real pictures, models and servers are, a real PostgreSQL, a bucket in memory,
+sealed envelopes, and a portrait that anybody may use.
 
 A missing server is a skip on a newcomer's machine and a failure in CI: under `WARDLENS_REQUIRE_SERVERS=1` every skip
 fails, but for tests marked `data` while `WARDLENS_TEST_DATA` is unset, and skips whose reason begins with "hardware:".
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -18,8 +20,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -27,6 +31,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from capture.envelope import Body, Envelope, seal
+from capture.identifiers import CaptureId
 from inference import PackageFile, PackageUnavailable, Pixels, fetch_package_file
 
 # A shared two-core machine may pause any example; a slow example is not a broken promise.
@@ -262,3 +268,38 @@ def resident_bytes() -> Callable[[], int]:
         return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     return measured
+
+
+@pytest.fixture(scope="session")
+def maker() -> ModuleType:
+    """tests/vectors/make_envelope.py: its keys, its certificates and how it breaks envelopes."""
+    path = Path(__file__).parent / "vectors" / "make_envelope.py"
+    spec = importlib.util.spec_from_file_location("wardlens_vectors_make_envelope", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def sealed(maker: ModuleType) -> Callable[..., Envelope]:
+    """Makes an envelope of a new capture: `sealed(counter)`, `sealed(counter, size=…)`."""
+
+    def make(counter: int, *, size: int = 64, capture: str | None = None) -> Envelope:
+        name = CaptureId(capture or secrets.token_hex(16))
+        jpeg = b"\xff\xd8" + secrets.token_bytes(size) + b"\xff\xd9"
+        manifest = maker.to_canonical(
+            {
+                "capture": name,
+                "counter": counter,
+                "device": {"id": maker.DEVICE},
+                "image": {"sha256": maker.hashlib.sha256(jpeg).hexdigest()},
+                "site": maker.SITE,
+            }
+        )
+        context = replace(maker.CONTEXT, capture=name, counter=counter, recipients=maker.CONTEXT.recipients[:1])
+        return seal(Body(manifest, jpeg), context)
+
+    return make

@@ -80,6 +80,7 @@ PATTERNS: Final[Mapping[str, Pattern]] = MappingProxyType(
         LedgerEvent.ENVELOPE_ERASED: Pattern("110110", "D"),
         LedgerEvent.ENVELOPE_PARKED: Pattern("110106", "R", outcome=Outcome.SERIOUS_FAILURE),
         LedgerEvent.RETRIED: Pattern("110106", "E"),
+        LedgerEvent.EXPORTED: Pattern("110106", "R"),
         LedgerEvent.SIGNED_IN: Pattern("110114", "E", "110122"),
         LedgerEvent.SIGN_IN_REFUSED: Pattern("110114", "E", "110122", Outcome.MINOR_FAILURE),
         LedgerEvent.LOCKED: Pattern("110114", "E", "110123"),

@@ -35,6 +35,7 @@ class LedgerEvent(StrEnum):
     ENVELOPE_ERASED = "envelope-erased"
     ENVELOPE_PARKED = "envelope-parked"
     RETRIED = "retried"
+    EXPORTED = "exported"
     SIGNED_IN = "signed-in"
     SIGN_IN_REFUSED = "sign-in-refused"
     LOCKED = "locked"
@@ -115,7 +116,8 @@ FIELDS: Final[Mapping[LedgerEvent, Fields]] = MappingProxyType(
         LedgerEvent.ENVELOPE_RECEIPTED: _fields({"receipt_key": Fact.HEX}, capture=Fact.CAPTURE, digest=Fact.HASH),
         LedgerEvent.ENVELOPE_ERASED: _fields(capture=Fact.CAPTURE, digest=Fact.HASH),
         LedgerEvent.ENVELOPE_PARKED: _fields({"digest": Fact.HASH}, capture=Fact.CAPTURE, reason=Fact.SLUG),
-        LedgerEvent.RETRIED: _fields({"clinician": Fact.STAFF}, capture=Fact.CAPTURE),
+        LedgerEvent.RETRIED: _fields({"clinician": Fact.STAFF, "user": Fact.STAFF}, capture=Fact.CAPTURE),
+        LedgerEvent.EXPORTED: _fields({"user": Fact.STAFF}, capture=Fact.CAPTURE),
         LedgerEvent.SIGNED_IN: _fields(clinician=Fact.STAFF),
         LedgerEvent.SIGN_IN_REFUSED: _fields({"reason": Fact.SLUG}),
         LedgerEvent.LOCKED: _fields(clinician=Fact.STAFF, why=Fact.SLUG),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from capture.ledger import LedgerEvent
+from firmware.commands.device_parked import app as parked
 from firmware.errors import RequestWrong, WorkFailed
 from firmware.logging import configure_logging
 from firmware.settings import Settings, load_settings
@@ -22,6 +23,7 @@ camera = typer.Typer(no_args_is_help=True, help="The service that sees the patie
 sync = typer.Typer(no_args_is_help=True, help="The service that has the network and sees only ciphertext.")
 panel = typer.Typer(no_args_is_help=True, help="The service that shows the device's screen.")
 app.add_typer(ledger, name="ledger")
+app.add_typer(parked, name="parked")
 
 
 @app.command()
