@@ -139,6 +139,7 @@ def login_link(settings: Settings, *, settles_as: str = "") -> str:
 
 def run_hospital(settings: Settings, site: Site, stop: threading.Event) -> None:
     """Receive, and serve the hospital's view, until `stop` is set."""
+    from firmware.fleet import enrolled, this_release
     from sync.receiver import create_view, run_receiver, view_served
 
     if settings.receiver.host not in LOOPBACK:
@@ -151,6 +152,8 @@ def run_hospital(settings: Settings, site: Site, stop: threading.Event) -> None:
         site=site.name,
         receipt_keys=lambda: site.manifest.receipt_keys,
         tokens=login_tokens(settings),
+        enrolled=lambda: enrolled(site),
+        release=this_release(),
     )
     with view_served(app, host=settings.receiver.host, port=settings.receiver.port):
         run_receiver(receiver_parts(settings, site), stop)

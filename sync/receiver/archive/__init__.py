@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from sync.receiver.archive.alarms import Alarm, Raised
 from sync.receiver.archive.archive import Archive, unix_milliseconds
+from sync.receiver.archive.days import Figures
 from sync.receiver.archive.heartbeats import Heartbeat
 from sync.receiver.archive.intake import Intake
 from sync.receiver.archive.ledgers import DeviceLedger, KeptHead
+from sync.receiver.archive.states import SILENT_MS, KeptState
 from sync.receiver.archive.values import (
     ArchiveSettings,
     Arrival,
@@ -28,6 +30,7 @@ from sync.receiver.archive.values import (
 )
 
 __all__ = [
+    "SILENT_MS",
     "Alarm",
     "Archive",
     "ArchiveSettings",
@@ -35,12 +38,14 @@ __all__ = [
     "Contents",
     "Counts",
     "DeviceLedger",
+    "Figures",
     "FiledCapture",
     "FiledReceipt",
     "Filing",
     "Heartbeat",
     "Intake",
     "KeptHead",
+    "KeptState",
     "Limits",
     "NewCapture",
     "NewReceipt",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -18,9 +19,11 @@ from capture.identifiers import CaptureId, capture_id
 from sync.receiver.archive import Archive, FiledCapture
 from sync.receiver.errors import ArchiveUnavailable, NotFiled, NotOpened, ReceiverError
 from sync.receiver.exporting import capture_record
+from sync.receiver.fleet import Enrolled, Release, fleet_of
 from sync.receiver.metrics import CONTENT_TYPE, exposition
 from sync.receiver.standing import status
 from sync.receiver.view.alarms import add_alarm_pages
+from sync.receiver.view.devices import add_device_page
 from sync.receiver.view.guard import COOKIE, Guard, Refuse, session_of
 from sync.receiver.view.login import SESSION_SECONDS, LoginTokens, Sessions
 from sync.receiver.view.pictures import Thumbnails, width_for
@@ -47,6 +50,8 @@ def create_view(
     hosts: Sequence[str] = LOOPBACK,
     sessions: Sessions | None = None,
     secure: bool = False,
+    enrolled: Callable[[], Sequence[Enrolled]] | None = None,
+    release: Release | None = None,
 ) -> FastAPI:
     """The view as an ASGI application. It reads the archive, and changes nothing but that alarms are settled in it.
 
@@ -58,6 +63,8 @@ def create_view(
         hosts: the names it answers to.
         sessions: who is looking; of its own where not given.
         secure: it stands behind TLS, so that its cookie never leaves it.
+        enrolled: the site's devices; without it, every device that was ever heard of.
+        release: what this hospital's Wardlens is, to compare the devices' with.
     """
     sessions = sessions or Sessions()
     thumbnails = Thumbnails()
@@ -137,6 +144,8 @@ def create_view(
         found = [(row, moment(row.last_at_ms)) for row in archive.in_quarantine(100)]
         return page("quarantine.html", rows=found, facts=facts())
 
+    fleet = partial(fleet_of, archive, enrolled, release)
+    add_device_page(app, fleet, page=page, facts=facts)
     add_alarm_pages(app, archive, sessions, page=page, message=message, facts=facts)
 
     @app.get("/captures/{capture}")
@@ -168,7 +177,7 @@ def create_view(
         body = json.dumps(capture_record(filed), indent=2, sort_keys=True, ensure_ascii=False).encode()
         return download(body, f"{filed.capture}.json", "application/json")
 
-    app.add_api_route("/metrics", lambda: Response(exposition(status(archive)), media_type=CONTENT_TYPE))
+    app.add_api_route("/metrics", lambda: Response(exposition(status(archive), fleet()), media_type=CONTENT_TYPE))
 
     def find(capture: str) -> FiledCapture:
         return archive.capture(known(capture))
