@@ -80,9 +80,9 @@ def _fleet(at_ms: int, active: Sequence[FleetDevice]) -> _Gauges:
         _most((at_ms - device.heard_at_ms) / 1e3 for device in active if device.heard_at_ms is not None),
     )
     yield (
-        "fleet_least_certificate_days",
-        "Until the first certificate of a device ends; NaN where none is known.",
-        -_most(-device.certificate_days for device in active if device.certificate_days is not None),
+        "fleet_least_certificate_seconds",
+        "Until the first certificate of a device ends, in whole days; NaN where none is known.",
+        -_most(-device.certificate_days * 86_400 for device in active if device.certificate_days is not None),
     )
     yield (
         "fleet_least_free_bytes",

@@ -66,8 +66,7 @@ def create_view(
         enrolled: the site's devices; without it, every device that was ever heard of.
         release: what this hospital's Wardlens is, to compare the devices' with.
     """
-    sessions = sessions or Sessions()
-    thumbnails = Thumbnails()
+    sessions, thumbnails = sessions or Sessions(), Thumbnails()
     app = FastAPI(title="Wardlens", docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
