@@ -25,7 +25,7 @@ AWAY_MS: Final = DAY_MS
 WAITING_SECONDS: Final = 3600
 CERTIFICATE_DAYS: Final = 7
 """Certificates last 30 days and are renewed when 10 are left, so here that has failed for three."""
-LEAST_FREE_BYTES: Final = 1024**3
+LEAST_FREE_BYTES: Final = 10**9
 HOT_CELSIUS: Final = 80
 """From here on a Raspberry Pi slows itself down (its documentation, "Frequency management and thermal control")."""
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sync.receiver.drift import Compared, Measure
 from sync.receiver.fleet import PASSED, Concern, FleetDevice, ModelVerdict
 
-_GIB: Final = 1024**3
+_GB: Final = 10**9
 
 
 def _failed(device: FleetDevice) -> str:
@@ -25,7 +25,7 @@ def _altered(device: FleetDevice) -> str:
 
 def _space(device: FleetDevice) -> str:
     free = 0 if device.facts is None else device.facts.free_bytes
-    return f"It has {free / _GIB:.1f} GiB left. Connect it until its queue is empty; then see what fills its disk."
+    return f"It has {free / _GB:.1f} GB left. Connect it until its queue is empty; then see what fills its disk."
 
 
 def _parked(device: FleetDevice) -> str:
@@ -71,9 +71,9 @@ _SENTENCES: Final[Mapping[Concern, Callable[[FleetDevice], str]]] = MappingProxy
 
 _MEASURES: Final = MappingProxyType(
     {
-        Measure.UNCOVERED: "something uncovered by a person",
-        Measure.ADDED: "something covered by a person that nothing had found",
-        Measure.UNSURE: "a detector that could not tell",
+        Measure.UNCOVERED: "pictures in which a person uncovered something",
+        Measure.ADDED: "pictures in which a person covered what nothing had found",
+        Measure.UNSURE: "pictures in which a detector could not tell",
         Measure.REGIONS: "regions covered per picture",
     }
 )

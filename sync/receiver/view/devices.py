@@ -49,6 +49,7 @@ class DeviceShown:
 
     Attributes:
         tone: good, bad or none: what the page marks it with.
+        since: since when it is there or not; not of one that the site does not trust any more.
         attention: why it needs attention, and what to do.
         facts: names and values, as it last said them.
         models: name, digest, what it is to this release, and whether that is bad.
@@ -80,7 +81,7 @@ def shown_device(device: FleetDevice) -> DeviceShown:
         device=device.device,
         tone="bad" if device.concerns else "good" if device.presence is Presence.ONLINE and device.active else "none",
         presence=_PRESENCE[device.presence] if device.active else f"No longer trusted ({device.status})",
-        since=None if device.since_ms is None else moment(device.since_ms),
+        since=None if device.since_ms is None or not device.active else moment(device.since_ms),
         heard=None if device.heard_at_ms is None else moment(device.heard_at_ms),
         version=_UNKNOWN if facts is None or not facts.version else facts.version,
         attention=tuple(sentence(device, concern) for concern in device.concerns),

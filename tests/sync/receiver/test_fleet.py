@@ -70,7 +70,7 @@ CONCERNS = {
     Concern.SELF_TEST_FAILED: ({"self_test": {"phantom": "failed", "keys": "passed"}}, "failed (phantom)"),
     Concern.MODELS_ALTERED: ({"models": {"centerface": "cd" * 32}}, "not its release's (centerface)"),
     Concern.CERTIFICATE_ENDED: ({"certificate_days": -1}, "wardlens site readmit bed-1"),
-    Concern.SPACE_LOW: ({"free_bytes": 2**30 - 1}, "1.0 GiB left"),
+    Concern.SPACE_LOW: ({"free_bytes": 10**9 - 10**8}, "0.9 GB left"),
     Concern.PARKED: ({"parked": 1}, "1 picture of it was refused for good"),
     Concern.WAITING: ({"oldest_seconds": 7200}, "has waited there for 2 hours"),
     Concern.CERTIFICATE_ENDS: ({"certificate_days": 6}, "ends in 6 days"),
