@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioning.devices import DeviceState
@@ -28,7 +31,11 @@ def enrolled(site: Site) -> list[Enrolled]:
 
 def this_release() -> Release:
     """What this Wardlens is: its version, and the digests of the models that belong to it."""
-    from inference import load_manifest
     from sync.receiver import Release
 
-    return Release(version("wardlens"), {model.name: model.sha256 for model in load_manifest().models})
+    # The room itself is not imported: it needs the libraries that run models, and a hospital has none of them.
+    room = find_spec("inference")
+    assert room is not None
+    assert room.origin is not None
+    manifest = tomllib.loads(Path(room.origin).with_name("models.toml").read_text("utf-8"))
+    return Release(version("wardlens"), {model["name"]: model["sha256"] for model in manifest["model"]})
