@@ -17,6 +17,7 @@ from firmware.commands import (
     draw,
     envelope,
     evaluate,
+    fleet,
     hospital,
     main_job,
     measure,
@@ -53,11 +54,13 @@ site.app.command("wipe")(site_devices.wipe)
 site.app.command("rename")(site_devices.rename)
 site.app.command("readmit")(site_devices.readmit)
 site.app.command("return-days")(site_devices.return_days)
+site.app.command("devices")(fleet.devices)
 app.add_typer(device.app, name="device")
 app.add_typer(device.camera, name="camera")
 app.add_typer(device.sync, name="sync")
 app.add_typer(device.panel, name="panel")
 app.add_typer(hospital.app, name="receiver")
+hospital.app.command("devices")(fleet.devices)
 app.add_typer(hospital.broker, name="broker")
 app.add_typer(envelope.app, name="envelope")
 

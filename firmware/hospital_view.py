@@ -26,6 +26,7 @@ def hospital_view(settings: Settings, site: Site, archive: Archive) -> ASGIApp:
     Raises:
         RequestWrong: it would be served to other machines without TLS, or its provider is not set up.
     """
+    from firmware.fleet import enrolled, this_release
     from sync.receiver import create_view
 
     if settings.receiver.host not in LOOPBACK:
@@ -44,6 +45,8 @@ def hospital_view(settings: Settings, site: Site, archive: Archive) -> ASGIApp:
         hosts=(address.hostname,) if address.hostname else (),
         secure=bool(address.hostname),
         provider=identity_provider(settings),
+        enrolled=lambda: enrolled(site),
+        release=this_release(),
     )
 
 

@@ -12,6 +12,7 @@ packages() {
     command -v fc-match >/dev/null && fc-match --format='%{file}' sans | grep -q . || echo fontconfig fonts-dejavu-core
     command -v systemd-analyze >/dev/null || echo systemd
     command -v strace >/dev/null || echo strace
+    command -v promtool >/dev/null || echo prometheus
     command -v softhsm2-util >/dev/null || echo softhsm2
     compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime
 }

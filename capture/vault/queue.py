@@ -99,6 +99,14 @@ class Queue:
         text = f"SELECT {_COLUMNS} FROM entries WHERE state IN ({marks}) ORDER BY urgent DESC, counter, capture LIMIT ?"  # noqa: S608
         return self._rows(text, (*(state.value for state in WAITING), most))
 
+    def waiting_since(self) -> int | None:
+        """When the oldest of what still has to reach the hospital was put here; None where nothing has to."""
+        marks = ", ".join("?" * len(WAITING))
+        text = f"SELECT min(sealed_at_ms) FROM entries WHERE state IN ({marks})"  # noqa: S608 - our states
+        values = tuple(state.value for state in WAITING)
+        (since,) = _translated(lambda: self._connection.execute(text, values).fetchone())
+        return None if since is None else int(since)
+
     def of(self, state: State) -> list[Entry]:
         """Every entry in this state, oldest first."""
         text = f"SELECT {_COLUMNS} FROM entries WHERE state = ? ORDER BY counter, capture"  # noqa: S608 - our columns

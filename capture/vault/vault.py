@@ -171,6 +171,11 @@ class Vault:
         """How many entries are in each state."""
         return self._look(lambda queue: Counts(queue.tally()))
 
+    def oldest_waiting_ms(self) -> int | None:
+        """For how long the oldest of what waits has, by this machine's clock, 0 at least; None where nothing waits."""
+        since = self._look(lambda queue: queue.waiting_since())
+        return None if since is None else max(0, self._clock() - since)
+
     def entry(self, capture: CaptureId) -> Entry:
         """The entry of `capture`.
 

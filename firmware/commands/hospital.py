@@ -244,8 +244,8 @@ def link(
 ) -> None:
     """Show a link that signs one browser in to the hospital's view, once.
 
-    A clinician sees pictures and records, a ward lead the alarms too; IT sees and settles alarms, and no picture; an
-    auditor sees records and who looked, and no picture.
+    A clinician sees pictures and records, a ward lead devices and alarms too; IT sees devices and settles alarms, and
+    no picture; an auditor sees records and who looked, and no picture.
 
     Example: wardlens receiver link "Ada Admin" --role it
     """

@@ -37,6 +37,11 @@ def encode(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
 
 
+def is_plain(text: str) -> bool:
+    """Whether `text` is printable ASCII."""
+    return text.isascii() and text.isprintable()
+
+
 def base64_text(data: bytes) -> str:
     """`data` as standard base64 with padding."""
     return base64.b64encode(data).decode("ascii")
@@ -123,11 +128,11 @@ class Fields:
         return value
 
     def texts(self, name: str, *, keys: int, characters: int) -> Mapping[str, str]:
-        """An object of at most `keys` short strings."""
+        """An object of at most `keys` short strings of printable ASCII: they are shown to people."""
         found = self.flat(self._take(name), keys=keys, characters=characters)
         texts = {key: value for key, value in found.items() if isinstance(value, str)}
-        if len(texts) < len(found):
-            raise MessageRefused(Flaw.VALUE, f"{name} must be an object of short strings")
+        if len(texts) < len(found) or not all(is_plain(text) for pair in texts.items() for text in pair):
+            raise MessageRefused(Flaw.VALUE, f"{name} must be an object of short strings of printable ASCII")
         return texts
 
     def items(self, name: str, most: int) -> list[object]:

@@ -193,6 +193,7 @@ class DeviceFacts:
         self_test: each part of its last test of itself → "passed" or "failed"; empty before the first.
         self_test_at_ms: when that ended, Unix milliseconds by its own clock.
         celsius: how warm it is; None where it does not know.
+        oldest_seconds: for how long the oldest of the queued has waited; None where nothing waits.
     """
 
     version: str
@@ -204,6 +205,7 @@ class DeviceFacts:
     self_test: Mapping[str, str] = field(default_factory=dict)
     self_test_at_ms: int = 0
     celsius: int | None = None
+    oldest_seconds: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", MappingProxyType(dict(self.models)))
@@ -241,6 +243,8 @@ class DeviceState:
             }
             if self.facts.celsius is not None:
                 body["celsius"] = self.facts.celsius
+            if self.facts.oldest_seconds is not None:
+                body["oldest_seconds"] = self.facts.oldest_seconds
         return encode(body)
 
 
@@ -264,6 +268,7 @@ def decode_state(payload: bytes) -> DeviceState:
             self_test=fields.texts("self_test", keys=MOST_PARTS, characters=LONGEST_PART),
             self_test_at_ms=fields.number("self_test_at_ms", 0, MAX_COUNTER),
             celsius=fields.number("celsius", -50, 150) if fields.has("celsius") else None,
+            oldest_seconds=fields.number("oldest_seconds", 0, MAX_COUNTER) if fields.has("oldest_seconds") else None,
         )
     fields.done()
     return DeviceState(session, facts)

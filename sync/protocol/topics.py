@@ -61,6 +61,11 @@ def state(device: DeviceId) -> str:
     return f"{PREFIX}/{device}/state"
 
 
+def is_state(topic: str) -> bool:
+    """Whether a topic has the form of a device's state, whatever it names."""
+    return topic.count("/") == 3 and topic.endswith("/state")
+
+
 def parse_up(topic: str) -> UpTopic:
     """Which device says what about which capture.
 

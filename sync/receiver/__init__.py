@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         ViewNotStarted,
     )
     from sync.receiver.exporting import ExportReport, export
+    from sync.receiver.fleet import Enrolled, FleetDevice, Release, fleet_of
+    from sync.receiver.fleet_said import as_json
     from sync.receiver.ingest import Ingest
     from sync.receiver.ledgers import ChainReport, alarm_events, verify_device
     from sync.receiver.opener import Opener, OpeningReport
@@ -57,9 +59,14 @@ _WHERE: Final = {
     "ArchiveUnavailable": "errors",
     "ChainReport": "ledgers",
     "DeviceTrust": "trust",
+    "Enrolled": "fleet",
     "ExportRefused": "errors",
     "ExportReport": "exporting",
     "FiledCapture": "archive",
+    "FleetDevice": "fleet",
+    "Release": "fleet",
+    "as_json": "fleet_said",
+    "fleet_of": "fleet",
     "FixedTrust": "trust",
     "Ingest": "ingest",
     "Limits": "archive",
@@ -108,10 +115,12 @@ __all__ = [
     "ArchiveUnavailable",
     "ChainReport",
     "DeviceTrust",
+    "Enrolled",
     "ExportRefused",
     "ExportReport",
     "FiledCapture",
     "FixedTrust",
+    "FleetDevice",
     "Ingest",
     "Limits",
     "LoginTokens",
@@ -132,12 +141,15 @@ __all__ = [
     "ReceiverError",
     "ReceiverParts",
     "ReceiverStatus",
+    "Release",
     "Role",
     "ViewNotStarted",
     "alarm_events",
+    "as_json",
     "create_view",
     "export",
     "fits_on_record",
+    "fleet_of",
     "open_envelope",
     "run_receiver",
     "sentence",

@@ -97,13 +97,13 @@ class Ingest:
     ) -> None:
         self._archive = archive
         self._site = site
-        self._trust = trust
+        self.trust = trust
         self._keys = keys
         self._key_ids = key_ids
         self._signer = signer
         # An envelope for which there is never room would be told to wait for ever.
         self._machine = machine or ReceiverMachine(min(MAX_LENGTH, archive.limits.open_bytes))
-        self._patience = patience or Patience(time.monotonic)
+        self.patience = patience or Patience(time.monotonic)
         self._step = step
         self._raised: set[Raised] = set()
         self.tally = Tally()
@@ -119,7 +119,7 @@ class Ingest:
             ArchiveUnavailable: nothing was stored, so nothing may be acknowledged.
         """
         arrived = self._decoded(deliveries)
-        barred = {arrival: refusal_for_status(self._trust.status(arrival.device)) for arrival in arrived}
+        barred = {arrival: refusal_for_status(self.trust.status(arrival.device)) for arrival in arrived}
         answers: list[Answer] = []
         work: list[Work] = []
         ignored = refused = 0
@@ -152,7 +152,7 @@ class Ingest:
         offers = [message for message in messages if isinstance(message, Offer)]
         if not offers:
             return 0
-        keys, ledger = self._trust.ledger_keys(device), intake.ledger(device)
+        keys, ledger = self.trust.ledger_keys(device), intake.ledger(device)
         return sum(keep_heads(ledger, device, offer.heads, keys, intake.now_ms) for offer in offers)
 
     def complete(self, work: Work) -> list[Answer]:
@@ -183,7 +183,7 @@ class Ingest:
             device = None
             try:
                 device = topics.parse_up(delivery.topic).device
-                if not self._patience.has(device):
+                if not self.patience.has(device):
                     self.tally.unheard += 1
                     continue
                 device, message = decode_up(delivery.topic, delivery.payload)
@@ -201,9 +201,9 @@ class Ingest:
         """So many messages of this device were for nothing; said once when that was too many."""
         if not messages:
             return
-        heard = self._patience.has(device)
-        self._patience.cost(device, messages)
-        if heard and not self._patience.has(device):
+        heard = self.patience.has(device)
+        self.patience.cost(device, messages)
+        if heard and not self.patience.has(device):
             log.error(SyncEvent.DEVICE_UNHEARD, device=device, alarm=True)
             self._raised.add(Raised(device, AlarmKind.NONSENSE))
 
@@ -216,7 +216,7 @@ class Ingest:
             return Accepted(first.receipt)
         if work.attempt > self._archive.limits.attempts:
             return Rejected(RefusalReason.UNFILEABLE)
-        reason = refusal_for_status(self._trust.status(work.arrival.device))
+        reason = refusal_for_status(self.trust.status(work.arrival.device))
         judged = Disproven(reason, "status") if reason is not None else self._judged(data, work.arrival)
         if isinstance(judged, Disproven):
             log.warning(
@@ -239,7 +239,7 @@ class Ingest:
         return Accepted(receipt.receipt)
 
     def _judged(self, data: bytes, arrival: Arrival) -> Proven | Envelope | Disproven:
-        authorities = self._trust.authorities()
+        authorities = self.trust.authorities()
         if self._keys is None:
             return judge_sealed(data, arrival, site=self._site, authorities=authorities, key_ids=self._key_ids())
         return judge(data, arrival, site=self._site, authorities=authorities, keys=self._keys())

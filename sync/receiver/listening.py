@@ -15,6 +15,7 @@ from sync.mqtt import Acknowledged, Connection, Message
 from sync.protocol import Receivers, decode_receivers, topics
 from sync.receiver.archive import Archive, Heartbeat
 from sync.receiver.ingest import Delivery, Ingest
+from sync.receiver.states import StateKeeper
 from sync.receiver.turn import Answer
 
 BATCH: Final = 32
@@ -48,6 +49,7 @@ class Listening:
         self._connection = connection
         self._archive = archive
         self._ingest = ingest
+        self._states = StateKeeper(archive, ingest.trust, ingest.patience, ingest.tally)
         self._present = present
         self._heartbeat = heartbeat
         self._step = step
@@ -60,7 +62,10 @@ class Listening:
     def begin(self) -> None:
         """Subscribed, and everybody is told that somebody listens."""
         shares = self._connection.terms.shares
-        self._connection.subscribe(topics.SHARED_UP if shares else topics.EVERY_UP, topics.RECEIVERS)
+        # States are not shared: the broker gives retained messages only to subscriptions that are not.
+        self._connection.subscribe(
+            topics.SHARED_UP if shares else topics.EVERY_UP, topics.RECEIVERS, topics.EVERY_STATE
+        )
         self._say_present()
         log.info(SyncEvent.BROKER_CONNECTED, protocol=self._connection.terms.protocol, shared=shares)
 
@@ -68,7 +73,9 @@ class Listening:
         """What has arrived is committed, then acknowledged, then answered; complete sets are filed."""
         self._housekeeping()
         messages = self._arrived()
-        deliveries = [Delivery(m.topic, m.payload) for m in messages if m.topic != topics.RECEIVERS]
+        others = [m for m in messages if m.topic != topics.RECEIVERS]
+        self._states.hear([m for m in others if topics.is_state(m.topic)])
+        deliveries = [Delivery(m.topic, m.payload) for m in others if not topics.is_state(m.topic)]
         sent, self._sent = self._sent, []
         answers, work = self._ingest.handle(deliveries, sent) if deliveries or sent else ([], [])
         self._step("before-ack")

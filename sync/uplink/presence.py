@@ -22,6 +22,8 @@ READ_SECONDS: Final = 1.0
 """How often certificate and health are read, which lie in files: what is due is asked at every packet."""
 CELSIUS_STEP: Final = 5
 """Degrees to which warmth is rounded down, so that it alone is not a change worth saying every half minute."""
+WAITED_STEP: Final = 300
+"""Seconds to which the waiting of the oldest picture is rounded down, for the same reason."""
 
 
 def next_session(state: Path) -> int:
@@ -86,7 +88,7 @@ class Presence:
         if (now := self._clock()) - self._read_at >= READ_SECONDS:
             self._health, self._days = self._settings.health(), certificate_days(self._settings.tls.certificate)
             self._read_at = now
-        health = self._health
+        health, oldest = self._health, self._storage.oldest_seconds()
         return DeviceFacts(
             version=self._settings.version,
             queued=queued,
@@ -97,6 +99,7 @@ class Presence:
             self_test=health.self_test,
             self_test_at_ms=health.self_test_at_ms,
             celsius=None if health.celsius is None else health.celsius - health.celsius % CELSIUS_STEP,
+            oldest_seconds=None if oldest is None else oldest - oldest % WAITED_STEP,
         )
 
 

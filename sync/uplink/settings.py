@@ -10,6 +10,7 @@ from capture.identifiers import DeviceId, SiteId
 from sync.mqtt import BrokerSettings, TlsFiles
 from sync.mqtt.settings import Protocol
 from sync.protocol import DEFAULT_CHUNK
+from sync.protocol.canonical import is_plain
 from sync.protocol.messages import LONGEST_MODEL, LONGEST_PART, MAX_COUNTER, MOST_MODELS, MOST_PARTS
 
 
@@ -38,8 +39,8 @@ class DeviceHealth:
             said = [text for pair in texts.items() for text in pair] if isinstance(texts, Mapping) else [None]
             if not all(isinstance(text, str) for text in said):
                 raise TypeError("models and self_test map texts to texts")
-            if len(texts) > most or any(len(text) > longest for text in said if text):
-                raise ValueError(f"at most {most} texts of {longest} characters are said to the fleet")
+            if len(texts) > most or any(len(text) > longest or not is_plain(text) for text in said if text):
+                raise ValueError(f"at most {most} texts of {longest} characters of plain ASCII are said to the fleet")
         if type(self.self_test_at_ms) is not int or not 0 <= self.self_test_at_ms <= MAX_COUNTER:
             raise ValueError("self_test_at_ms is a whole number")
 

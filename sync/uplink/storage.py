@@ -32,6 +32,11 @@ class Storage:
         tally = self._vault.tally()
         return sum(tally[state] for state in WAITING), tally[State.PARKED], self._vault.free_bytes()
 
+    def oldest_seconds(self) -> int | None:
+        """For how long the oldest of what waits has; None where nothing waits."""
+        oldest = self._vault.oldest_waiting_ms()
+        return None if oldest is None else oldest // 1000
+
     def chunk(self, capture: CaptureId, offset: int, size: int) -> bytes:
         """One piece of an envelope.
 

@@ -6,26 +6,31 @@ import importlib.util
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from capture.identifiers import DeviceId
+from sync.protocol import DeviceFacts, DeviceState
 from sync.receiver import (
     Admission,
     AlarmKind,
+    Enrolled,
     LoginTokens,
     Opener,
     OpeningKey,
     Provider,
     ProviderSettings,
+    Release,
     Role,
     create_view,
     view_served,
 )
-from sync.receiver.archive import Look, Raised
+from sync.receiver.archive import KeptState, Look, Raised
 from tests.sync.receiver.providers import CLIENT, SECRET, real_provider
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; make test brings it")
@@ -33,6 +38,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 HOSPITAL = Path(__file__).parent.parent / "sync" / "receiver" / "hospital.py"
 SIZES = [(800, 480), (1366, 768)]
 OUTPUT = Path(__file__).parents[2] / "test-output" / "view"
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="session")
@@ -56,12 +62,13 @@ class Ward:
         self.tokens = LoginTokens(folder / "links")
         self.said: list[str] = []
         self.address = ""
+        self.enrolled: list[Enrolled] = []
 
     def app(self, provider: Provider | None = None) -> Any:
         keys = {"receipt-1": self.ward.receipt_key.public_key}
-        return create_view(
-            self.archive, site="St Mary", receipt_keys=lambda: keys, tokens=self.tokens, provider=provider
-        )
+        release = Release("0.1.0", {"centerface": DIGEST})
+        parts = {"enrolled": lambda: self.enrolled, "release": release, "receipt_keys": lambda: keys}
+        return create_view(self.archive, site="St Mary", tokens=self.tokens, provider=provider, **parts)
 
     def file(self, number: int) -> Any:
         redaction = self.hospital.redaction_for(1600, 1200)
@@ -306,7 +313,8 @@ def test_each_role_has_a_page_to_begin_with_and_a_way_to_its_others(ward, role, 
     page = ward.page(size, role=role)
     names = [link.inner_text() for link in page.locator("nav.back a").all()]
     assert names == {
-        Role.CLINICIAN: [], Role.WARD_LEAD: ["Alarms"], Role.IT: [], Role.AUDITOR: ["Alarms", "Who looked"],
+        Role.CLINICIAN: [], Role.WARD_LEAD: ["Devices", "Alarms"], Role.IT: ["Alarms"],
+        Role.AUDITOR: ["Alarms", "Who looked"],
     }[role]  # fmt: skip
     for name in [None, *names]:
         if name is not None:
@@ -346,6 +354,72 @@ def test_an_alarm_is_seen_understood_and_settled_with_a_reason(ward, size):
     assert (alarm.settled_by, alarm.reason) == ("Ada Admin", "card was copied in the lab, device wiped")
     page.get_by_role("button", name="Sign out").click()
     page.get_by_text("Signed out").wait_for()
+    assert ward.said == []
+
+
+DIGEST = "ab" * 32
+WELL = DeviceFacts("0.1.0", 0, 0, 10**10, 20, {"centerface": DIGEST}, {"phantom": "passed"}, 1_790_000_000_000, 55)
+ILL = replace(
+    WELL,
+    models={"centerface": "cd" * 32, "wardlens-skin": DIGEST},
+    self_test={"phantom": "failed", "keys": "failed", "clock": "passed"},
+    queued=12,
+    oldest_seconds=9000,
+    parked=2,
+    free_bytes=5 * 10**8,
+    celsius=85,
+    certificate_days=3,
+)
+
+
+@pytest.fixture
+def fleet(ward: Ward) -> list[Enrolled]:
+    """A device that is well, one with all that may be wrong, one that was never heard of, one of another time."""
+    now = ward.archive.clock()
+    births = {"wl-aaaaaaaaaaaaaaaa": WELL, "wl-bbbbbbbbbbbbbbbb": ILL, "wl-dddddddddddddddd": WELL}
+    kept = [
+        KeptState(DeviceId(device), 1, online=True, since_ms=now, heard_at_ms=now, birth=DeviceState(1, said).encode())
+        for device, said in births.items()
+    ]
+    ward.archive.keep_states((state, False) for state in kept)
+    for number in range(1, 4):
+        envelope = ward.ward.envelope(number, device="bed-1", padding=16)
+        ward.hospital.drive(ward.ward.ingest(ward.archive), envelope)
+    ward.enrolled = [
+        Enrolled("wl-aaaaaaaaaaaaaaaa", "Ward 1, by the window"),
+        Enrolled("wl-bbbbbbbbbbbbbbbb", "Ward 9, cart A"),
+        Enrolled("wl-cccccccccccccccc", "Ward 12"),
+        Enrolled("wl-dddddddddddddddd", "Cellar", "revoked"),
+        Enrolled("bed-1", "Theatre"),
+    ]
+    return ward.enrolled
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_devices_that_need_attention_come_first_and_the_page_is_for_everybody(ward, fleet, size):
+    page = ward.page(size)
+    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("heading", name="Devices").wait_for()
+    names = page.locator(".fleet h2").all_inner_texts()
+    assert names == ["Ward 9, cart A", "Theatre", "Ward 12", "Ward 1, by the window", "Cellar"]
+    worst = page.locator(".fleet > li").first
+    said = worst.get_by_role("list", name="Why it needs attention").get_by_role("listitem").all_inner_texts()
+    assert len(said) == 7
+    assert "Its test of itself failed (keys, phantom)" in said[0]
+    worst.get_by_text("Models, and its pictures beside the fleet's").click()
+    assert worst.get_by_text("altered", exact=True).first.is_visible()
+    assert not worst.locator("table").is_visible()
+    theatre = page.locator(".fleet > li").nth(1)
+    assert theatre.get_by_text("3 pictures in 28 days").count() == 0, "it said nothing of itself yet"
+    theatre.get_by_text("Models, and its pictures beside the fleet's").click()
+    assert theatre.get_by_role("row").count() == 5
+    assert fits(page)
+    assert smallest_text(page) >= 16
+    ratio, words = poorest_contrast(page)
+    assert ratio >= 4.5, words
+    assert small_targets(page) == []
+    answer = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]}).response
+    assert [(one["id"], one["nodes"][0]["html"][:120]) for one in answer["violations"]] == []
     assert ward.said == []
 
 

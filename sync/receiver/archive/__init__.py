@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from sync.receiver.archive.alarms import Alarm, Raised
 from sync.receiver.archive.archive import Archive, unix_milliseconds
+from sync.receiver.archive.days import Figures
 from sync.receiver.archive.heartbeats import Heartbeat
 from sync.receiver.archive.intake import Intake
 from sync.receiver.archive.ledgers import DeviceLedger, KeptHead
 from sync.receiver.archive.looks import Look
+from sync.receiver.archive.states import SILENT_MS, KeptState
 from sync.receiver.archive.values import (
     ArchiveSettings,
     Arrival,
@@ -29,6 +31,7 @@ from sync.receiver.archive.values import (
 )
 
 __all__ = [
+    "SILENT_MS",
     "Alarm",
     "Archive",
     "ArchiveSettings",
@@ -36,12 +39,14 @@ __all__ = [
     "Contents",
     "Counts",
     "DeviceLedger",
+    "Figures",
     "FiledCapture",
     "FiledReceipt",
     "Filing",
     "Heartbeat",
     "Intake",
     "KeptHead",
+    "KeptState",
     "Limits",
     "Look",
     "NewCapture",

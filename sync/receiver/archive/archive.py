@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -14,11 +14,13 @@ from sync.receiver.archive import ledgers, looks, opening
 from sync.receiver.archive import reading as rows
 from sync.receiver.archive.alarms import Alarm, Raised, on_record, put_on_record, settle
 from sync.receiver.archive.database import open_engine, reading, writing
+from sync.receiver.archive.days import DAY_MS, Figures, figures_since
 from sync.receiver.archive.filing import RECEIPT, file_capture
 from sync.receiver.archive.heartbeats import Heartbeat, beat, heartbeats
 from sync.receiver.archive.intake import Intake, drop_upload, filed_receipt
 from sync.receiver.archive.objects import ENVELOPES, PICTURES, QUARANTINE, Objects
 from sync.receiver.archive.schema import bring_up_to_date
+from sync.receiver.archive.states import KeptState, keep_state, states
 from sync.receiver.archive.tables import chunks, uploads
 from sync.receiver.archive.values import (
     ArchiveSettings,
@@ -299,6 +301,23 @@ class Archive:
         """The last looks, of everybody at everything, or at one capture, or of one person; latest first."""
         with reading(self._engine) as connection:
             return looks.on_record(connection, limit, capture=capture, who=who)
+
+    def keep_states(self, states: Iterable[tuple[KeptState, bool]]) -> None:
+        """What devices said of themselves is kept, each with whether it was retained; see :func:`keep_state`."""
+        with writing(self._engine) as connection:
+            # By device, so that two receivers never wait for each other's rows in a ring.
+            for state, retained in sorted(states, key=lambda one: one[0].device):
+                keep_state(connection, state, retained=retained)
+
+    def states(self) -> tuple[KeptState, ...]:
+        """Every device's last word, by device."""
+        with reading(self._engine) as connection:
+            return states(connection)
+
+    def figures(self, days: int) -> Mapping[DeviceId, Figures]:
+        """What each device's pictures of so many days say of its de-identification, today's among them."""
+        with reading(self._engine) as connection:
+            return figures_since(connection, self.clock() - (days - 1) * DAY_MS)
 
     def receivers(self) -> tuple[Heartbeat, ...]:
         """Every receiver's last word, latest first."""

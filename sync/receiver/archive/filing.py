@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert
 
 from sync.receiver.archive.database import insert_unless_there
+from sync.receiver.archive.days import count_picture
 from sync.receiver.archive.intake import drop_upload, filed_receipt
 from sync.receiver.archive.tables import captures, outbox, receipts
 from sync.receiver.archive.values import UNREAD, Arrival, FiledReceipt, Filing, NewCapture, NewReceipt, Opening
@@ -50,6 +51,8 @@ def file_capture(
         )
         .returning(outbox.c.id)
     ).scalar_one()
+    if new.contents is not None:
+        count_picture(connection, new.device, new.received_at_ms, new.contents.manifest)
     filed = FiledReceipt(new.capture, new.device, new.digest, receipt.key_id, receipt.receipt, message)
     return Filing.FILED, filed
 

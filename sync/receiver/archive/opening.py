@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
-from capture.identifiers import CaptureId
+from capture.identifiers import CaptureId, DeviceId
+from sync.receiver.archive.days import count_picture
 from sync.receiver.archive.tables import captures
 from sync.receiver.archive.values import OPENINGS, Contents, Opening
 
@@ -26,12 +27,14 @@ def begin(connection: Connection, capture: CaptureId) -> int | None:
 
 def end(connection: Connection, capture: CaptureId, contents: Contents | str) -> bool:
     """Whether this call ended the waiting of `capture`: opened with its contents, or not openable for that reason."""
-    if isinstance(contents, Contents):
-        return (
-            _become(connection, Opening.OPENED, captures.c.capture == capture, opening_reason=None, **asdict(contents))
-            > 0
-        )
-    return _become(connection, Opening.NOT_OPENABLE, captures.c.capture == capture, opening_reason=contents) > 0
+    which = captures.c.capture == capture
+    if not isinstance(contents, Contents):
+        return _become(connection, Opening.NOT_OPENABLE, which, opening_reason=contents) > 0
+    if not _become(connection, Opening.OPENED, which, opening_reason=None, **asdict(contents)):
+        return False
+    filed = connection.execute(select(captures.c.device, captures.c.received_at_ms).where(which)).one()
+    count_picture(connection, DeviceId(filed.device), filed.received_at_ms, contents.manifest)
+    return True
 
 
 def forgive(connection: Connection, capture: CaptureId) -> None:

@@ -173,6 +173,30 @@ looks: Final = Table(
     Index("ix_looks_capture", "capture", "id"),
 )
 
+device_states: Final = Table(
+    "device_states",
+    metadata,
+    Column("device", Name, primary_key=True),
+    Column("session", BigInteger, nullable=False),
+    Column("online", Boolean, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("heard_at_ms", BigInteger, nullable=False),
+    Column("birth", Text, nullable=False),
+)
+
+device_days: Final = Table(
+    "device_days",
+    metadata,
+    Column("device", Name, primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("pictures", BigInteger, nullable=False),
+    Column("uncovered", BigInteger, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("unsure", BigInteger, nullable=False),
+    Column("regions", BigInteger, nullable=False),
+    Column("regions_squared", BigInteger, nullable=False),
+)
+
 receivers: Final = Table(
     "receivers",
     metadata,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,10 +16,12 @@ from starlette.exceptions import HTTPException
 
 from sync.receiver.archive import Archive, FiledCapture
 from sync.receiver.errors import ArchiveUnavailable, NotFiled, NotOpened, NotSignedIn, ProviderAway, ReceiverError
+from sync.receiver.fleet import Enrolled, Release, fleet_of
 from sync.receiver.metrics import CONTENT_TYPE, exposition
 from sync.receiver.standing import status
 from sync.receiver.view.alarms import add_alarm_pages
 from sync.receiver.view.captures import add_capture_pages
+from sync.receiver.view.devices import add_device_page
 from sync.receiver.view.guard import Guard, Refuse, session_of
 from sync.receiver.view.login import LoginTokens, Sessions
 from sync.receiver.view.looking import Looking, Seen, add_look_page
@@ -49,6 +52,8 @@ def create_view(
     sessions: Sessions | None = None,
     secure: bool = False,
     provider: Provider | None = None,
+    enrolled: Callable[[], Sequence[Enrolled]] | None = None,
+    release: Release | None = None,
 ) -> FastAPI:
     """The view as an ASGI application. It reads the archive, and writes who looked and which alarms are settled.
 
@@ -61,6 +66,8 @@ def create_view(
         sessions: who is looking; of its own where not given.
         secure: it stands behind TLS, so that its cookies never leave it.
         provider: the hospital's identity provider, where people sign in there.
+        enrolled: the site's devices; without it, every device that was ever heard of.
+        release: what this hospital's Wardlens is, to compare the devices' with.
     """
     sessions = sessions or Sessions()
     looking = Looking(archive, sessions)
@@ -125,12 +132,14 @@ def create_view(
         found = [(row, moment(row.last_at_ms)) for row in archive.in_quarantine(100)]
         return page("quarantine.html", rows=found, facts=facts(request))
 
+    fleet = partial(fleet_of, archive, enrolled, release)
+    add_device_page(app, fleet, page=page, facts=facts)
     add_alarm_pages(app, archive, sessions, page=page, message=message, facts=facts)
     add_look_page(app, archive, page=page, facts=facts)
 
     add_capture_pages(app, archive, looking, every=every, page=page, facts=facts)
 
-    app.add_api_route("/metrics", lambda: Response(exposition(status(archive)), media_type=CONTENT_TYPE))
+    app.add_api_route("/metrics", lambda: Response(exposition(status(archive), fleet()), media_type=CONTENT_TYPE))
 
     return app
 

@@ -22,6 +22,7 @@ class Right(StrEnum):
 
     PICTURES = "pictures"
     RECORDS = "records"
+    DEVICES = "devices"
     ALARMS = "alarms"
     SETTLE = "settle"
     LOOKS = "looks"
@@ -29,9 +30,9 @@ class Right(StrEnum):
 
 RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.CLINICIAN: frozenset({Right.PICTURES, Right.RECORDS}),
-    Role.WARD_LEAD: frozenset({Right.PICTURES, Right.RECORDS, Right.ALARMS}),
+    Role.WARD_LEAD: frozenset({Right.PICTURES, Right.RECORDS, Right.DEVICES, Right.ALARMS}),
     # Whoever runs the machines needs no patient for it.
-    Role.IT: frozenset({Right.ALARMS, Right.SETTLE}),
+    Role.IT: frozenset({Right.DEVICES, Right.ALARMS, Right.SETTLE}),
     # Whoever checks what was done sees records and receipts, and who looked; for that he needs no picture.
     Role.AUDITOR: frozenset({Right.RECORDS, Right.ALARMS, Right.LOOKS}),
 }
@@ -45,12 +46,13 @@ _NEEDED: Final[tuple[tuple[re.Pattern[str], Right | None], ...]] = (
     (re.compile(r"/|/rows|/captures\.json"), Right.RECORDS),
     (re.compile(r"/captures/[^/]+/picture\.jpg"), Right.PICTURES),
     (re.compile(r"/captures/[^/]+(/(envelope\.wle|receipt\.json|record\.json))?"), Right.RECORDS),
+    (re.compile(r"/devices"), Right.DEVICES),
     (re.compile(r"/alarms|/quarantine"), Right.ALARMS),
     (re.compile(r"/alarms/[^/]+/settle"), Right.SETTLE),
     (re.compile(r"/looks"), Right.LOOKS),
 )
 
-_FIRST: Final = ((Right.RECORDS, "/"), (Right.ALARMS, "/alarms"))
+_FIRST: Final = ((Right.RECORDS, "/"), (Right.DEVICES, "/devices"))
 
 
 def rights_of(roles: Iterable[Role]) -> frozenset[Right]:

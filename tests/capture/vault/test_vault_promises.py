@@ -34,6 +34,21 @@ def test_what_is_put_is_there_after_a_restart(tmp_path, sealed):
     assert (entry.state, entry.urgent, entry.sealed_at_ms) == (State.SEALED, True, 1234)
 
 
+def test_it_says_for_how_long_the_oldest_of_what_waits_has(tmp_path, sealed):
+    now = [1_000_000]
+    with Vault(tmp_path / "v", reserve_bytes=0, clock=lambda: now[0]) as vault:
+        assert vault.oldest_waiting_ms() is None
+        first = vault.put(sealed(1))
+        now[0] += 5_000
+        vault.put(sealed(2), urgent=True)
+        assert vault.oldest_waiting_ms() == 5_000
+        vault.park(first.capture, "malformed")
+        now[0] += 1
+        assert vault.oldest_waiting_ms() == 1
+        now[0] = 0
+        assert vault.oldest_waiting_ms() == 0, "a clock that went back makes nothing negative"
+
+
 def test_putting_twice_is_as_good_as_once(vault, sealed):
     envelope = sealed(1)
     assert vault.put(envelope) == vault.put(envelope)

@@ -12,18 +12,23 @@ from capture.canonical import to_canonical
 from capture.envelope import MANIFEST_LENGTH, EnvelopeRefused, parse_envelope
 from capture.envelope.layout import MIN_BODY
 from capture.envelope.suites import TAG_BYTES
+from capture.identifiers import DeviceId
 from capture.ledger import LedgerHead
 from parsers.parser import Parser
 from parsers.seeds import as_file, envelopes, in_words, manifest, vectors
 from sync.errors import MessageRefused
-from sync.protocol import decode_down, decode_up, topics
+from sync.protocol import DeviceState, decode_down, decode_up, topics
 from sync.protocol.messages import decode_have, decode_offer, decode_receivers, decode_refusal, decode_state
 from sync.protocol.pieces import Pieces, decode_chunk
 from sync.protocol.receipts import decode_receipt
-from sync.receiver.archive import Contents, FiledCapture
+from sync.receiver.archive import Contents, FiledCapture, KeptState
+from sync.receiver.archive.days import figures_of
 from sync.receiver.exporting import capture_record
+from sync.receiver.fleet import Enrolled, Release, fleet
+from sync.receiver.fleet_said import as_json
 from sync.receiver.opening import NotOpenable, Opened, OpeningKey, _split, open_envelope
 from sync.receiver.record import capture_to_file
+from sync.receiver.view.devices import shown_device
 from sync.receiver.view.guard import _host, _same_origin, session_of
 from sync.receiver.view.showing import shown
 from sync.uplink.status import UplinkStatus, read_status
@@ -107,6 +112,7 @@ def _filed(data: bytes) -> None:
         inside.taken_at_ms, inside.patient, inside.body_site, inside.laterality, inside.urgent, inside.picture_digest,
         inside.picture_length, inside.manifest, receipt, "receipt-1",
     )  # fmt: skip
+    assert figures_of(inside.manifest).pictures == 1
     shown(filed, {})
     json.dumps(capture_record(filed))
 
@@ -141,6 +147,18 @@ def _statuses() -> list[bytes]:
     return [json.dumps(status).encode()]
 
 
+def _state(data: bytes) -> DeviceState:
+    """What a device says of itself is shown, written as JSON and counted, whatever it says."""
+    state = decode_state(data)
+    kept = KeptState(DeviceId("bed-1"), state.session, state.online, 1, 1, data if state.online else b"")
+    release = Release("0.1.0", {"centerface": "ab" * 32})
+    devices = fleet(1_790_000_000_000, [Enrolled("bed-1", "Ward 9")], {kept.device: kept}, {}, release)
+    repr([shown_device(device) for device in devices]).encode()
+    json.dumps([as_json(device) for device in devices], ensure_ascii=False).encode()
+    sum(device.oldest_seconds or 0 for device in devices)
+    return state
+
+
 def _kept_heads() -> list[bytes]:
     return [to_canonical(case["head"]) for case in vectors("ledger")["whole"]]
 
@@ -161,7 +179,7 @@ PARSERS = (
     _message("offer", decode_offer, "messages.decode_offer"),
     _message("have", decode_have, "messages.decode_have"),
     _message("refusal", decode_refusal, "messages.decode_refusal"),
-    _message("state", decode_state, "messages.decode_state"),
+    _message("state", _state, "messages.decode_state"),
     _message("receivers", decode_receivers, "messages.decode_receivers"),
     _message("receipt", decode_receipt, "receipts.decode_receipt"),
     _message("chunk", decode_chunk, "pieces.decode_chunk"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,12 +13,33 @@ import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from sync.mqtt import BrokerSettings, Message, open_connection
-from sync.protocol import decode_receivers, topics
-from sync.receiver import ArchiveSettings, Receiver, ReceiverParts, run_receiver, status
+from capture.envelope import KeySigner
+from capture.identifiers import DeviceId, SiteId
+from capture.ledger import Ledger
+from capture.vault import Vault
+from sync.mqtt import Acknowledged, BrokerSettings, Message, Retained, open_connection
+from sync.protocol import DeviceFacts, DeviceState, decode_receivers, topics
+from sync.receiver import (
+    Admission,
+    ArchiveSettings,
+    Enrolled,
+    LoginTokens,
+    Receiver,
+    ReceiverParts,
+    Release,
+    Role,
+    create_view,
+    fleet_of,
+    run_receiver,
+    status,
+    view_served,
+)
 from sync.receiver.service import State
+from sync.uplink import DeviceHealth, Uplink, UplinkSettings
 
 PATIENCE = 20.0
 
@@ -238,3 +260,145 @@ def test_a_receiver_without_a_broker_ends_when_told_too(certificates, ward, smal
         stop,
     )
     assert states[0] is State.NO_BROKER
+
+
+# What devices say of themselves
+
+
+@contextmanager
+def working(broker, certificates, folder, name="bed-1", **settings):
+    """A device's own sync service, with its vault and ledger, until it leaves in order."""
+    tls = certificates.client("device", name)
+    vault = Vault(folder / "vault", reserve_bytes=1024 * 1024)
+    ledger = Ledger(folder, "sync", KeySigner(ec.generate_private_key(ec.SECP256R1())))
+    facts = {"version": "7.1", "protocol": broker.speaks, "health": lambda: HEALTH} | settings
+    uplink = Uplink(
+        vault,
+        ledger,
+        UplinkSettings("localhost", broker.port, DeviceId(name), SiteId("st-mary"), tls, folder, **facts),
+        receipt_keys=dict,
+        heads=tuple,
+        chance=lambda: 0.05,
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=uplink.run, args=(stop,))
+    thread.start()
+    try:
+        yield vault
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+        uplink.close()
+        assert not thread.is_alive()
+
+
+HEALTH = DeviceHealth({"centerface": "ab" * 32}, {"phantom": "passed"}, 1_790_000_000_000, celsius=63)
+RELEASE = Release("7.1", {"centerface": "ab" * 32})
+
+
+def presence(archive):
+    return [(found.device, found.presence.value) for found in fleet_of(archive)]
+
+
+def test_what_a_device_says_of_itself_is_a_row_of_the_page_and_its_leaving_too(
+    broker, certificates, ward, small_archive, tmp_path
+):
+    tokens = LoginTokens(tmp_path / "links")
+    listed = [Enrolled("bed-1", "Ward 9, cart A"), Enrolled("bed-2", "Ward 3")]
+    parts = {"site": "St Mary", "receipt_keys": dict, "tokens": tokens, "enrolled": lambda: listed, "release": RELEASE}
+    with (
+        view_served(create_view(small_archive, **parts)) as address,
+        httpx.Client(base_url=address) as client,
+        receiving(ward, small_archive, broker.port, certificates),
+    ):
+        client.get("/login", params={"token": tokens.issue(Admission("Ada", frozenset({Role.IT})))})
+
+        def row(name):
+            return client.get("/devices").text.partition(f"<h2>{name}</h2>")[2].partition("<h2>")[0]
+
+        assert "Never heard of" in row("Ward 9, cart A")
+        with working(broker, certificates, tmp_path / "device"):
+            shown = until(lambda: "Online since" in (found := row("Ward 9, cart A")) and found, "the device")
+            for words in ("version 7.1", "0 waiting", "60 °C", "1 day left", "passed", "1 known", "own clock"):
+                assert words in shown, words
+            assert "Never heard of" in row("Ward 3")
+        until(lambda: "Away since" in row("Ward 9, cart A"), "its good-bye")
+        assert "version 7.1" in row("Ward 9, cart A")
+        metrics = client.get("/metrics").text
+        assert "\nwardlens_fleet_devices 2\n" in metrics
+        assert "\nwardlens_fleet_online 0\n" in metrics
+
+
+def test_a_device_that_vanishes_is_away_by_its_will_and_one_that_is_revoked_says_nothing_more(
+    mosquitto, certificates, ward, small_archive
+):
+    broker = mosquitto()
+    with receiving(ward, small_archive, broker.port, certificates):
+        tls = certificates.client("device", "bed-1")
+        here = BrokerSettings("localhost", broker.port, "bed-1", tls)
+        will = Retained(topics.state("bed-1"), DeviceState(4).encode())
+        facts = DeviceFacts("7.1", 0, 0, 10**10, 20)
+        device = open_connection(here, will=will)
+        device.publish(topics.state("bed-1"), DeviceState(4, facts).encode(), retain=True)
+        until(lambda: (device.step(0.05), presence(small_archive))[1] == [("bed-1", "online")], "its birth")
+        device._client.socket().shutdown(socket.SHUT_RDWR)  # as when the power goes: no good-bye
+        until(lambda: presence(small_archive) == [("bed-1", "away")], "its will")
+        device.close()
+        ward.devices["bed-1"] = "revoked"
+        device = open_connection(here)
+        # The broker gives it to the receiver before what the other device says after it.
+        device.publish(topics.state("bed-1"), DeviceState(5, facts).encode(), retain=True)
+        until(lambda: any(isinstance(arrival, Acknowledged) for arrival in device.step(0.05)), "the broker to take it")
+        other = Device(broker.port, certificates, "bed-2")
+        other.connection.publish(topics.state("bed-2"), DeviceState(1, facts).encode(), retain=True)
+        until(lambda: other.listen() and len(presence(small_archive)) == 2, "the other device")
+        assert presence(small_archive) == [("bed-1", "away"), ("bed-2", "online")]
+        device.close()
+        other.connection.close()
+
+
+def test_every_receiver_hears_every_state_and_one_that_starts_later_hears_what_the_broker_kept(  # noqa: PLR0917
+    mosquitto, certificates, ward, make_archive, tmp_path, hospital
+):
+    broker = mosquitto()
+    apart = [hospital.open_archive(tmp_path / name) for name in ("one", "two", "late")]
+    states = [lambda archive=archive: presence(archive) for archive in apart]
+    with (
+        receiving(ward, apart[0], broker.port, certificates),
+        receiving(ward, apart[1], broker.port, certificates, "receiver-2"),
+        working(broker, certificates, tmp_path / "device"),
+    ):
+        for found in states[:2]:
+            until(lambda found=found: found() == [("bed-1", "online")], "each receiver to hear it")
+        with receiving(ward, apart[2], broker.port, certificates, "receiver-3"):
+            until(lambda: states[2]() == [("bed-1", "online")], "the late one to hear it")
+    for archive in apart:
+        archive.close()
+
+
+def test_a_receiver_that_was_away_learns_at_its_restart_who_left_meanwhile(
+    mosquitto, certificates, ward, small_archive, tmp_path
+):
+    broker = mosquitto()
+    with working(broker, certificates, tmp_path / "device"):
+        with receiving(ward, small_archive, broker.port, certificates):
+            until(lambda: presence(small_archive) == [("bed-1", "online")], "the device")
+        (before,) = small_archive.states()
+    assert presence(small_archive) == [("bed-1", "online")], "nobody has heard otherwise yet"
+    with receiving(ward, small_archive, broker.port, certificates):
+        until(lambda: presence(small_archive) == [("bed-1", "away")], "what the broker kept")
+    assert small_archive.states()[0].birth == before.birth
+
+
+def test_a_hostile_state_stops_no_picture_and_no_other_device(mosquitto, certificates, ward, hospital, small_archive):
+    broker = mosquitto()
+    envelope = ward.envelope()
+    with receiving(ward, small_archive, broker.port, certificates) as running:
+        device = Device(broker.port, certificates)
+        until(device.present, "a receiver")
+        for payload in (b"", b"{" * 200_000, b"\x00", b'{"online":true}'):
+            device.connection.publish(topics.state("bed-1"), payload)
+        device.say(hospital.offer_of(envelope), *hospital.chunks_of(envelope))
+        assert device.hears("receipt")["digest"] == envelope.digest
+        assert (running.receiver._ingest.tally.malformed, small_archive.states()) == (4, ())
+        device.connection.close()

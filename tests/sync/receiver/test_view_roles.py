@@ -21,6 +21,7 @@ PAGES = {
     "/captures/{capture}/receipt.json": Right.RECORDS,
     "/captures/{capture}/record.json": Right.RECORDS,
     "/quarantine": Right.ALARMS,
+    "/devices": Right.DEVICES,
     "/alarms": Right.ALARMS,
     "/alarms/{number}/settle": Right.SETTLE,
     "/looks": Right.LOOKS,
@@ -106,8 +107,8 @@ def test_nobody_who_needs_no_picture_sees_one(filled, come_as):
 
 def test_who_has_no_list_begins_where_his_pages_are(come_as):
     it = come_as(Role.IT)
-    assert it.first == "/alarms"
-    assert it.get("/").headers["location"] == "/alarms"
+    assert it.first == "/devices"
+    assert it.get("/").headers["location"] == "/devices"
     assert come_as(Role.IT, Role.CLINICIAN).first == "/"
     for roles in itertools.chain.from_iterable(itertools.combinations(Role, n) for n in (1, 2, 3, 4)):
         assert may(rights_of(roles), first_page(rights_of(roles)))

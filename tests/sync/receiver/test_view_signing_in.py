@@ -267,7 +267,7 @@ def test_a_provider_that_is_away_is_one_sentence_and_links_still_work(serve, lia
         answer = browser.get("/sign-in")
         assert (answer.status_code, "receiver link" in answer.text) == (502, True)
         token = LoginTokens(tmp_path / "links").issue(Admission("Ada", frozenset({Role.IT})))
-        assert browser.get("/login", params={"token": token}).headers["location"] == "/alarms"
+        assert browser.get("/login", params={"token": token}).headers["location"] == "/devices"
 
 
 def test_a_provider_that_calls_itself_otherwise_is_not_believed(browser, liar):

@@ -209,14 +209,28 @@ def test_a_certificate_that_cannot_be_read_has_no_days(tmp_path):
 def test_the_state_is_said_again_when_it_changed_and_now_and_then(ward_at, simulated):
     ward, now = ward_at(Nowhere(1), simulated), [0.0]
     presence = Presence(ward.settings, ward.uplink._storage, 7, lambda: now[0])
-    assert presence.due() is not None
+    assert decode_state(presence.due().payload).facts.oldest_seconds is None
     assert presence.due() is None
     now[0] = 31
     assert presence.due() is None, "nothing changed"
     ward.take(10)
-    assert decode_state(presence.due().payload).facts.queued == 1
+    facts = decode_state(presence.due().payload).facts
+    assert (facts.queued, facts.oldest_seconds) == (1, 0)
     now[0] = 31 + 301
     assert presence.due() is not None
+
+
+def test_that_a_picture_waits_longer_is_a_change_worth_saying_every_five_minutes_only(ward_at, simulated):
+    ward, now = ward_at(Nowhere(1), simulated), [0.0]
+    presence = Presence(ward.settings, ward.uplink._storage, 7, lambda: now[0])
+    ward.take(10)
+    begun = ward.vault.pending()[0].sealed_at_ms
+    said = []
+    for now[0] in range(0, 900, 20):
+        ward.vault._clock = lambda: begun + int(now[0] * 1000)
+        if (say := presence.due()) is not None:
+            said.append(decode_state(say.payload).facts.oldest_seconds)
+    assert said == [0, 300, 600]
 
 
 @pytest.mark.parametrize(

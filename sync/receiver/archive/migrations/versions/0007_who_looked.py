@@ -1,7 +1,7 @@
 """who looked at which capture in the hospital's view.
 
-Revision: 0006
-After: 0005
+Revision: 0007
+After: 0006
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
