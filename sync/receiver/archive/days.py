@@ -46,13 +46,14 @@ class Figures:
 
     def __add__(self, other: Figures) -> Figures:
         """Both together."""
-        mine, theirs = asdict(self), asdict(other)
-        return Figures(**{name: mine[name] + theirs[name] for name in mine})
+        return self._with(other, 1)
 
     def __sub__(self, other: Figures) -> Figures:
         """Without those of `other`, which are among these."""
-        mine, theirs = asdict(self), asdict(other)
-        return Figures(**{name: mine[name] - theirs[name] for name in mine})
+        return self._with(other, -1)
+
+    def _with(self, other: Figures, sign: int) -> Figures:
+        return Figures(*(getattr(self, name) + sign * getattr(other, name) for name in self.__slots__))
 
 
 def figures_of(manifest: bytes) -> Figures:
