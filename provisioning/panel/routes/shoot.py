@@ -115,7 +115,7 @@ async def status(request: Request) -> dict[str, Any]:
     troubles = desk.troubles(await desk.health(), look_of(request).language)
     return {
         "troubles": [{"slug": t.slug, "sentence": t.sentence, "blocks": t.blocks} for t in troubles],
-        "waiting": waiting(await desk.entries()),
+        "waiting": waiting((await desk.visible(session_of(request))).entries),
         "locks_in": desk.sessions.remaining(desk.clock()),
     }
 
