@@ -245,7 +245,7 @@ def test_a_clinician_sees_their_queue_and_the_ward_lead_the_devices(url, visitin
 
 
 @pytest.mark.parametrize(("language", "size"), [(language, size) for language in LANGUAGES for size in SIZES])
-def test_pairing_is_for_everybody(panel_over, camera, tmp_path, visiting, language, size):  # noqa: PLR0917 - fixtures
+def test_pairing_is_for_everybody(panel_over, camera, site, tmp_path, visiting, language, size):  # noqa: PLR0917 - fixtures
     looked = threading.Event()
 
     def pair(line: str, on_digits: Callable[[str], None]) -> None:
@@ -258,14 +258,22 @@ def test_pairing_is_for_everybody(panel_over, camera, tmp_path, visiting, langua
         visit = visiting(url, size)
         page, walk = visit.page, Walk(visit, language)
         chosen_language(walk)
+        visit.until("() => Number(document.getElementById('live').dataset.frames) > 2")
         walk.look("unpaired")
+        camera.in_view["invitation"] = "https://example.org/some-other-code"
+        visit.until("() => document.getElementById('hint').textContent !== ''")
+        assert page.inner_text("#hint") == LANGUAGES[language].heard(str(InvitationDamaged()))
+        walk.look("another-code")
+        del camera.in_view["invitation"]
+        page.click("#by-line")
+        walk.look("line")
         page.fill("#line", "wrong")
-        page.click("button.go")
+        page.click("#line-form .go")
         page.wait_for_selector("#failed:not(.empty)")
         assert page.inner_text("#failed") == LANGUAGES[language].heard(str(InvitationDamaged()))
         walk.look("not-an-invitation")
-        page.fill("#line", "right")
-        page.click("button.go")
+        camera.in_view["invitation"] = site.invite("127.0.0.1:1").line
+        page.click("#again")
         page.wait_for_selector("#digits:not(:empty):visible")
         walk.look("digits")
         looked.set()
