@@ -10,6 +10,7 @@
     │   ├── CameraStalled
     │   └── CameraLost
     ├── EngineNotReady           what the machine has
+    ├── NoHospital               what the device is not yet
     ├── SelfTestPending          what the machine found of itself
     ├── SelfTestFailed
     ├── StillRefused             what was asked of the camera service
@@ -87,6 +88,10 @@ class CameraLost(CameraFailed):
 
 class EngineNotReady(CaptureError):  # noqa: N818 - named for what is known
     """De-identification is not ready, so no picture can be taken. Wait a moment; if this stays, call IT."""
+
+
+class NoHospital(CaptureError):  # noqa: N818 - named for what is known
+    """This device is not paired with a hospital, so it takes no picture. Ask IT for an invitation."""
 
 
 class SelfTestPending(CaptureError):  # noqa: N818 - named for what is known

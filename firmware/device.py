@@ -29,8 +29,8 @@ from firmware.in_force import InForce
 from firmware.looking import load_deidentifier
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
-from firmware.upkeep.wipe_order import finish_ordered_wipe, unsent
-from firmware.wiping import finish_wipe
+from firmware.upkeep.wipe_order import ended_when, finish_ordered_wipe, unsent, wipe_ordered
+from firmware.wiping import MARK, finish_wipe
 from provisioning import durable
 from provisioning.errors import NotPaired, PicturesWait
 from provisioning.identity import DeviceIdentity, IdentityFollower, StateLayout
@@ -51,8 +51,21 @@ _CHANCE: Final = secrets.SystemRandom().random
 _log = structlog.get_logger(__name__)
 
 
-def identity_when_paired(settings: Settings, stop: threading.Event) -> DeviceIdentity | None:
+def awaits_pairing(settings: Settings) -> bool:
+    """Whether this device has no hospital, and no wipe left to finish first."""
+    marked = (settings.state / MARK).exists() or wipe_ordered(settings.state)
+    return not marked and not StateLayout(settings.state).facts.exists()
+
+
+def identity_when_paired(
+    settings: Settings, stop: threading.Event, meanwhile: Callable[[], None] | None = None
+) -> DeviceIdentity | None:
     """The device's identity, waiting until it is paired; None when `stop` came first.
+
+    Args:
+        settings: of this device.
+        stop: ends the waiting.
+        meanwhile: what is done while it :func:`awaits_pairing`; returns soon after that has ended.
 
     Raises:
         IdentityDamaged: there is one, and it cannot be believed.
@@ -69,7 +82,10 @@ def identity_when_paired(settings: Settings, stop: threading.Event) -> DeviceIde
             if not waiting:
                 _log.info(Event.WAITING_FOR_PAIRING)
             waiting = True
-            stop.wait(_POLL_SECONDS)
+            if meanwhile and awaits_pairing(settings):
+                meanwhile()
+            else:
+                stop.wait(_POLL_SECONDS)
     return None
 
 
@@ -158,6 +174,19 @@ def make_camera(settings: Settings) -> Camera:
     if settings.camera.adapter == "replay":
         return open_camera(CameraSettings("replay", sources=(Path(source),)))
     return open_camera(CameraSettings(settings.camera.adapter, device=source))
+
+
+def see_until_paired(settings: Settings, stop: threading.Event) -> None:
+    """Runs the camera service without a hospital, so that an invitation can be held to the camera; then ends it.
+
+    Raises:
+        CaptureError: it cannot listen on its socket.
+    """
+    from capture.service import UnpairedParts, run_unpaired_camera_service
+
+    parts = UnpairedParts(make_camera(settings), lambda: load_deidentifier(settings))
+    with ended_when(stop, lambda: not awaits_pairing(settings)) as ended:
+        run_unpaired_camera_service(parts, settings.socket, ended)
 
 
 def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> CameraServiceParts:

@@ -48,6 +48,12 @@ class SiteDevices:
         """The devices that wait for IT, with the digits that their screens must show."""
         return tuple(device for device in self.devices() if device.state is DeviceState.WAITING)
 
+    def invited(self, invitation: str) -> Device | None:
+        """The device that used this invitation, by its id; None while nobody has."""
+        with self.registry.reading() as open_rows:
+            row = open_rows.execute("SELECT device FROM invitation WHERE id = ?", (invitation,)).fetchone()
+            return rows.read_device(open_rows, row["device"]) if row and row["device"] else None
+
     def status(self, device: str) -> Literal["active", "revoked", "unknown"]:
         """What a receiver should think of `device`: one that IT never confirmed is unknown."""
         try:

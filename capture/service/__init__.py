@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from capture.service.client import CameraClient, LiveStream
     from capture.service.keeping import Keeper, Kept
     from capture.service.parts import CameraServiceParts, Deidentifies
-    from capture.service.running import run_camera_service
+    from capture.service.running import run_camera_service, run_unpaired_camera_service
     from capture.service.stills import HeldStill
+    from capture.service.unpaired import UnpairedParts
     from capture.service.wire import LiveMessage, parse_live_message
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "Kept",
     "LiveMessage",
     "LiveStream",
+    "UnpairedParts",
     "parse_live_message",
     "run_camera_service",
+    "run_unpaired_camera_service",
 ]
 
 _HOMES: Final = {
@@ -42,8 +45,10 @@ _HOMES: Final = {
     "Kept": "keeping",
     "LiveMessage": "wire",
     "LiveStream": "client",
+    "UnpairedParts": "unpaired",
     "parse_live_message": "wire",
     "run_camera_service": "running",
+    "run_unpaired_camera_service": "running",
 }
 
 

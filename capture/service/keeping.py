@@ -102,6 +102,7 @@ class Keeper:
                     length=stored.length,
                     counter=stored.counter,
                     decisions=len(still.photo.redaction.decisions),
+                    **_badge(encounter.clinician),
                 )
                 self._unrecorded.discard(still.capture)
             return stored
@@ -112,9 +113,10 @@ class Keeper:
         Raises:
             LedgerError: the ledger could not say so.
         """
-        by = {"clinician": decision.by} if fits(decision.by, Fact.STAFF) else {}
         what = f"{decision.action}-features" if decision.features else decision.action.value
-        self._ledger.append(LedgerEvent.OVERRIDE, capture=capture, action=what, kind=decision.kind.value, **by)
+        self._ledger.append(
+            LedgerEvent.OVERRIDE, capture=capture, action=what, kind=decision.kind.value, **_badge(decision.by)
+        )
 
     def self_tested(self, failed: tuple[str, ...], models: int) -> None:
         """Puts it on the ledger how the device's test of itself ended, and how many models are in use."""
@@ -182,3 +184,8 @@ class Keeper:
             self._unrecorded.discard(self._stored.popitem(last=False)[0])
         self._log.info(Event.CAPTURE_SEALED, counter=kept.counter, bytes=kept.length)
         return kept
+
+
+def _badge(said: str) -> dict[str, str]:
+    """Who did it, for the ledger; nothing where it is no badge, as of a picture that came from a file."""
+    return {"clinician": said} if fits(said, Fact.STAFF) else {}

@@ -9,16 +9,18 @@ import socket as sockets
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 import uvicorn
+from starlette.applications import Starlette
 
 from capture.errors import CaptureError
 from capture.events import Event
 from capture.service.app import create_app
 from capture.service.camera_service import CameraService
 from capture.service.parts import CameraServiceParts
+from capture.service.unpaired import UnpairedCameraService, UnpairedParts, create_unpaired_app
 
 _SOCKET_MODE: Final = 0o660
 _GRACE_S: Final = 1
@@ -37,17 +39,38 @@ def run_camera_service(parts: CameraServiceParts, socket: Path, stop: threading.
     """
     with _listening(socket) as listener:
         service = CameraService(parts)
-        service.start()
-        try:
-            asyncio.run(_serve(service, listener, stop))
-        finally:
-            service.stop()
+        _serve(service, create_app(service), listener, stop)
 
 
-async def _serve(service: CameraService, listener: sockets.socket, stop: threading.Event) -> None:
+def run_unpaired_camera_service(parts: UnpairedParts, socket: Path, stop: threading.Event) -> None:
+    """The same for a device that has no hospital yet; it takes no picture.
+
+    Raises:
+        CaptureError: another camera service answers on that socket, or it cannot be made.
+    """
+    with _listening(socket) as listener:
+        service = UnpairedCameraService(parts)
+        _serve(service, create_unpaired_app(service), listener, stop)
+
+
+class _Service(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def _serve(service: _Service, app: Starlette, listener: sockets.socket, stop: threading.Event) -> None:
+    service.start()
+    try:
+        asyncio.run(_served(app, listener, stop))
+    finally:
+        service.stop()
+
+
+async def _served(app: Starlette, listener: sockets.socket, stop: threading.Event) -> None:
     server = _Server(
         uvicorn.Config(
-            create_app(service),
+            app,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -190,19 +190,19 @@ def export_ledger(
 
 @camera.command("run")
 def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
-    """Run the camera service until SIGTERM.
+    """Run the camera service until SIGTERM; before the device is paired it reads an invitation and takes no picture.
 
     Example: wardlens camera run --config /etc/wardlens/wardlens.toml
     """
     from capture.service import run_camera_service
-    from firmware.device import camera_service_parts, identity_when_paired
+    from firmware.device import camera_service_parts, identity_when_paired, see_until_paired
     from firmware.memory import keep_large_buffers
     from firmware.upkeep.wipe_order import ended_when, wipe_ordered
 
     keep_large_buffers()
     settings = _service_settings(config, state)
     with stop_on_signal() as stop:
-        identity = identity_when_paired(settings, stop)
+        identity = identity_when_paired(settings, stop, lambda: see_until_paired(settings, stop))
         if identity is None:
             return
         parts = camera_service_parts(settings, identity)

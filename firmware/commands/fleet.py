@@ -1,4 +1,4 @@
-"""`wardlens receiver devices`: the fleet from a desk, as the hospital's view shows it."""
+"""`wardlens receiver devices` and `wardlens site devices`: the fleet from a desk, as the hospital's view shows it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from firmware.terminal import ConfigOption, JsonOption, SiteOption, out, print_j
 _MEBIBYTE = 1024 * 1024
 
 
-def devices(site: SiteOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show what each device last said of itself, those that need attention first.
+def help_in(group: str) -> str:
+    """What `wardlens GROUP devices --help` says: the command is in two groups, because people look for it in both."""
+    return f"""Show what each device last said of itself, those that need attention first.
 
-    Needs the receiver's archive and the site's folder. `wardlens site devices` is the same.
+    Needs the receiver's archive and the site's folder.
 
-    Example: wardlens receiver devices --json
+    Example: wardlens {group} devices --json
     """
+
+
+def devices(site: SiteOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what each device last said of itself, those that need attention first."""
     from firmware.fleet import enrolled, this_release
     from firmware.hospital import open_archive
     from firmware.sites import open_site

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from firmware.errors import RequestWrong
 from firmware.settings import load_settings
 from firmware.terminal import ConfigOption, JsonOption, SiteOption, err, out, print_facts, print_json, print_rows
 
@@ -116,20 +117,35 @@ def invite(
     ] = None,
     minutes: Annotated[int, typer.Option(min=1, max=1440, help="How long the invitation may be used.")] = 15,
     png: Annotated[Path | None, typer.Option(help="Also write the QR code to this PNG file.")] = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Wait for the device, show its six digits, and ask whether they agree.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="What people will call it, such as its ward; with --confirm.")] = "",
     site: SiteOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Invite one device: a QR code for its camera, and the same as a line to paste.
 
-    Example: wardlens site invite --minutes 15 --png invitation.png
+    Example: wardlens site invite --confirm --name "Ward 3, cart B"
     """
+    from firmware.commands.confirming import confirm_device
     from provisioning import durable
     from provisioning.qr import qr_png, qr_terminal
+    from provisioning.terms import check_name
 
+    if name and not confirm:
+        raise RequestWrong("A name is given when the device is confirmed: add --confirm.")
+    if as_json and confirm:
+        raise RequestWrong("A person confirms, so --confirm has no JSON. Leave one of the two out.")
+    try:
+        name = check_name(name) if name else ""
+    except ValueError as error:
+        raise RequestWrong(f"A device cannot be called that: {error}.") from None
     settings = load_settings(config)
     where = address or f"{settings.enrolment.host}:{settings.enrolment.port}"
-    invitation = opened(config, site).invite(where, minutes)
+    found = opened(config, site)
+    invitation = found.invite(where, minutes)
     if png is not None:
         durable.write(png, qr_png(invitation.line), mode=durable.PRIVATE)
     if as_json:
@@ -137,6 +153,10 @@ def invite(
         return
     typer.echo(qr_terminal(invitation.line))
     typer.echo(invitation.line)
+    if confirm:
+        out.print(f"\nHold the device's camera to the code, until {invitation.not_after:%H:%M} UTC.")
+        confirm_device(found, invitation, name)
+        return
     out.print(
         f"\nFor one device, until {invitation.not_after:%H:%M} UTC. Then compare the six digits on both screens and"
     )

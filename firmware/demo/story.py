@@ -111,10 +111,11 @@ class Story:
         self._start("broker", "broker", "run", str(self._place.broker), *(["--embedded"] if self._embedded else []))
         self._start("enrolment", "site", "serve")
         self._start("receiver", "receiver", "run")
-        for service in ("camera", "sync", "panel"):
+        for service in ("sync", "panel"):
             self._start(service, service, "run")
         self._supervisor.wait_until(lambda: answers(settings.enrolment.port), "The enrolment server")
         identity = self._pair(site)
+        self._start("camera", "camera", "run")  # before, it would load the models for nothing but an invitation
         ready = {"The broker": settings.broker.port, "The hospital's view": settings.receiver.port}
         for what, port in {**ready, "The panel": settings.panel.port}.items():
             self._supervisor.wait_until(lambda port=port: answers(port), what)  # type: ignore[misc]

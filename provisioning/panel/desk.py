@@ -14,20 +14,23 @@ from typing import Any
 import structlog
 
 from capture.errors import CaptureError
+from capture.identifiers import CaptureId
 from capture.scanned import NO_BADGE, parse_badge, parse_patient
 from capture.vault import Entry
 from provisioning import durable
 from provisioning.errors import ProvisioningError
 from provisioning.panel.counters import Count, Counters
-from provisioning.panel.errors import CodeRefused, SignInLocked, SignInRefused
+from provisioning.panel.errors import CodeRefused, NotYours, SignInLocked, SignInRefused
 from provisioning.panel.events import Event
 from provisioning.panel.known_identity import KnownIdentity
 from provisioning.panel.languages import Language
 from provisioning.panel.lockout import SignInTries
 from provisioning.panel.pairing_attempt import PairingAttempt
 from provisioning.panel.ports import CameraPort, Json, Pair, QueuePort, Record, UplinkView
-from provisioning.panel.sessions import Ending, Sessions
+from provisioning.panel.queue_view import Visible, may_see, visible
+from provisioning.panel.sessions import Ending, Session, Sessions
 from provisioning.panel.settings import PanelSettings
+from provisioning.panel.takers import Takers
 from provisioning.panel.troubles import Trouble, troubles
 
 _log = structlog.get_logger(__name__)
@@ -56,8 +59,10 @@ class Desk:
     discard_owed: bool = False
     lock_notice: tuple[str, ...] = ()
     pairing: PairingAttempt = field(init=False)
+    takers: Takers = field(init=False)
 
     def __post_init__(self, pair: Pair) -> None:
+        self.takers = Takers(self.settings.ledger)
         self.pairing = PairingAttempt(pair, families=(ProvisioningError, OSError), done=self.paired)
 
     async def health(self) -> Json | None:
@@ -70,6 +75,25 @@ class Desk:
     async def entries(self) -> tuple[Entry, ...]:
         """The queue, read in a thread: the vault's lock may be held by another process for a moment."""
         return tuple(await asyncio.to_thread(self.queue.entries))
+
+    async def visible(self, session: Session) -> Visible:
+        """What whoever is signed in sees of the queue."""
+        entries = await self.entries()
+        await asyncio.to_thread(self.takers.refresh)
+        return visible(entries, session.badge, session.role, self.takers.taker)
+
+    async def retry(self, session: Session, capture: CaptureId) -> None:
+        """A parked picture waits for sending again, and the ledger says who wanted that.
+
+        Raises:
+            NotYours: it is not theirs to send; a picture that is not here is answered the same.
+            CaptureError: the vault or its table of states says no.
+        """
+        await asyncio.to_thread(self.takers.refresh)
+        if not may_see(session.badge, session.role, self.takers.taker(capture)):
+            raise NotYours
+        await asyncio.to_thread(self.queue.retry, capture)
+        await self.note("retried", {"capture": capture, "clinician": session.badge})
 
     def troubles(self, health: Mapping[str, Any] | None, said: Language) -> tuple[Trouble, ...]:
         """All that is wrong now, the gravest first."""

@@ -86,6 +86,15 @@ def device_groups(
     return tuple(groups)
 
 
+def self_test_said(said: Language, health: Mapping[str, Any] | None) -> tuple[bool, str]:
+    """Whether the device has tested itself, and how that ended, in one sentence."""
+    test = (health or {}).get("self_test", {})
+    if test.get("state") not in {"passed", "failed"}:
+        return False, said.say("pairing.testing")
+    wrong = [said.heard(str(sentence)) for sentence in test.get("failed", {}).values()]
+    return True, " ".join(wrong) or _state(said, {"state": test["state"]})
+
+
 def _self_test(said: Language, test: Mapping[str, Any]) -> tuple[Fact, ...]:
     state = Fact(said.say("device.state"), _state(said, {"state": test.get("state")}))
     at_ms = test.get("at_ms", 0)

@@ -6,6 +6,7 @@
     ├── PanelUnsafe       what we were asked to do: the panel does not start
     ├── SignInRefused     what a person typed
     │   └── SignInLocked
+    ├── NotYours          what a person may not do
     ├── NothingInReview   what a page asked for that is not there any more
     ├── CodeRefused       what a badge or a wristband says, read or typed
     └── PairingBusy       a second pairing while one is under way
@@ -54,6 +55,13 @@ class SignInLocked(SignInRefused):
     def __init__(self, wait_seconds: float) -> None:
         self.wait_seconds = max(1, round(wait_seconds))
         super().__init__(f"Too many wrong tries. Wait {self.wait_seconds} s, then try again.")
+
+
+class NotYours(PanelError):  # noqa: N818 - named for what is known
+    """Somebody else took this picture. The ward lead can send it again."""
+
+    status = 403
+    slug = "not-yours"
 
 
 class NothingInReview(PanelError):  # noqa: N818 - named for what is known

@@ -19,7 +19,8 @@ OPEN_PATHS = frozenset({"/", "/healthz", "/look", "/metrics", "/pairing/progress
 OPEN_FOLDER = "/assets/"
 WAY_IN = frozenset({"/sign-in", "/scan/badge", "/scan/stop"})
 """For a paired device's next person."""
-PAIRING = "/pairing"
+PAIRING = frozenset({"/pairing", "/pairing/live", "/pairing/scan", "/pairing/stop"})
+"""For a device that has no hospital, and for no other."""
 
 QUIET_PATHS = frozenset({"/status", "/queue/entries", "/live", "/scan/badge", "/scan/wristband", "/scan/stop"})
 """Asked by the page on its own; they never keep a session awake."""
@@ -130,7 +131,7 @@ def _foreign(asked: Asked, *, websocket: bool) -> Refusal | None:
 def _not_now(path: str, *, paired: bool, signed_in: bool) -> Refusal | None:
     if path.startswith(OPEN_FOLDER) or path in OPEN_PATHS:
         return None
-    if path == PAIRING:
+    if path in PAIRING:
         return Refusal.PAIRED if paired else None
     if not paired:
         return Refusal.UNPAIRED

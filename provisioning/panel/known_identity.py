@@ -31,7 +31,7 @@ def load_facts(state: Path) -> DeviceFacts | None:
 def facts_of(identity: DeviceIdentity) -> DeviceFacts:
     """What the panel may know of `identity`."""
     roster = identity.roster
-    badges = frozenset(clinician.badge for clinician in roster)
+    names = {clinician.badge: clinician.name for clinician in roster}
 
     def verify(badge: str, pin: str) -> Clinician | None:
         found = verify_pin(roster, badge, pin)
@@ -49,7 +49,8 @@ def facts_of(identity: DeviceIdentity) -> DeviceFacts:
         broker=f"{identity.broker.host}:{identity.broker.port}",
         lock_seconds=float(identity.manifest.policy.lock_seconds),
         verify_pin=verify,
-        knows=badges.__contains__,
+        knows=names.__contains__,
+        called=lambda badge: names.get(badge, ""),
     )
 
 

@@ -126,6 +126,7 @@ class DeviceFacts:
         broker: host and port, for the device page.
         verify_pin: the roster's answer for a badge and a PIN: the clinician, or None. Slow on purpose (argon2id).
         knows: whether the roster has the badge.
+        called: the name of a badge, as the roster has it; empty where it has it not.
         name: what people call this device; empty where nobody named it.
         lock_seconds: the site's policy; the shorter of it and the panel's setting counts.
     """
@@ -138,6 +139,7 @@ class DeviceFacts:
     broker: str
     verify_pin: Callable[[str, str], Clinician | None]
     knows: Callable[[str], bool]
+    called: Callable[[str], str] = lambda _badge: ""
     name: str = ""
     lock_seconds: float = 3600.0
 

@@ -117,6 +117,9 @@ def test_a_clinician_is_added_listed_and_removed(wardlens, tmp_path):
     ("arguments", "status", "words"),
     [
         (["site", "show", "--site", "nowhere"], 2, ["wardlens site init"]),
+        (["site", "invite", "--name", "Ward 3"], 2, ["--confirm"]),
+        (["site", "invite", "--confirm", "--json"], 2, ["--confirm"]),
+        (["site", "invite", "--confirm", "--name", " Ward"], 2, ["called"]),
         (["device", "status"], 2, ["not paired"]),
         (["device", "pair", "--invitation", "WARDLENS1:nonsense"], 1, ["invitation"]),
         (["device", "wipe", "--yes"], 2, ["--state"]),

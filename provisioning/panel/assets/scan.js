@@ -4,13 +4,14 @@ import { call, Refused } from "./call.js";
 
 const AGAIN_MS = 1500;
 
-export function scan(kind, found, told) {
+export function scan(kind, found, told, at = "/scan") {
   // Calls `found` with what was read, once, and `told` with each new sentence ("" when it goes well again).
+  const asked = at === "/scan" ? `/scan/${kind}` : `${at}/scan`;
   let wanted = true;
   let before = "";
   const once = async () => {
     try {
-      return await call("POST", `/scan/${kind}`);
+      return await call("POST", asked);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       return { read: "", sentence: error.message };
@@ -34,6 +35,6 @@ export function scan(kind, found, told) {
   return () => {
     if (!wanted) return;
     wanted = false;
-    call("POST", "/scan/stop").catch(() => {});
+    call("POST", `${at}/stop`).catch(() => {});
   };
 }

@@ -71,7 +71,9 @@ function blank(canvas) {
   pen.fillRect(0, 0, canvas.width, canvas.height);
 }
 
-export function openViewfinder(canvas, seen, onLive) {
+export function openViewfinder(canvas, seen, onLive, path = "/live") {
+  let wanted = true;
+  let now;
   const resize = () => {
     canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
     canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
@@ -87,7 +89,8 @@ export function openViewfinder(canvas, seen, onLive) {
   }
 
   function connect() {
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
+    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`);
+    now = socket;
     socket.binaryType = "arraybuffer";
     socket.addEventListener("message", async (message) => {
       const { facts, jpeg } = parse(message.data);
@@ -110,8 +113,12 @@ export function openViewfinder(canvas, seen, onLive) {
     socket.addEventListener("close", (event) => {
       gone();
       if (event.code === 4401) location.replace("/");
-      else setTimeout(connect, 1000);
+      else if (wanted) setTimeout(() => wanted && connect(), 1000);
     });
   }
   connect();
+  return () => {
+    wanted = false;
+    now.close();
+  };
 }

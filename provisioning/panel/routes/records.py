@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
@@ -12,7 +12,7 @@ from capture.identifiers import capture_id
 from provisioning.panel.device_view import device_groups
 from provisioning.panel.ledger_view import read_ledger
 from provisioning.panel.pages import page, partial
-from provisioning.panel.queue_view import rows
+from provisioning.panel.queue_view import ALL_OF_THE_DEVICE, rows
 from provisioning.panel.routes import desk_of, look_of, session_of
 
 router = APIRouter()
@@ -20,25 +20,40 @@ router = APIRouter()
 
 @router.get("/queue")
 async def queue(request: Request) -> Response:
-    """Every picture on its way, newest first."""
+    """What this person sees of the pictures on their way, newest first."""
     desk, look = desk_of(request), look_of(request)
-    shown = rows(look.language, await desk.entries(), desk.uplink())
-    return page(desk, look, "queue", session=session_of(request), rows=shown)
+    return page(desk, look, "queue", session=session_of(request), **await _queue(request))
 
 
 @router.get("/queue/entries")
 async def entries(request: Request) -> Response:
     """The list alone, for the page that keeps itself fresh."""
-    desk, look = desk_of(request), look_of(request)
-    return partial(look, "queue_entries", rows=rows(look.language, await desk.entries(), desk.uplink()))
+    return partial(look_of(request), "queue_entries", **await _queue(request))
+
+
+async def _queue(request: Request) -> dict[str, Any]:
+    desk, session, said = desk_of(request), session_of(request), look_of(request).language
+    facts, of_all = desk.identity.facts, session.role in ALL_OF_THE_DEVICE
+    seen = await desk.visible(session)
+
+    def by(capture: str) -> str:
+        badge = desk.takers.taker(capture)
+        return (facts.called(badge) if facts and badge else badge) or badge or said.say("queue.nobody")
+
+    shown = rows(
+        said,
+        seen.entries,
+        desk.uplink(),
+        hospital=facts.site_name if facts else "",
+        by=by if of_all else lambda _capture: "",
+    )
+    return {"rows": shown, "others": seen.others, "of_all": of_all}
 
 
 @router.post("/queue/{capture}/retry")
 async def retry(request: Request, capture: Annotated[str, Path(pattern="^[0-9a-f]{32}$")]) -> dict[str, str]:
     """A parked picture waits for sending again."""
-    desk, session = desk_of(request), session_of(request)
-    await asyncio.to_thread(desk.queue.retry, capture_id(capture))
-    await desk.note("retried", {"capture": capture, "clinician": session.badge})
+    await desk_of(request).retry(session_of(request), capture_id(capture))
     return {"next": "/queue"}
 
 

@@ -24,13 +24,13 @@ router = APIRouter()
 @router.post("/scan/badge")
 async def badge(request: Request) -> dict[str, str]:
     """The badge that is held to the camera, as the roster names it; waits a few seconds for one."""
-    return await _read(request, "badge", desk_of(request).badge)
+    return told(request, *await code_in_view(request, "badge", desk_of(request).badge))
 
 
 @router.post("/scan/wristband")
 async def wristband(request: Request) -> dict[str, str]:
     """The patient's reference on the wristband that is held to the camera; waits a few seconds for one."""
-    return await _read(request, "wristband", desk_of(request).patient)
+    return told(request, *await code_in_view(request, "wristband", desk_of(request).patient))
 
 
 @router.post("/scan/stop")
@@ -40,11 +40,19 @@ async def stop(request: Request) -> Response:
     return Response(status_code=204)
 
 
-async def _read(request: Request, kind: str, of: Callable[[str], str]) -> dict[str, str]:
+async def code_in_view(request: Request, kind: str, of: Callable[[str], str]) -> tuple[str, str]:
+    """What the code of this kind in view says, and a sentence in its place where a person should know why not.
+
+    `of` makes of its text what is meant, or raises CodeRefused.
+    """
     try:
-        return {"read": of(str((await desk_of(request).camera.scan(kind))["text"])), "sentence": ""}
+        return of(str((await desk_of(request).camera.scan(kind))["text"])), ""
     except CameraServiceRefused as refused:
-        sentence = "" if refused.error in _SILENT else refused.sentence
+        return "", "" if refused.error in _SILENT else refused.sentence
     except (CameraServiceAway, CodeRefused) as wrong:
-        sentence = wrong.sentence
-    return {"read": "", "sentence": look_of(request).language.heard(sentence) if sentence else ""}
+        return "", wrong.sentence
+
+
+def told(request: Request, read: str, sentence: str) -> dict[str, str]:
+    """Both for the page, in its language."""
+    return {"read": read, "sentence": look_of(request).language.heard(sentence) if sentence else ""}

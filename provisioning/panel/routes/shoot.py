@@ -115,7 +115,7 @@ async def status(request: Request) -> dict[str, Any]:
     troubles = desk.troubles(await desk.health(), look_of(request).language)
     return {
         "troubles": [{"slug": t.slug, "sentence": t.sentence, "blocks": t.blocks} for t in troubles],
-        "waiting": waiting(await desk.entries()),
+        "waiting": waiting((await desk.visible(session_of(request))).entries),
         "locks_in": desk.sessions.remaining(desk.clock()),
     }
 
@@ -125,11 +125,11 @@ async def live(socket: WebSocket) -> None:
     """The live view, one message for each that the page asks for; ends with the session."""
     desk, session = desk_of(socket), session_of(socket)
     await socket.accept()
-    passing = asyncio.create_task(_pass_on(desk, socket), name="live")
+    passing = asyncio.create_task(pass_on(desk, socket), name="live")
     ending = asyncio.create_task(session.ended.wait(), name="live-ending")
     try:
         await asyncio.wait({passing, ending}, return_when=asyncio.FIRST_COMPLETED)
-        code = await _outcome(passing, session)
+        code = 4401 if session.ended.is_set() else await passing
         if code:
             await socket.close(code)
     finally:
@@ -137,23 +137,16 @@ async def live(socket: WebSocket) -> None:
         ending.cancel()
 
 
-async def _pass_on(desk: Desk, socket: WebSocket) -> None:
-    async with desk.camera.live() as stream:
-        while True:
-            await socket.send_bytes(await stream.next_message())
-            desk.counters.add(Count.LIVE_FRAMES)
-            await socket.receive_text()
-
-
-async def _outcome(passing: asyncio.Task[None], session: Session) -> int:
-    """The code to close with; 0 when the page has gone itself."""
-    if session.ended.is_set():
-        return 4401
+async def pass_on(desk: Desk, socket: WebSocket) -> int:
+    """Passes the live view on until one side ends; the code to close with, 0 when the page has gone itself."""
     try:
-        await passing
+        async with desk.camera.live() as stream:
+            while True:
+                await socket.send_bytes(await stream.next_message())
+                desk.counters.add(Count.LIVE_FRAMES)
+                await socket.receive_text()
     except WebSocketDisconnect:
         return 0
     except CaptureError as error:
         _log.info(Event.LIVE_ENDED, error=type(error).__name__)
         return 1013
-    return 1000

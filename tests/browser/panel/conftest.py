@@ -208,6 +208,7 @@ def answering(url: str, seconds: float = 10.0) -> None:
 def site(tmp_path: Path) -> Site:
     site = Site.create(tmp_path / "site", "st-elsewhere", "St. Elsewhere Hospital")
     site.add_clinician("4711", "Anna Keller", "clinician", "1234")
+    site.add_clinician("4700", "Cara Lind", "ward-lead", "1234")
     return site
 
 

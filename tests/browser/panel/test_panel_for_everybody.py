@@ -27,6 +27,10 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 GRAVE = {"serious", "critical"}
 LIGHTS = ("light", "dark")
 PARKED = ("malformed", "bad-signature", "capture-conflict")
+OF_SOMEBODY_ELSE = {3, 12}
+"""Numbers of the pictures that another clinician took."""
+SHOWN_PICTURES = """() => [...document.querySelectorAll(".row > div:first-child > b")]
+  .map((e) => parseInt(e.textContent.match(/\\d+/)))"""
 
 TABBED = """() => {
   const shown = (e) => e.checkVisibility({ visibilityProperty: true });
@@ -101,6 +105,10 @@ def url(panel_over, camera, state) -> Iterator[str]:
     with Ledger(state / "ledger", "camera", KeySigner(ec.generate_private_key(ec.SECP256R1()))) as chain:
         chain.append(LedgerEvent.SERVICE_STARTED, version="1")
         chain.append(LedgerEvent.STILL_DISCARDED, clinician="4711")
+        for entry in entries():
+            facts = {"digest": entry.digest, "length": entry.length, "counter": entry.counter}
+            by = "4712" if entry.counter in OF_SOMEBODY_ELSE else "4711"
+            chain.append(LedgerEvent.CAPTURE_SEALED, capture=entry.capture, clinician=by, **facts)
     uplink = UplinkView(connected=True, sentence="", progress={f"{3:032x}": 0.4})
     with panel_over(camera, Queue(), state, uplink=lambda: uplink) as url:
         yield url
@@ -215,8 +223,29 @@ def test_every_page_is_for_everybody(url, camera, visiting, size, language):
     assert [one for one in visit.complaints if "403" not in one] == [], "nothing but the wrong PIN is complained of"
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_clinician_sees_their_queue_and_the_ward_lead_the_devices(url, visiting, size, language):
+    visit = visiting(url, size)
+    page, walk = visit.page, Walk(visit, language)
+    ways = (("4711", [11, 10, 2, 1], 11), ("4700", [12, 10, 11, 3, 2, 1], 12))
+    for badge, seen, again in ways:
+        chosen_language(walk)
+        visit.sign_in(badge)
+        page.click("a[href='/queue']")
+        page.wait_for_selector("body[data-ready]")
+        assert page.evaluate(SHOWN_PICTURES) == seen
+        assert page.locator("mark").all_inner_texts() == [walk.say("queue.urgent")]
+        walk.look(f"queue-{badge}")
+        page.click(f"[data-retry='{again:032x}']")
+        visit.until("(n) => document.querySelectorAll('[data-retry]').length === n", 1)
+        page.click("#lock")
+        page.wait_for_selector("#badge-form")
+    assert walk.found == [], "\n".join(map(str, walk.found))
+
+
 @pytest.mark.parametrize(("language", "size"), [(language, size) for language in LANGUAGES for size in SIZES])
-def test_pairing_is_for_everybody(panel_over, camera, tmp_path, visiting, language, size):  # noqa: PLR0917 - fixtures
+def test_pairing_is_for_everybody(panel_over, camera, site, tmp_path, visiting, language, size):  # noqa: PLR0917 - fixtures
     looked = threading.Event()
 
     def pair(line: str, on_digits: Callable[[str], None]) -> None:
@@ -229,14 +258,22 @@ def test_pairing_is_for_everybody(panel_over, camera, tmp_path, visiting, langua
         visit = visiting(url, size)
         page, walk = visit.page, Walk(visit, language)
         chosen_language(walk)
+        visit.until("() => Number(document.getElementById('live').dataset.frames) > 2")
         walk.look("unpaired")
+        camera.in_view["invitation"] = "https://example.org/some-other-code"
+        visit.until("() => document.getElementById('hint').textContent !== ''")
+        assert page.inner_text("#hint") == LANGUAGES[language].heard(str(InvitationDamaged()))
+        walk.look("another-code")
+        del camera.in_view["invitation"]
+        page.click("#by-line")
+        walk.look("line")
         page.fill("#line", "wrong")
-        page.click("button.go")
+        page.click("#line-form .go")
         page.wait_for_selector("#failed:not(.empty)")
         assert page.inner_text("#failed") == LANGUAGES[language].heard(str(InvitationDamaged()))
         walk.look("not-an-invitation")
-        page.fill("#line", "right")
-        page.click("button.go")
+        camera.in_view["invitation"] = site.invite("127.0.0.1:1").line
+        page.click("#again")
         page.wait_for_selector("#digits:not(:empty):visible")
         walk.look("digits")
         looked.set()

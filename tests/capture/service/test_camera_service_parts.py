@@ -24,7 +24,7 @@ from capture.errors import (
     StillUnknown,
 )
 from capture.service import CameraClient
-from capture.service.app import ANSWERS, answer_to
+from capture.service.answering import ANSWERS, answer_to
 from capture.service.engine import Engine, EngineState
 from capture.service.live import LiveFeed, Rate
 from capture.service.messages import decisions_of, encounter_of

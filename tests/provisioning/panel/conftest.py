@@ -6,12 +6,16 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 
+from capture.envelope import KeySigner
 from capture.errors import NotInVault
+from capture.ledger import Ledger, LedgerEvent
 from capture.vault import Entry, State
 from provisioning.panel import Clinician, DeviceFacts, PanelSettings, UplinkView, create_panel
 from provisioning.panel.simulated import SimulatedCamera
@@ -24,6 +28,7 @@ with warnings.catch_warnings():
 ORIGIN = "https://127.0.0.1:8470"
 OURS = {"origin": ORIGIN, "x-wardlens": "1"}
 BADGE, PIN = "4711", "1234"
+LEAD = "4700"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENCOUNTER = {
     "patient": "P-1",
@@ -35,7 +40,7 @@ ENCOUNTER = {
 
 
 def device_facts() -> DeviceFacts:
-    people = {BADGE: "Anna Keller", "4712": "Ben Okoro"}
+    people = {BADGE: "Anna Keller", "4712": "Ben Okoro", LEAD: "Cara Lind"}
     return DeviceFacts(
         device="d-1",
         site="north-hospital",
@@ -44,9 +49,12 @@ def device_facts() -> DeviceFacts:
         certificate_until=NOW + timedelta(days=29),
         broker="127.0.0.1:8883",
         verify_pin=lambda badge, pin: (
-            Clinician(badge, people[badge], "clinician") if badge in people and pin == PIN else None
+            Clinician(badge, people[badge], "ward-lead" if badge == LEAD else "clinician")
+            if badge in people and pin == PIN
+            else None
         ),
         knows=people.__contains__,
+        called=lambda badge: people.get(badge, ""),
     )
 
 
@@ -84,6 +92,7 @@ class Bench:
     wall: datetime = NOW
     recorded: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     pair: Callable[[str, Callable[[str], None]], object] = lambda line, on_digits: None
+    signer: KeySigner = field(default_factory=lambda: KeySigner(ec.generate_private_key(ec.SECP256R1())))
 
     def app(self) -> FastAPI:
         return create_panel(
@@ -102,6 +111,14 @@ class Bench:
     def entry(self, number: int, state: State, **more: Any) -> Entry:
         """A line of the queue."""
         return Entry(f"{number:032x}", "0" * 64, 2_000_000, number, False, state, 1_772_000_000_000, **more)
+
+    def took(self, badge: str, *entries: Entry) -> None:
+        """The camera service's ledger says that this badge accepted these pictures."""
+        assert self.settings.ledger is not None
+        with Ledger(self.settings.ledger, "camera", self.signer) as chain:
+            for entry in entries:
+                facts = {"digest": entry.digest, "length": entry.length, "counter": entry.counter}
+                chain.append(LedgerEvent.CAPTURE_SEALED, capture=entry.capture, clinician=badge, **facts)
 
     def sign_in(self, client: TestClient, badge: str = BADGE, pin: str = PIN) -> None:
         """A session for this client."""
@@ -122,8 +139,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench(tmp_path: Path) -> Bench:
+    return Bench(settings=PanelSettings(ledger=tmp_path / "ledger"))
 
 
 @pytest.fixture

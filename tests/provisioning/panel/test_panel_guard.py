@@ -17,7 +17,7 @@ BADGE, PIN = "4711", "1234"
 
 OPEN = {
     *("/", "/sign-in", "/scan/badge", "/scan/stop", "/look", "/assets/{edition}/{name}"),
-    *("/pairing", "/pairing/progress", "/healthz", "/metrics"),
+    *("/pairing", "/pairing/live", "/pairing/progress", "/pairing/scan", "/pairing/stop", "/healthz", "/metrics"),
 }
 """What a stranger may ask. A new route is closed unless somebody adds it to the guard's table and here."""
 
@@ -108,7 +108,7 @@ def test_body_beyond_the_bound_is_refused_whether_or_not_it_says_its_length(sign
     body = b"x" * (BODY_LIMIT + 1)
     content = body if told else (part for part in (body[:1000], body[1000:]))
     answer = signed_in.request(method, path_of(route), content=content, headers={"content-type": "application/json"})
-    assert answer.status_code == (409 if route == "/pairing" and not told else 413)
+    assert answer.status_code == (409 if route.startswith("/pairing") and not told else 413)
 
 
 @pytest.mark.parametrize(("method", "route"), UNSAFE)
@@ -163,10 +163,27 @@ def test_unpaired_device_signs_nobody_in(bench):
     assert bench.client().post("/sign-in", json={"badge": BADGE, "pin": PIN}).status_code == 409
 
 
-def test_paired_device_cannot_be_paired_again(bench):
-    answer = bench.client().post("/pairing", json={"line": "x"})
+@pytest.mark.parametrize("path", ["/pairing", "/pairing/scan", "/pairing/stop"])
+def test_paired_device_cannot_be_paired_again(bench, path):
+    bench.camera.in_view["invitation"] = "x"
+    answer = bench.client().post(path, json={"line": "x"})
     assert answer.status_code == 409
     assert answer.json()["error"] == "paired"
+
+
+def test_the_view_for_pairing_ends_with_the_pairing(bench):
+    with (
+        bench.client() as client,
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect(f"{LIVE[:-5]}/pairing/live", headers={"origin": ORIGIN}),
+    ):
+        pass
+    bench.facts = None
+    with (
+        bench.client() as client,
+        client.websocket_connect(f"{LIVE[:-5]}/pairing/live", headers={"origin": ORIGIN}) as view,
+    ):
+        assert view.receive_bytes()
 
 
 def test_session_cookie_is_bound_to_this_host_and_out_of_reach_of_scripts(bench):

@@ -143,6 +143,7 @@ def test_queue_shows_parked_pictures_first_and_then_the_newest(bench):
 
 def test_parked_picture_can_be_sent_again(signed_in, bench):
     bench.queue.held = [bench.entry(2, State.PARKED, reason="malformed")]
+    bench.took("4711", *bench.queue.held)
     assert "Send again" in signed_in.get("/queue").text
     assert signed_in.post(f"/queue/{2:032x}/retry").status_code == 200
     assert "Waiting" in signed_in.get("/queue/entries").text
