@@ -245,7 +245,7 @@ def link(
     """Show a link that signs one browser in to the hospital's view, once.
 
     A clinician sees pictures and records, a ward lead devices and alarms too; IT sees devices and settles alarms, and
-    no picture; an auditor sees records and who looked, and no picture.
+    no picture; an auditor sees records, devices and who looked, and no picture.
 
     Example: wardlens receiver link "Ada Admin" --role it
     """

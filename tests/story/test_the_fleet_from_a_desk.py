@@ -74,7 +74,7 @@ def test_it_sees_a_device_with_its_self_test_its_models_and_its_pictures_and_see
         assert [said["concern"] for said in row["attention"]] in ([], ["hot"]), row["attention"]
 
         with httpx.Client(follow_redirects=True, timeout=20) as client:
-            link = wardlens(place, "receiver", "link").strip()
+            link = wardlens(place, "receiver", "link", "Ada Admin", "--role", "it").strip()
             client.get(link)
             address = link.partition("/login")[0]
             page = client.get(f"{address}/devices").text

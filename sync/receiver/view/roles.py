@@ -33,8 +33,8 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.WARD_LEAD: frozenset({Right.PICTURES, Right.RECORDS, Right.DEVICES, Right.ALARMS}),
     # Whoever runs the machines needs no patient for it.
     Role.IT: frozenset({Right.DEVICES, Right.ALARMS, Right.SETTLE}),
-    # Whoever checks what was done sees records and receipts, and who looked; for that he needs no picture.
-    Role.AUDITOR: frozenset({Right.RECORDS, Right.ALARMS, Right.LOOKS}),
+    # Whoever checks what was done sees records and receipts, devices that drift, and who looked, and needs no picture.
+    Role.AUDITOR: frozenset({Right.RECORDS, Right.DEVICES, Right.ALARMS, Right.LOOKS}),
 }
 
 OPEN: Final = frozenset({"/login", "/metrics", "/sign-in", "/signed-in"})
