@@ -160,8 +160,13 @@ def make_camera(settings: Settings) -> Camera:
     return open_camera(CameraSettings(settings.camera.adapter, device=source))
 
 
-def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> CameraServiceParts:
-    """What the camera service is given: a camera, the models, the vault, its ledger chain, and the signing key."""
+def camera_service_parts(
+    settings: Settings, identity: DeviceIdentity, beat: Callable[[], None] = lambda: None
+) -> CameraServiceParts:
+    """What the camera service is given: a camera, the models, the vault, its ledger chain, and the signing key.
+
+    `beat` hears from the camera's thread for as long as that does not hang.
+    """
     from capture.service import CameraServiceParts
     from inference.scenes import draw_phantom
 
@@ -184,6 +189,7 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
         phantom=draw_phantom,
         checks=self_test_checks(settings),
         self_tested=partial(tell_health, settings),
+        beat=beat,
     )
 
 

@@ -31,18 +31,31 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _connected(pictures: Path) -> Iterator[object]:
+def one_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one drawn scene, as large as the viewfinder."""
+    folder = tmp_path_factory.mktemp("one")
+    cv2.imwrite(str(folder / "0.jpg"), cv2.cvtColor(draw_scene(7, LORES).pixels, cv2.COLOR_RGB2BGR))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _connected(pictures: Path, one_picture: Path) -> Iterator[object]:
     import virtual_camera  # noqa: PLC0415 - it needs the camera's software
 
     virtual_camera.stand_in()
-    manager = virtual_camera.connect(pictures, (STILL, LORES), (STILL,), (LARGE, LORES))
+    manager = virtual_camera.connect(
+        (pictures, (STILL, LORES)), (pictures, (STILL,)), (pictures, (LARGE, (640, 478))), (one_picture, (LORES,))
+    )
     yield virtual_camera
     del manager
 
 
 @pytest.fixture
 def virtual(_connected: object) -> Iterator[object]:
-    """The virtual cameras without trouble, 30 frames a second: 0 with two sizes, 1 with one, 2 with 12 megapixels."""
+    """The virtual cameras without trouble, 30 frames a second.
+
+    Camera 0 has two sizes, 1 has one, 2 has 12 megapixels; 3 is small and looks at one picture all the time.
+    """
     with warnings.catch_warnings():
         # picamera2 starts its threads with setDaemon, which Python has deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)

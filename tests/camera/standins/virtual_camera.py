@@ -160,13 +160,13 @@ def stand_in():
     libcamera.FrameMetadata.status = property(lambda _: libcamera.FrameMetadata.Status.Success)
 
 
-def connect(pictures: Path, *cameras: tuple[tuple[int, int], ...]) -> libcamera.CameraManager:
-    """Cameras 0, 1, … that show 0.jpg, 1.jpg, … of that folder and deliver these sizes; hold on to what this gives.
+def connect(*cameras: tuple[Path, tuple[tuple[int, int], ...]]) -> libcamera.CameraManager:
+    """Cameras 0, 1, …, each with the folder whose 0.jpg, 1.jpg, … it shows in turn and the sizes that it delivers.
 
-    The pipeline shows its cameras to the first manager of a process and to no later one.
+    Hold on to the manager that this gives: the pipeline shows its cameras to a process's first and to no later one.
     """
     lines = ["%YAML 1.1", "---"]
-    for number, sizes in enumerate(cameras):
+    for number, (pictures, sizes) in enumerate(cameras):
         lines += [
             f'"ward{len(cameras) - number}":',
             "  supported_formats:",
