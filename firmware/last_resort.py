@@ -1,4 +1,4 @@
-"""What ends a process whose thread hangs, even in a call of C that holds the interpreter: a thread of C (ADR 0016)."""
+"""What ends a process whose thread hangs, even in a call of C that holds the interpreter: a thread of C (ADR 0019)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Deadline:
     """Makes calls on a thread of their own and waits for each at most `seconds`.
 
-    A call that holds the interpreter stops this wait too; see ADR 0016 for what ends the process then.
+    A call that holds the interpreter stops this wait too; see ADR 0019 for what ends the process then.
     """
 
     def __init__(self, seconds: float, name: str, hangs: str) -> None:

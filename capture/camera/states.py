@@ -72,7 +72,7 @@ HOPELESS_S: Final = 60.0
 
 
 def gives_up(*, delivered: bool, hung_s: float) -> bool:
-    """Whether a camera that hangs is given up, and this process with it: at once if it ever worked here (ADR 0016).
+    """Whether a camera that hangs is given up, and this process with it: at once if it ever worked here (ADR 0019).
 
     Args:
         delivered: whether this process has had a frame from it.

@@ -31,7 +31,7 @@ class CameraSupervisor:
         retry_s: how long to wait before a camera that failed is opened again.
         still_timeout_s: how long a still may take before its caller hears that the camera stalled.
         beat: called by this supervisor's thread each time that it comes round, so that somebody can see it live.
-        given_up: called once, when only the end of this process can free the camera (ADR 0016).
+        given_up: called once, when only the end of this process can free the camera (ADR 0019).
         clock: monotonic seconds.
 
     Attributes:

@@ -20,6 +20,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -38,6 +39,7 @@ PACKAGES = (
     "python3-libcamera",
     "python3-venv",
 )
+UNUSED_S = 7 * 24 * 3600
 HERE, MODELS, PYTHON = "/srv/wardlens", "/srv/models", "/opt/venv/bin/python"
 CONFIGURATION = "/usr/share/libcamera/pipeline/virtual"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -79,7 +81,7 @@ def _check_host() -> None:
 
 
 def _root() -> Path:
-    """The finished root, made if it is not there yet; older ones go."""
+    """The finished root, made if it is not there yet; others go when nobody has used them for a week."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wardlens"
     cache.mkdir(parents=True, exist_ok=True)
     made_of = "\n".join((SUITE, *PACKAGES, platform.machine(), inspect.getsource(_make)))
@@ -88,12 +90,15 @@ def _root() -> Path:
     with (cache / "camera-root.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.is_dir():
+            unused = time.time() - UNUSED_S
             for older in cache.glob("camera-root-*"):
-                shutil.rmtree(older)
+                if older.suffix == ".unfinished" or older.stat().st_mtime < unused:
+                    shutil.rmtree(older)
             sys.stderr.write(f"Making the camera root in {root}: about two minutes.\n")
             unfinished = root.with_name(f"{root.name}.unfinished")
             _make(unfinished)
             unfinished.rename(root)
+        os.utime(root)
     return root
 
 

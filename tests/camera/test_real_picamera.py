@@ -152,7 +152,7 @@ def test_ten_thousand_frames_leave_no_memory_behind(make_camera, virtual, reside
 
 
 def test_libcamera_holds_the_interpreter_while_it_works(make_camera):
-    """Which is why no deadline in Python can end a call that hangs in it (ADR 0016)."""
+    """Which is why no deadline in Python can end a call that hangs in it (ADR 0019)."""
     gaps, over = [0.0], threading.Event()
 
     def tick():
