@@ -8,6 +8,7 @@
     ├── CameraFailed             what the machine did
     │   ├── CameraMissing
     │   ├── CameraStalled
+    │   │   └── CameraHung
     │   └── CameraLost
     ├── EngineNotReady           what the machine has
     ├── NoHospital               what the device is not yet
@@ -80,6 +81,10 @@ class CameraMissing(CameraFailed):
 
 class CameraStalled(CameraFailed):
     """The camera stopped delivering pictures. It is being restarted; if this stays, unplug it and plug it in again."""
+
+
+class CameraHung(CameraStalled):
+    """The camera hangs. It is being restarted; if this stays, switch the device off, wait a moment and switch it on."""
 
 
 class CameraLost(CameraFailed):

@@ -9,6 +9,7 @@ class Event(StrEnum):
     """One name for each thing worth a log line."""
 
     CAMERA_STATE = "camera-state"
+    CAMERA_GIVEN_UP = "camera-given-up"
     ENGINE_READY = "engine-ready"
     ENGINE_FAILED = "engine-failed"
     LIVE_FAILED = "live-failed"

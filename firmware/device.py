@@ -189,8 +189,13 @@ def see_until_paired(settings: Settings, stop: threading.Event) -> None:
         run_unpaired_camera_service(parts, settings.socket, ended)
 
 
-def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> CameraServiceParts:
-    """What the camera service is given: a camera, the models, the vault, its ledger chain, and the signing key."""
+def camera_service_parts(
+    settings: Settings, identity: DeviceIdentity, beat: Callable[[], None] = lambda: None
+) -> CameraServiceParts:
+    """What the camera service is given: a camera, the models, the vault, its ledger chain, and the signing key.
+
+    `beat` hears from the camera's thread for as long as that does not hang.
+    """
     from capture.service import CameraServiceParts
     from inference.scenes import draw_phantom
 
@@ -213,6 +218,7 @@ def camera_service_parts(settings: Settings, identity: DeviceIdentity) -> Camera
         phantom=draw_phantom,
         checks=self_test_checks(settings),
         self_tested=partial(tell_health, settings),
+        beat=beat,
     )
 
 

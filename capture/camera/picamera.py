@@ -10,38 +10,37 @@ The module is imported when the camera is opened: on a machine without it everyt
 
 from __future__ import annotations
 
+import gc
 import importlib
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 
-import cv2
-import numpy as np
-
+from capture.camera.asked import FROM_THE_START, SCANNING, AskedControls
+from capture.camera.completed import light_ns, rgb, said
+from capture.camera.deadline import Deadline
 from capture.camera.gains import Gains, after_frame
 from capture.camera.pace import Pace
-from capture.camera.port import PREVIEW_SIZE, CameraSettings
+from capture.camera.port import PREVIEW_SIZE, CameraSettings, fit_preview
 from capture.errors import CameraLost, CameraMissing, CameraStalled
-from inference.picture import Frame, Pixels
-
-T = TypeVar("T")
+from inference.picture import Frame
 
 _NO_SOFTWARE: Final = "The Raspberry Pi camera software is missing. Run: sudo apt install python3-picamera2"
 _NO_CAMERA: Final = "No Raspberry Pi camera is connected. Switch the device off, check the ribbon cable, switch it on."
 _NO_NUMBER: Final = "A Raspberry Pi camera is named by its number. Set the camera's source to 0."
 _HANGS: Final = "The camera hangs. Switch the device off, check the ribbon cable, switch it on."
-_FRAME_TIMES_US: Final = (33_333, 200_000)
-_CONTINUOUS: Final = 2  # libcamera.controls.AfModeEnum.Continuous
-_SCANNING: Final = 1  # libcamera.controls.AfStateEnum.Scanning
 _FOCUS_PATIENCE_S: Final = 1.5
-_SAID: Final = ("ExposureTime", "AnalogueGain", "Lux", "LensPosition", "ColourTemperature")
 
 
 class PiCamera:
-    """One libcamera camera in one mode."""
+    """One libcamera camera in one mode.
+
+    Attributes:
+        controls: what was asked of it since it was opened.
+        streams: stream → format and size, as the pipeline gave them.
+        metadata: all that the sensor said of the latest frame.
+    """
 
     name = "picamera"
     notice = ""
@@ -60,71 +59,85 @@ class PiCamera:
         self._clock = clock
         self._camera: Any = None
         self._gains = Gains()
-        self._hanging: threading.Thread | None = None
+        self._full_range = False
+        self._deadline = Deadline(settings.deadline_s, "picamera", _HANGS)
+        self.controls = AskedControls(())
+        self.streams: Mapping[str, tuple[str, tuple[int, int]]] = {}
+        self.metadata: Mapping[str, Any] = {}
 
     def open(self) -> None:
         """Configure and start the camera, with continuous autofocus where it has one."""
+        if not self._settings.device.isdigit():
+            raise CameraMissing(_NO_NUMBER)
         try:
             module = self._load()
         except ImportError:
             raise CameraMissing(_NO_SOFTWARE) from None
-        if not self._settings.device.isdigit():
-            raise CameraMissing(_NO_NUMBER)
-        number = int(self._settings.device)
-        if number >= len(module.Picamera2.global_camera_info()):
-            raise CameraMissing(_NO_CAMERA)
-        self._camera = self._within_deadline(lambda: self._started(module, number), undo=_close)
+        try:
+            self._camera = self._deadline.call(lambda: self._started(module), undo=_close)
+        except RuntimeError:  # picamera2's word for "cannot be opened"
+            raise CameraMissing(_NO_CAMERA) from None
         self._gains = Gains()
 
     def preview(self) -> Frame:
-        """The next frame of the lores stream."""
+        """The latest frame of the lores stream."""
         self._pace.turn()
         with self._request() as request:
-            metadata = request.get_metadata()
-            pixels = _rgb(request, "lores")
-        self._gains, controls = after_frame(self._gains, metadata)
-        if controls:
+            pixels = fit_preview(rgb(request, "lores", full_range=self._full_range))
+        self._gains, wanted = after_frame(self._gains, self.metadata)
+        if controls := self.controls.granted(wanted):
             self._camera.set_controls(controls)
-        return Frame(pixels, time.monotonic_ns(), _said(metadata))
+        return self._frame(pixels)
 
     def still(self) -> Frame:
         """A frame of the main stream whose light came after this call; waits a moment for the focus."""
+        pressed_ns = time.monotonic_ns()
         until = self._clock() + _FOCUS_PATIENCE_S
         with self._request():
-            pass  # it may be older than the press of the shutter
+            pass  # it was complete before
         while True:
             with self._request() as request:
-                metadata = request.get_metadata()
-                if metadata.get("AfState") != _SCANNING or self._clock() >= until:
-                    return Frame(_rgb(request, "main"), time.monotonic_ns(), _said(metadata))
+                late = self._clock() >= until
+                older = light_ns(self.metadata, self._settings.deadline_s) < pressed_ns
+                if late or not (older or self.metadata.get("AfState") == SCANNING):
+                    return self._frame(rgb(request, "main", full_range=self._full_range))
 
     def close(self) -> None:
         """Stop and close, within the deadline; a camera that hangs is left to its thread."""
         camera, self._camera = self._camera, None
         if camera is not None:
             try:
-                self._within_deadline(lambda: _close(camera), undo=lambda _: None)
+                self._deadline.call(lambda: _close(camera))
             except CameraStalled:
                 return  # said again, to a person, when it is opened
+            del camera
+            gc.collect()  # picamera2 holds its files in cycles, and with them memory that the next camera wants
 
-    def _started(self, module: Any, number: int) -> Any:
-        camera = module.Picamera2(number)
+    def _frame(self, pixels: Any) -> Frame:
+        return Frame(pixels, light_ns(self.metadata, self._settings.deadline_s), said(self.metadata))
+
+    def _started(self, module: Any) -> Any:
+        number = int(self._settings.device)
+        if number >= len(module.Picamera2.global_camera_info()):
+            # A manager looks once where nobody may tell it of new cameras: the service's sandbox has no netlink.
+            module.Picamera2._cm.reset()  # noqa: SLF001 - picamera2 has no other way to have it look again
+            raise CameraMissing(_NO_CAMERA)
+        camera, colours = module.Picamera2(number), module.libcamera.ColorSpace
         try:
-            can = camera.camera_controls
-            controls: dict[str, Any] = {}
-            if "FrameDurationLimits" in can:
-                controls["FrameDurationLimits"] = _FRAME_TIMES_US
-            if "AfMode" in can:
-                controls["AfMode"] = _CONTINUOUS
+            self.controls = AskedControls(camera.camera_controls)
             camera.configure(
                 camera.create_still_configuration(
                     main={"size": self._settings.still_size, "format": "BGR888"},
                     lores={"size": _lores_size(self._settings.still_size), "format": "YUV420"},
                     raw=None,
                     buffer_count=4,
-                    controls=controls,
+                    colour_space=colours.Smpte170m(),  # BT.601 in studio range, as OpenCV reads YUV; a wish
+                    controls=self.controls.granted(FROM_THE_START),
                 )
             )
+            given = camera.camera_configuration()
+            self._full_range = getattr(given["colour_space"], "range", None) == colours.Range.Full
+            self.streams = {name: (str(given[name]["format"]), given[name]["size"]) for name in ("main", "lores")}
             camera.start()
         except Exception:
             camera.close()
@@ -146,43 +159,10 @@ class PiCamera:
         except RuntimeError as failed:
             raise CameraLost from failed
         try:
+            self.metadata = request.get_metadata()
             yield request
         finally:
             request.release()
-
-    def _within_deadline(self, work: Callable[[], T], *, undo: Callable[[T], object]) -> T:
-        """The result of `work`, which libcamera may never give; a result that comes too late is undone.
-
-        Raises:
-            CameraStalled: it took too long, or what took too long before still does.
-            CameraMissing: libcamera refused.
-        """
-        if self._hanging is not None and self._hanging.is_alive():
-            raise CameraStalled(_HANGS)
-        answer: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                result = work()
-            except Exception as failed:  # noqa: BLE001 - it is raised again in the thread that waits
-                if answer.set_running_or_notify_cancel():
-                    answer.set_exception(failed)
-                return
-            if answer.set_running_or_notify_cancel():
-                answer.set_result(result)
-            else:
-                undo(result)
-
-        self._hanging = threading.Thread(target=run, name="picamera", daemon=True)
-        self._hanging.start()
-        try:
-            return answer.result(self._settings.deadline_s)
-        except TimeoutError:
-            if answer.cancel():
-                raise CameraStalled from None
-            return answer.result()  # it came in the same moment
-        except RuntimeError:  # picamera2's word for "cannot be opened"
-            raise CameraMissing(_NO_CAMERA) from None
 
 
 def _close(camera: Any) -> None:
@@ -194,24 +174,3 @@ def _lores_size(still: tuple[int, int]) -> tuple[int, int]:
     """The largest even size of the still's shape within the preview's."""
     scale = min(PREVIEW_SIZE[0] / still[0], PREVIEW_SIZE[1] / still[1])
     return int(still[0] * scale) & ~1, int(still[1] * scale) & ~1
-
-
-def _rgb(request: Any, stream: str) -> Pixels:
-    """A stream's picture as RGB; picamera2 names its formats by the order in memory read backwards."""
-    config: Mapping[str, Any] = request.config[stream]
-    layout, (width, height) = str(config["format"]), config["size"]
-    if layout == "BGR888":
-        return cast("Pixels", request.make_array(stream))
-    if layout == "RGB888":
-        return cast("Pixels", cv2.cvtColor(request.make_array(stream), cv2.COLOR_BGR2RGB))
-    if layout in ("YUV420", "NV12"):
-        planes = np.asarray(request.make_buffer(stream))[: config["stride"] * height * 3 // 2]
-        how = cv2.COLOR_YUV2RGB_I420 if layout == "YUV420" else cv2.COLOR_YUV2RGB_NV12
-        rgb = cv2.cvtColor(planes.reshape(height * 3 // 2, config["stride"]), how)
-        return np.ascontiguousarray(rgb[:, :width]).astype(np.uint8, copy=False)
-    raise CameraMissing(f"This camera delivers {layout}, which is not supported. Use another camera; tell IT.")
-
-
-def _said(metadata: Mapping[str, Any]) -> dict[str, str | int | float]:
-    """What the sensor said that is worth keeping with a picture."""
-    return {name: metadata[name] for name in _SAID if isinstance(metadata.get(name), int | float)}

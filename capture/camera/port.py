@@ -33,6 +33,7 @@ class Camera(Protocol):
         Raises:
             CameraMissing: it is not there.
             CameraStalled: it is there and did not start in time.
+            CameraHung: a call that took too long before still does.
         """
         ...
 

@@ -65,3 +65,17 @@ class CameraStatus:
 def after(status: CameraStatus, event: CameraEvent, sentence: str) -> CameraStatus:
     """The status once `event` was seen."""
     return CameraStatus(TRANSITIONS[status.state, event], sentence, status.name)
+
+
+HOPELESS_S: Final = 60.0
+"""How long a camera that has never delivered may hang before this process ends: a person can read why meanwhile."""
+
+
+def gives_up(*, delivered: bool, hung_s: float) -> bool:
+    """Whether a camera that hangs is given up, and this process with it: at once if it ever worked here (ADR 0019).
+
+    Args:
+        delivered: whether this process has had a frame from it.
+        hung_s: for how many seconds it has hung.
+    """
+    return delivered or hung_s >= HOPELESS_S

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
 
 import structlog
 
 from capture.camera.latest import Latest
 from capture.camera.port import Camera
-from capture.camera.states import CameraEvent, CameraState, CameraStatus, after
+from capture.camera.states import CameraEvent, CameraState, CameraStatus, after, gives_up
 from capture.crashes import where
-from capture.errors import CameraFailed, CameraStalled
+from capture.errors import CameraFailed, CameraHung, CameraStalled
 from capture.events import Event
 from inference.picture import Frame
 
@@ -28,13 +30,32 @@ class CameraSupervisor:
         camera: used from this supervisor's thread alone.
         retry_s: how long to wait before a camera that failed is opened again.
         still_timeout_s: how long a still may take before its caller hears that the camera stalled.
+        beat: called by this supervisor's thread each time that it comes round, so that somebody can see it live.
+        given_up: called once, when only the end of this process can free the camera (ADR 0019).
+        clock: monotonic seconds.
 
     Attributes:
         frames: the latest preview Frame.
+        hopeless: why it was given up; None while it was not.
     """
 
-    def __init__(self, camera: Camera, *, retry_s: float = 1.0, still_timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        *,
+        retry_s: float = 1.0,
+        still_timeout_s: float = 10.0,
+        beat: Callable[[], None] = lambda: None,
+        given_up: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.frames: Latest[Frame] = Latest()
+        self.hopeless: CameraHung | None = None
+        self._beat = beat
+        self._given_up = given_up
+        self._clock = clock
+        self._delivered = False
+        self._hung_since: float | None = None
         self._camera = camera
         self._retry_s = retry_s
         self._still_timeout_s = still_timeout_s
@@ -86,25 +107,31 @@ class CameraSupervisor:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._beat()
             try:
                 self._camera.open()
                 self._serve()
             except CameraFailed as failed:
                 silent = isinstance(failed, CameraStalled)
                 self._saw(CameraEvent.SILENT if silent else CameraEvent.GONE, failed.sentence)
+                self._consider(failed)
             except Exception as crashed:  # noqa: BLE001 - the one place where a camera's own bug must not end the device
                 self._log.error(Event.WORKER_CRASHED, worker="camera", error=where(crashed))
                 self._saw(CameraEvent.SILENT, _CRASHED)
             self.frames.clear()
+            self._beat()
             self._camera.close()
+            self._beat()
             self._refuse_waiting()
             self._stop.wait(self._retry_s)
 
     def _serve(self) -> None:
         while not self._stop.is_set():
+            self._beat()
             self._take_stills()
             frame = self._camera.preview()
             self.frames.put(frame)
+            self._delivered, self._hung_since = True, None
             self._saw(CameraEvent.FRAME, self._camera.notice or _READY)
 
     def _take_stills(self) -> None:
@@ -114,9 +141,22 @@ class CameraSupervisor:
                 continue
             try:
                 wanted.set_result(self._camera.still())
+                self._beat()
             except BaseException as failed:
                 wanted.set_exception(failed)
                 raise
+
+    def _consider(self, failed: CameraFailed) -> None:
+        """Give the camera up if it hangs and nothing else will help."""
+        if not isinstance(failed, CameraHung) or self.hopeless is not None:
+            return
+        now = self._clock()
+        if self._hung_since is None:
+            self._hung_since = now
+        if gives_up(delivered=self._delivered, hung_s=now - self._hung_since):
+            self._log.error(Event.CAMERA_GIVEN_UP)
+            self.hopeless = failed
+            self._given_up()
 
     def _refuse_waiting(self) -> None:
         while not self._wanted.empty():

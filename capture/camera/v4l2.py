@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from capture.camera.pace import Pace
 from capture.camera.port import CameraSettings, fit_preview
-from capture.errors import CameraLost, CameraMissing, CameraStalled
+from capture.errors import CameraHung, CameraLost, CameraMissing, CameraStalled
 from inference.picture import Frame, Pixels
 
 _ABSENT: Final = "There is no camera at {}. Plug it in; the picture comes by itself."
@@ -75,7 +75,7 @@ class V4l2Camera:
         """Open the device and wait for its first frame."""
         device, deadline_s = self._settings.device, self._settings.deadline_s
         if self._reader is not None and not self._reader.stop(deadline_s):
-            raise CameraStalled(_HANGS)
+            raise CameraHung(_HANGS)
         self._reader = None
         if device.startswith("/") and not Path(device).exists():
             raise CameraMissing(_ABSENT.format(device))

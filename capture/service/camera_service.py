@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from typing import Final
@@ -29,11 +30,14 @@ DISK: Final = "disk"
 
 
 class CameraService:
-    """Everything behind the socket. Four threads: the camera's, the engine's loader, the live view's, the shutter's."""
+    """Everything behind the socket. Four threads: the camera's, the engine's loader, the live view's, the shutter's.
 
-    def __init__(self, parts: CameraServiceParts) -> None:
+    `given_up` is called when the camera hangs so that only the end of this process frees it.
+    """
+
+    def __init__(self, parts: CameraServiceParts, given_up: Callable[[], None] = lambda: None) -> None:
         self.parts = parts
-        self.camera = CameraSupervisor(parts.camera)
+        self.camera = CameraSupervisor(parts.camera, beat=parts.beat, given_up=given_up)
         self.shelf = Shelf()
         self.worker = Worker()
         self.keeper = Keeper(

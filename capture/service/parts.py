@@ -64,6 +64,7 @@ class CameraServiceParts:
         phantom: draws what the device tests itself with; without one it is not tested with a picture.
         checks: further parts of its test → what looks at each.
         self_tested: hears of each test that ended, with name and digest of each model in use.
+        beat: called by the camera's thread each time that it comes round; a thread that hangs is silent.
         wall_ms: Unix milliseconds; said to the hospital, decides nothing.
         new_capture: 128 fresh random bits as a capture id.
     """
@@ -79,5 +80,6 @@ class CameraServiceParts:
     phantom: Callable[[], Phantom] | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     self_tested: Callable[[SelfTested, Mapping[str, str]], None] = lambda _result, _models: None
+    beat: Callable[[], None] = lambda: None
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     new_capture: Callable[[], CaptureId] = lambda: CaptureId(secrets.token_hex(16))

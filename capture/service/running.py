@@ -35,11 +35,14 @@ def run_camera_service(parts: CameraServiceParts, socket: Path, stop: threading.
     A socket that a killed service left behind is replaced. Signals are the composition root's: it sets `stop`.
 
     Raises:
+        CameraHung: the camera hangs in a call that ends with this process alone; `stop` is set. Start anew.
         CaptureError: another camera service answers on that socket, or it cannot be made.
     """
     with _listening(socket) as listener:
-        service = CameraService(parts)
+        service = CameraService(parts, given_up=stop.set)
         _serve(service, create_app(service), listener, stop)
+    if service.camera.hopeless is not None:
+        raise service.camera.hopeless
 
 
 def run_unpaired_camera_service(parts: UnpairedParts, socket: Path, stop: threading.Event) -> None:

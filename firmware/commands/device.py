@@ -194,8 +194,8 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
 
     Example: wardlens camera run --config /etc/wardlens/wardlens.toml
     """
-    from capture.service import run_camera_service
     from firmware.device import camera_service_parts, identity_when_paired, see_until_paired
+    from firmware.last_resort import LastResort, served
     from firmware.memory import keep_large_buffers
     from firmware.upkeep.wipe_order import ended_when, wipe_ordered
 
@@ -205,16 +205,18 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
         identity = identity_when_paired(settings, stop, lambda: see_until_paired(settings, stop))
         if identity is None:
             return
-        parts = camera_service_parts(settings, identity)
+        resort = LastResort()
+        parts = camera_service_parts(settings, identity, resort.beat)
         try:
             with ended_when(stop, lambda: wipe_ordered(settings.state)) as ended:
-                run_camera_service(parts, settings.socket, ended)
+                status = served(parts, settings.socket, ended)
         finally:
+            resort.disarm()
             parts.vault.close()
             parts.ledger.close()
-    # A model that is still loading, or a detector that hangs, cannot be interrupted, and must not hold up the end.
+    # A model that is still loading, or a camera or detector that hangs, cannot be interrupted, nor hold up the end.
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(status)
 
 
 @sync.command("run")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from firmware.settings import load_settings
@@ -10,18 +12,28 @@ from firmware.terminal import ConfigOption, JsonOption, StateOption, out, print_
 _MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/]"}
 
 
-def doctor(state: StateOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def doctor(
+    camera: Annotated[
+        bool,
+        typer.Option("--camera", help="Try the camera alone, at length: streams, still, focus, exposure, colours."),
+    ] = False,
+    state: StateOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check this machine: clock, disk, models, camera, keys, broker, receiver; and say what to do.
 
     Example: wardlens doctor --json
     """
+    from firmware.camera_checks import examine_camera
     from firmware.checks import State, examine
 
-    findings = examine(load_settings(config, state=state))
+    settings = load_settings(config, state=state)
+    findings = examine_camera(settings) if camera else examine(settings)
     if as_json:
         print_json([{"part": f.part, "state": str(f.state), "sentence": f.sentence} for f in findings])
     else:
         for finding in findings:
-            out.print(f"{_MARKS[finding.state]} [bold]{finding.part:<9}[/] {finding.sentence}", soft_wrap=True)
+            out.print(f"{_MARKS[finding.state]} [bold]{finding.part:<10}[/] {finding.sentence}", soft_wrap=True)
     if any(finding.state is State.FAILED for finding in findings):
         raise typer.Exit(1)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from capture.camera import CameraState, CameraStatus, CameraSupervisor
 from capture.camera.latest import Latest
-from capture.camera.states import TRANSITIONS, CameraEvent, after
-from capture.errors import CameraFailed, CameraLost, CameraMissing, CameraStalled
+from capture.camera.states import HOPELESS_S, TRANSITIONS, CameraEvent, after, gives_up
+from capture.errors import CameraFailed, CameraHung, CameraLost, CameraMissing, CameraStalled
 from inference import Frame
 
 
@@ -154,3 +155,61 @@ def test_a_reader_of_the_latest_never_sees_an_older_value():
     assert slot.newer_than(3, 0.0) == (4, "d")
     slot.close()
     assert slot.newer_than(0, 60.0) is None, "a closed slot makes nobody wait"
+
+
+def test_a_camera_that_worked_and_hangs_is_given_up_once(camera):
+    given_up = []
+    supervisor = CameraSupervisor(camera, retry_s=0.01, given_up=lambda: given_up.append(1))
+    supervisor.start()
+    try:
+        assert supervisor.wait_until(CameraState.READY, 5)
+        camera.trouble = CameraStalled()
+        assert supervisor.wait_until(CameraState.STALLED, 5)
+        assert supervisor.hopeless is None, "what is only silent is opened again"
+        camera.trouble = CameraHung("It hangs. Switch it off.")
+        opened = camera.opened
+        while camera.opened < opened + 3:
+            time.sleep(0.001)
+        assert given_up == [1]
+        assert supervisor.hopeless is camera.trouble
+    finally:
+        supervisor.stop()
+
+
+def test_a_camera_that_never_worked_and_hangs_is_given_up_after_a_minute_in_which_it_says_why(camera):
+    clock, given_up = [0.0], threading.Event()
+    camera.trouble = CameraHung("It hangs. Switch it off.")
+    supervisor = CameraSupervisor(camera, retry_s=0.01, given_up=given_up.set, clock=lambda: clock[0])
+    supervisor.start()
+    try:
+        while camera.opened < 2:
+            time.sleep(0.001)
+        clock[0] = HOPELESS_S - 1
+        opened = camera.opened
+        while camera.opened < opened + 3:
+            time.sleep(0.001)
+        assert not given_up.is_set()
+        assert supervisor.status.sentence == "It hangs. Switch it off."
+        clock[0] = HOPELESS_S
+        assert given_up.wait(5)
+    finally:
+        supervisor.stop()
+
+
+def test_to_give_up_needs_a_camera_that_worked_or_a_minute():
+    assert gives_up(delivered=True, hung_s=0.0)
+    assert not gives_up(delivered=False, hung_s=HOPELESS_S - 0.1)
+    assert gives_up(delivered=False, hung_s=HOPELESS_S)
+
+
+def test_the_cameras_thread_is_heard_as_long_as_it_comes_round(camera):
+    beats = queue.SimpleQueue()
+    supervisor = CameraSupervisor(camera, retry_s=0.01, beat=lambda: beats.put(1))
+    supervisor.start()
+    try:
+        for trouble in (None, CameraLost(), CameraStalled(), ValueError("a bug")):
+            camera.trouble = trouble
+            for _ in range(5):
+                beats.get(timeout=5)
+    finally:
+        supervisor.stop()

@@ -1,12 +1,13 @@
 """The Raspberry Pi camera's logic, against a stand-in for picamera2 that records what it is asked.
 
 No libcamera runs here: the stand-in has the signatures of picamera2 0.3 (capture_request(wait=False) gives a job,
-wait(job, timeout) its request, requests are released). What the real stack does is shown on the appliance's image.
+wait(job, timeout) its request, requests are released). What the real library does is in tests/camera.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from types import SimpleNamespace
 
 import cv2
@@ -14,11 +15,13 @@ import numpy as np
 import pytest
 
 from capture.camera import CameraSettings
+from capture.camera.completed import light_ns
 from capture.camera.gains import OTHER_FRAMES, STEADY_FRAMES, Gains, after_frame
 from capture.camera.picamera import PiCamera
 from capture.errors import CameraLost, CameraMissing, CameraStalled
 
 SETTINGS = CameraSettings("picamera", device="0", still_size=(1280, 960), deadline_s=0.5, frames_per_second=1000)
+STUDIO, FULL = SimpleNamespace(range="studio"), SimpleNamespace(range="full")
 STRIDE = 704
 """Of the lores stream: wider than its 640 pixels, as the hardware likes it."""
 
@@ -37,6 +40,8 @@ class Request:
         return np.full((height, width, 3), (200, 100, 50), np.uint8)
 
     def make_buffer(self, name):
+        if self.camera.buffer is not None:
+            return type(self.camera).buffer(self, name)
         width, height = self.config[name]["size"]
         picture = np.full((height, STRIDE, 3), (200, 100, 50), np.uint8)
         picture[:, width:] = 0
@@ -50,11 +55,13 @@ class Recorded:
     """Picamera2 as far as it is used."""
 
     cameras = 1
-    camera_controls: dict = {"AfMode": (0, 2, 0), "FrameDurationLimits": (0, 0, 0)}  # noqa: RUF012 - changed by tests
+    camera_controls: dict = dict.fromkeys(("AfMode", "AwbEnable", "ColourGains", "FrameDurationLimits"), (0, 0, 0))
     metadata = ({"ColourGains": (1.5, 2.0), "Lux": 300.0, "ExposureTime": 9000, "AfState": 2},)
+    buffer = colours = None
     fail_start = False
     silent = False
     made: list = []  # noqa: RUF012 - what was made, for the test to look at
+    _cm = SimpleNamespace(reset=lambda: None)
 
     @classmethod
     def global_camera_info(cls):
@@ -74,6 +81,7 @@ class Recorded:
     def create_still_configuration(self, **asked):
         self.asked = asked
         return {
+            "colour_space": self.colours or asked["colour_space"],
             "main": {**asked["main"], "stride": asked["main"]["size"][0] * 3},
             "lores": {**asked["lores"], "stride": STRIDE},
         }
@@ -81,6 +89,9 @@ class Recorded:
     def configure(self, config):
         self.calls.append("configure")
         self.config = config
+
+    def camera_configuration(self):
+        return self.config
 
     def start(self):
         self.calls.append("start")
@@ -109,9 +120,14 @@ class Recorded:
         self.calls.append("close")
 
 
+def module(camera):
+    colours = SimpleNamespace(Smpte170m=lambda: STUDIO, Range=SimpleNamespace(Full="full"))
+    return SimpleNamespace(Picamera2=camera, libcamera=SimpleNamespace(ColorSpace=colours))
+
+
 @pytest.fixture
 def picamera2():
-    return SimpleNamespace(Picamera2=type("Fresh", (Recorded,), {"made": []}))
+    return module(type("Fresh", (Recorded,), {"made": []}))
 
 
 @pytest.fixture
@@ -128,6 +144,7 @@ def test_one_mode_with_main_and_lores_is_configured_once_and_never_switched(came
     assert made.calls == ["configure", "start"]
     assert made.asked["main"] == {"size": (1280, 960), "format": "BGR888"}
     assert made.asked["lores"] == {"size": (640, 480), "format": "YUV420"}
+    assert made.asked["colour_space"] is STUDIO, "which is how OpenCV reads YUV"
 
 
 def test_every_request_is_released(camera, picamera2):
@@ -157,6 +174,61 @@ def test_a_camera_without_autofocus_is_asked_for_none(camera, picamera2):
     picamera2.Picamera2.camera_controls = {}
     camera.open()
     assert picamera2.Picamera2.made[0].asked["controls"] == {}
+
+
+def test_what_a_camera_lacks_is_not_asked_of_it_and_is_known(camera, picamera2):
+    picamera2.Picamera2.camera_controls = {"AfMode": (0, 2, 0)}
+    camera.open()
+    for _ in range(STEADY_FRAMES + 3):
+        camera.preview()
+    assert list(camera.controls.asked) == [{"AfMode": 2}]
+    assert camera.controls.lacking == {"FrameDurationLimits", "AwbEnable", "ColourGains"}
+    assert picamera2.Picamera2.made[0].controls == []
+
+
+def test_yuv_that_came_in_full_range_is_read_so(camera, picamera2):
+    def dark(request, name):
+        height = request.config[name]["size"][1]
+        luma, chroma = np.full((height, STRIDE), 3, np.uint8), np.full((height // 2, STRIDE), 128, np.uint8)
+        return np.concatenate([luma, chroma]).reshape(-1)
+
+    picamera2.Picamera2.colours = FULL
+    picamera2.Picamera2.buffer = dark
+    camera.open()
+    assert np.abs(camera.preview().pixels.astype(int) - 3).max() <= 1, "in studio range this would be black"
+
+
+def test_a_pipeline_that_gives_lores_at_full_size_still_makes_previews(camera, picamera2):
+    def adjusted(made, **asked):
+        stream = {"size": (1280, 960), "format": "BGR888", "stride": 3840}
+        return {"colour_space": STUDIO, "main": stream, "lores": stream}
+
+    picamera2.Picamera2.create_still_configuration = adjusted
+    camera.open()
+    assert (camera.preview().width, camera.still().width) == (640, 1280)
+    assert camera.streams["lores"] == ("BGR888", (1280, 960))
+
+
+def test_a_still_is_of_light_that_came_after_the_shutter(picamera2):
+    exposure_us = 50_000
+
+    class Stamped(picamera2.Picamera2):
+        def capture_request(self, *, wait):
+            self.age_ns = getattr(self, "age_ns", 400_000_000) - 100_000_000
+            stamp = time.monotonic_ns() - self.age_ns
+            return SimpleNamespace(metadata={"SensorTimestamp": stamp, "ExposureTime": exposure_us})
+
+    camera = PiCamera(SETTINGS, load=lambda: module(Stamped))
+    camera.open()
+    before = time.monotonic_ns()
+    assert camera.still().monotonic_ns >= before
+
+
+def test_a_frame_is_as_old_as_the_sensor_says_and_no_older_than_can_be():
+    now = 10_000_000_000
+    assert light_ns({"SensorTimestamp": now - 50_000_000, "ExposureTime": 20_000}, 3.0, now) == now - 70_000_000
+    for unbelievable in ({}, {"SensorTimestamp": now + 1}, {"SensorTimestamp": 1}, {"SensorTimestamp": "yesterday"}):
+        assert light_ns(unbelievable, 3.0, now) == now
 
 
 def test_a_still_waits_for_the_focus_but_not_for_ever(picamera2):
@@ -201,13 +273,13 @@ def test_a_start_that_hangs_is_stalled_and_is_not_tried_twice_at_once(picamera2)
 
     camera = PiCamera(
         CameraSettings("picamera", still_size=(1280, 960), deadline_s=0.05),
-        load=lambda: SimpleNamespace(Picamera2=Hanging),
+        load=lambda: module(Hanging),
     )
     for _ in range(3):
         with pytest.raises(CameraStalled):
             camera.open()
     (made,) = Hanging.made
-    hanging = camera._hanging
+    hanging = camera._deadline._hanging
     hang.set()
     hanging.join(5)
     assert made.calls == ["configure", "start", "stop", "close"], "what came too late is undone"
