@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -129,6 +130,7 @@ async def accept(request: Request, body: Named) -> dict[str, Any]:
         draft, wound = session.draft, desk.wound(session.draft)
         sealed = await desk.camera.accept(still["id"], draft.encounter(session.badge, wound))
         session.still = None
+        session.draft = replace(draft, consent=replace(draft.consent, recognisable=False))  # asked for each picture
         if wound:
             desk.wounds.taken(draft.patient, wound, draft.consent, desk.clock())
         said = look_of(request).language

@@ -25,6 +25,7 @@ from sync.receiver.view.guard import COOKIE, Guard, Refuse, session_of
 from sync.receiver.view.login import SESSION_SECONDS, LoginTokens, Sessions
 from sync.receiver.view.pictures import Thumbnails, width_for
 from sync.receiver.view.showing import moment, shown
+from sync.receiver.view.wounds import add_wound_page
 
 PAGE: Final = 20
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -173,6 +174,7 @@ def create_view(
     def find(capture: str) -> FiledCapture:
         return archive.capture(known(capture))
 
+    add_wound_page(app, archive, page=page, find=find, every=every, facts=facts)
     return app
 
 

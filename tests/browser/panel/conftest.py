@@ -38,7 +38,7 @@ SIZES = ((800, 480), (1280, 800))
 LOOKS = """() => {
   const shown = (e) => e.checkVisibility({ visibilityProperty: true, opacityProperty: true });
   const own = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-  const name = (e) => (e.id || e.textContent.trim() || e.className).slice(0, 40);
+  const name = (e) => String(e.id || e.textContent.trim() || e.ariaLabel || e.className).slice(0, 40);
   const box = (e) => (e.closest("label") ?? e).getBoundingClientRect();
   const texts = () => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
