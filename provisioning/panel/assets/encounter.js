@@ -184,7 +184,7 @@ for (const button of document.querySelectorAll("[data-site]")) {
 }
 for (const button of document.querySelectorAll("[data-side]")) {
   button.addEventListener("click", () => {
-    saving = save({ side: button.dataset.side || null, since: null, number: 1 });
+    saving = save({ side: button.dataset.side, since: null, number: 1 });
     at("side-dialog").close();
   });
 }

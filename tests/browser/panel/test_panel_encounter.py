@@ -196,6 +196,15 @@ def test_three_taps_are_enough_for_the_next_picture_of_the_same_wound(url, camer
     again.tap("#accept")
     page.wait_for_url("**/shoot")
     assert [one["series"] for one in camera.accepted] == [first["series"]] * 3, "two taps for one more of it"
+    page.wait_for_selector("#last", state="detached")
+    page.click("[data-opens=since-dialog]")
+    assert page.get_attribute("#here button", "aria-pressed") == "true"
+    page.click("[data-number='2']")
+    visit.until("() => document.querySelector('#here button').ariaPressed === 'false'")
+    visit.shot("encounter-since-known")
+    page.click("#here button")
+    visit.until("() => document.querySelector('#here button').ariaPressed === 'true'")
+    page.locator("#since-dialog .go").click()
     assert visit.complaints == []
 
 
