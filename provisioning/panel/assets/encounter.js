@@ -35,13 +35,13 @@ function since() {
   return shown.wound?.number > 1 ? `${day} (${shown.wound.number})` : day;
 }
 
-function offer(one, text) {
+function offer(one, text, more = "") {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.series = one.series;
-  const [title, when] = [document.createElement("b"), document.createElement("small")];
-  [title.textContent, when.textContent] = [text, one.when];
-  button.append(title, when);
+  for (const [name, said] of [["b", text], ["small", more]]) {
+    if (said) button.append(Object.assign(document.createElement(name), { textContent: said }));
+  }
   return button;
 }
 
@@ -58,7 +58,7 @@ function show() {
   }
   const again = at("again");
   if (!again) return;
-  again.replaceChildren(...shown.again.map((one) => offer(one, again.dataset.again.replace("{title}", one.title))));
+  again.replaceChildren(...shown.again.map((one) => offer(one, again.dataset.again.replace("{title}", one.title), one.when)));
   again.hidden = !shown.again.length;
 }
 

@@ -208,6 +208,33 @@ def test_three_taps_are_enough_for_the_next_picture_of_the_same_wound(url, camer
     assert visit.complaints == []
 
 
+@pytest.mark.models
+def test_one_more_picture_of_a_wound_takes_three_taps_with_the_real_models_question(ward, visiting):
+    """They cannot say that there is no tattoo, so one tap answers that: shutter, No, accept."""
+    visit = visiting(ward.url)
+    page = begin(visit)
+    page.click("[data-opens=site-dialog]")
+    page.click("[data-spot='84607009'][data-spot-side=left]")
+    visit.until(VALUE, ["site-value", "Heel, left"])
+    counts = []
+    for _ in range(2):
+        hand = Hand(page)
+        hand.tap("#shutter:enabled")
+        page.wait_for_url("**/review", timeout=30_000)
+        page.wait_for_selector("body[data-ready]")
+        while not page.is_visible("#accept"):
+            before = page.get_attribute("#facts", "data-unanswered")
+            hand.tap(".answer[data-confirm]")
+            visit.until("(before) => document.getElementById('facts').dataset.unanswered !== before", before)
+        hand.tap("#accept")
+        page.wait_for_url("**/shoot")
+        page.wait_for_selector("#shutter:enabled", timeout=30_000)
+        counts.append(len(hand.taps))
+    visit.note("taps-for-one-more", str(counts))
+    assert max(counts) <= 3
+    assert len(ward.vault.entries()) == 2
+
+
 def test_another_patient_takes_over_nothing_of_the_one_before(url, camera, visiting):
     visit = visiting(url)
     page = begin(visit)
