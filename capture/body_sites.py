@@ -1,7 +1,8 @@
 """Where on the body a wound can be: SNOMED CT codes of DICOM's context group 4029, Dermatology Anatomic Site.
 
-Codes and terms are as DICOM PS3.16 lists them (CID 4029; the sacrum is in CID 4009). Chosen: what wound care
-photographs, and each general site that stands in where no exact one fits.
+Codes and terms are as DICOM PS3.16 2024 lists them (CID 4029; sacrum and hip are in CID 4009, Body Part). Chosen: what
+wound care photographs, and each general site that stands in where no exact one fits. Side is no part of a code: it
+stands beside it, as the patient has it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ BODY_SITES: Final[Mapping[str, str]] = MappingProxyType(
         "79951008": "Skin of occipital region",
         "68698007": "Skin of forehead",
         "73897004": "Skin of face",
+        "362916000": "Skin of eye region",
         "36141000": "Skin of cheek",
         "23747009": "Skin of chin",
         "113179006": "Skin of nose",
@@ -79,8 +81,58 @@ BODY_SITES: Final[Mapping[str, str]] = MappingProxyType(
         "52034004": "Skin of toe",
         "770822006": "Nail unit of great toe",
         "39937001": "Skin",
-        # Pressure injuries over the sacrum: the context group has no skin code for it, so the bone under it is named.
+        # Pressure injuries over sacrum and hip: the context group has no skin code there, so what is under it is named.
         "54735007": "Sacrum",
+        "29836001": "Hip",
     }
 )
 """Code → term, from head to toe."""
+
+PAIRED: Final[frozenset[str]] = frozenset(
+    {
+        "362916000",
+        "36141000",
+        "1902009",
+        "24483006",
+        "72005009",
+        "76261009",
+        "39687006",
+        "280387007",
+        "22180002",
+        "63029009",
+        "73058008",
+        "371311000",
+        "45981001",
+        "72939005",
+        "17957002",
+        "181536004",
+        "70559009",
+        "41550009",
+        "24527008",
+        "52876008",
+        "33712006",
+        "70887009",
+        "281642007",
+        "244169007",
+        "371304004",
+        "61248009",
+        "73958006",
+        "4578000",
+        "181553006",
+        "84507004",
+        "25763004",
+        "47224004",
+        "181563003",
+        "181564009",
+        "60496002",
+        "84607009",
+        "699919007",
+        "699909001",
+        "52953006",
+        "35739000",
+        "52034004",
+        "770822006",
+        "29836001",
+    }
+)
+"""Those that a body has two of, so that a picture of one says which."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from capture.body_sites import BODY_SITES
 
-__all__ = ["BODY_SITES", "MAX_NAME", "MAX_NOTE", "Consent", "Encounter", "Laterality"]
+__all__ = ["BODY_SITES", "MAX_NAME", "MAX_NOTE", "Consent", "Encounter", "Laterality", "check_note"]
 
 MAX_NAME: Final = 64
 MAX_NOTE: Final = 2000
@@ -75,10 +75,19 @@ class Encounter:
             raise ValueError("the body site is not one of the list: choose where on the body the wound is")
         if not self.consent.record:
             raise ValueError("without the patient's consent to the record, no picture is kept")
-        if len(self.note) > MAX_NOTE:
-            raise ValueError(f"the note has at most {MAX_NOTE} characters")
-        if any(unicodedata.category(sign) in _HIDDEN and sign != "\n" for sign in self.note):
-            raise ValueError("the note holds signs that cannot be shown")
+        check_note(self.note)
+
+
+def check_note(note: str, most: int = MAX_NOTE) -> None:
+    """Nothing, where a note may stand in a record.
+
+    Raises:
+        ValueError: it is longer than `most` characters, or holds what no screen shows.
+    """
+    if len(note) > most:
+        raise ValueError(f"the note has at most {most} characters")
+    if any(unicodedata.category(sign) in _HIDDEN and sign != "\n" for sign in note):
+        raise ValueError("the note holds signs that cannot be shown")
 
 
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})

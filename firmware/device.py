@@ -299,6 +299,7 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
         shutter_keys=settings.panel.shutter_keys,
         badges=BadgeRule(settings.panel.badge_prefix, settings.panel.badge_length or None),
         patient_check=PatientCheck(settings.panel.patient_check),
+        show_features=frozenset(settings.camera.show_features),
         memory=settings.state / "panel" / "lockouts.json",
         ledger=settings.state / "ledger",
     )

@@ -25,7 +25,7 @@ from provisioning.panel.gate import Gate
 from provisioning.panel.guard import SAFE_METHODS
 from provisioning.panel.known_identity import KnownIdentity
 from provisioning.panel.ports import CameraPort, DeviceFacts, Pair, QueuePort, Record, UplinkView
-from provisioning.panel.routes import entry, files, health, pairing, records, review, scan, screen, shoot
+from provisioning.panel.routes import encounter, entry, files, health, pairing, records, review, scan, screen, shoot
 from provisioning.panel.sessions import Ending, Sessions
 from provisioning.panel.settings import PanelSettings
 
@@ -84,7 +84,7 @@ def create_panel(
     )
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_watched, redirect_slashes=False)
     app.state.desk = desk
-    for part in (entry, screen, scan, pairing, shoot, review, records, health, files):
+    for part in (entry, screen, scan, pairing, encounter, shoot, review, records, health, files):
         app.include_router(part.router)
     app.add_middleware(
         Gate,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import InitVar, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ from capture.errors import CaptureError
 from capture.identifiers import CaptureId
 from capture.scanned import NO_BADGE, parse_badge, parse_patient
 from capture.vault import Entry
+from capture.wounds import Wound
 from provisioning import durable
 from provisioning.errors import ProvisioningError
 from provisioning.panel.counters import Count, Counters
+from provisioning.panel.draft import Draft
 from provisioning.panel.errors import CodeRefused, NotYours, SignInLocked, SignInRefused
 from provisioning.panel.events import Event
 from provisioning.panel.known_identity import KnownIdentity
+from provisioning.panel.known_wounds import KnownWounds, wound_of
 from provisioning.panel.languages import Language
 from provisioning.panel.lockout import SignInTries
 from provisioning.panel.pairing_attempt import PairingAttempt
@@ -53,6 +56,7 @@ class Desk:
     version: str
     counters: Counters = field(default_factory=Counters)
     tries: SignInTries = field(default_factory=SignInTries)
+    wounds: KnownWounds = field(default_factory=KnownWounds)
     ledger_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     sign_in_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     pairing_tries: SignInTries = field(default_factory=SignInTries)
@@ -97,14 +101,31 @@ class Desk:
 
     def troubles(self, health: Mapping[str, Any] | None, said: Language) -> tuple[Trouble, ...]:
         """All that is wrong now, the gravest first."""
-        facts, now = self.identity.facts, self.wall()
+        facts = self.identity.facts
         return troubles(
             said,
             health,
             self.uplink(),
-            clock_early=facts is not None and now < facts.certificate_from,
-            certificate_days=(facts.certificate_until - now).total_seconds() / 86400 if facts else None,
+            clock_early=self._clock_early(),
+            certificate_days=(facts.certificate_until - self.wall()).total_seconds() / 86400 if facts else None,
         )
+
+    def _clock_early(self) -> bool:
+        """Whether the clock shows a time before this device was the site's: then it is wrong."""
+        facts = self.identity.facts
+        return facts is not None and self.wall() < facts.certificate_from
+
+    def today(self) -> date | None:
+        """The day, as the ward has it; None where the clock is known to be wrong."""
+        return None if self._clock_early() else self.wall().astimezone().date()
+
+    def wound(self, draft: Draft) -> Wound | None:
+        """Which wound the draft is of, as far as somebody said or this device remembers."""
+        return wound_of(draft, self.wounds.of(draft.patient, self.clock()), self.today())
+
+    def may_recognise(self, role: str) -> bool:
+        """Whether who has this role may show a patient's eyes or mouth. The camera service asks the roster again."""
+        return role in self.settings.show_features
 
     async def sign_in(self, badge: str, pin: str) -> str:
         """The token of a new session.
@@ -217,6 +238,7 @@ class Desk:
         """One look of the watch: locks what is idle, discards what is owed."""
         if self.sessions.current and self.sessions.remaining(self.clock()) <= 0:
             await self.end_session(Ending.IDLE)
+        self.wounds.forget_old(self.clock())
         await self.discard_what_is_owed()
 
     def _remember(self, tries: SignInTries) -> None:

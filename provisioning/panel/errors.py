@@ -9,6 +9,10 @@
     ├── NotYours          what a person may not do
     ├── NothingInReview   what a page asked for that is not there any more
     ├── CodeRefused       what a badge or a wristband says, read or typed
+    ├── NoteRefused       what a person said of the picture: the note,
+    ├── DayRefused        since when the wound is there,
+    ├── ConsentRefused    what the patient agreed to, and
+    ├── WoundUnknown      which wound it is
     └── PairingBusy       a second pairing while one is under way
 
 Each docstring is the sentence that the nurse or IT reads.
@@ -76,6 +80,34 @@ class CodeRefused(PanelError):  # noqa: N818 - named for what is known
 
     status = 422
     slug = "code-refused"
+
+
+class NoteRefused(PanelError):  # noqa: N818 - named for what is known
+    """The note was not kept. Shorten it, and type it again."""
+
+    status = 422
+    slug = "note-refused"
+
+
+class DayRefused(PanelError):  # noqa: N818 - named for what is known
+    """That day is still to come. Choose the day since when the wound is there."""
+
+    status = 422
+    slug = "day-refused"
+
+
+class ConsentRefused(PanelError):  # noqa: N818 - named for what is known
+    """Your role does not let you show a patient's eyes or mouth, so that consent was not kept. Ask who may."""
+
+    status = 403
+    slug = "consent-refused"
+
+
+class WoundUnknown(PanelError):  # noqa: N818 - named for what is known
+    """This device does not remember that wound any more. Choose where it is, and since when."""
+
+    status = 404
+    slug = "wound-unknown"
 
 
 class PairingBusy(PanelError):  # noqa: N818 - named for what is known

@@ -37,6 +37,7 @@ class PanelSettings:
         shutter_keys: keys that take a picture beside Enter, Space and the volume keys, as a browser names them
             (`KeyboardEvent.code`): a foot pedal, for example.
         badges: what the codes on badges say beside what the roster knows.
+        show_features: roles that may show a patient's eyes or mouth, where the patient agreed.
         patient_check: how a patient's reference is checked, read or typed.
         ledger: folder of the device's ledger, for the ledger page; without it the page says so.
 
@@ -55,6 +56,7 @@ class PanelSettings:
     shutter_keys: tuple[str, ...] = ("F13", "PageDown")
     badges: BadgeRule = field(default_factory=BadgeRule)
     patient_check: PatientCheck = PatientCheck.NONE
+    show_features: frozenset[str] = frozenset()
     ledger: Path | None = None
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from capture.errors import CameraServiceAway, CameraServiceRefused, CodeUnseen
+from capture.errors import CameraServiceAway, CameraServiceRefused, CodeUnseen, FeaturesForbidden
 from provisioning.panel.ports import Json, LiveStream
 
 READY: Json = {
@@ -27,6 +27,7 @@ class SimulatedCamera:
         away: makes every call fail.
         said: the health it reports.
         stills: what it holds.
+        may_show_features: whether eyes and mouth may be shown by whoever asks, with the patient's consent.
     """
 
     def __init__(self, *, jpeg: bytes = b"\xff\xd8\xff\xd9", unanswered: Sequence[str] = ("tattoo",)) -> None:
@@ -37,6 +38,7 @@ class SimulatedCamera:
         self.accepted: list[Mapping[str, Any]] = []
         self.in_view: dict[str, str] = {}
         self.scans_stopped = 0
+        self.may_show_features = False
         self._unanswered = tuple(unanswered)
         self._taken = 0
 
@@ -99,6 +101,9 @@ class SimulatedCamera:
         regions, unanswered = list(held["redaction"]["regions"]), list(held["unanswered"])
         shown = list(held["redaction"].get("shown", ()))
         for decision in decisions:
+            agreed = decision.get("consent", {}).get("recognisable", False)
+            if decision.get("features") and not (self.may_show_features and agreed):
+                raise CameraServiceRefused(FeaturesForbidden().sentence, status=403, error="features_forbidden")
             if decision["action"] == "add":
                 regions.append({**decision, "score": 1.0, "model": "person"})
             elif decision["action"] == "remove":

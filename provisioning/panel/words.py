@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from datetime import date as Day  # noqa: N812 - `date` is this module's word for a day as people read it
 from typing import Any
 
 from provisioning.panel.languages import ENGLISH, LANGUAGES, Language
@@ -125,9 +126,14 @@ def size(said: Language, number: int) -> str:
     return said.say(f"format.{unit}", size=f"{number / scale:.1f}".replace(".", said.say("format.point")))
 
 
-def date(said: Language, at: datetime) -> str:
+def date(said: Language, at: Day) -> str:
     """The day, as in 3 Mar 2026."""
     return said.say("format.date", day=at.day, month=_month(said, at), year=at.year)
+
+
+def day(said: Language, at: Day, *, with_year: bool) -> str:
+    """The day, as in 3 Mar, or with its year."""
+    return date(said, at) if with_year else said.say("format.day", day=at.day, month=_month(said, at))
 
 
 def clock_time(said: Language, unix_ms: int) -> str:
@@ -141,7 +147,7 @@ def clock_time(said: Language, unix_ms: int) -> str:
     return clock if at.date() == today else said.say("format.moment", day=at.day, month=_month(said, at), clock=clock)
 
 
-def _month(said: Language, at: datetime) -> str:
+def _month(said: Language, at: Day) -> str:
     return said.say("format.months").split()[at.month - 1]
 
 

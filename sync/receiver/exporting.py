@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from sync.receiver.anatomy import to_dicom, to_fhir
 from sync.receiver.archive import Archive, FiledCapture
 from sync.receiver.errors import ArchiveDamaged, ExportRefused
 
@@ -110,8 +111,20 @@ def capture_record(filed: FiledCapture) -> dict[str, Any]:
         "envelope": {"sha256": filed.digest, "bytes": filed.length}
         | ({} if filed.opened else {"file": envelope_name(filed)}),
         "picture": picture if filed.opened else None,
+        "wound": wound_record(filed),
         "manifest": json.loads(filed.manifest) if filed.opened else None,
         "receipt": json.loads(filed.receipt),
+    }
+
+
+def wound_record(filed: FiledCapture) -> dict[str, Any] | None:
+    """Where the wound is and which pictures are of it, as DICOM and FHIR say it; None unless it is opened."""
+    if not filed.opened:
+        return None
+    return {
+        "series": filed.series,
+        "dicom": to_dicom(filed.body_site, filed.laterality),
+        "fhir": to_fhir(filed.patient, filed.body_site, filed.laterality, filed.series),
     }
 
 

@@ -42,6 +42,7 @@ def contents_to_file(opened: Opened) -> Contents:
         patient=text(encounter.get("patient")),
         body_site=text(mapping(encounter.get("body_site")).get("code")),
         laterality=text(encounter.get("laterality")) or None,
+        series=text(encounter.get("series")),
         urgent=encounter.get("urgent") is True,
         picture_digest=text(image.get("sha256")),
         picture_length=len(opened.jpeg),

@@ -212,6 +212,29 @@ def test_a_picture_can_be_looked_at_with_what_was_covered(ward, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_the_pictures_of_one_wound_are_one_touch_from_each_of_them(ward, size, tmp_path):
+    site = {"code": "84607009", "term": "Skin of heel"}
+    heel = {"patient": "PAT-7", "body_site": site, "laterality": "left", "series": "84607009.left.2026-11-12.1"}
+    for number, encounter in enumerate((heel, heel | {"patient": "PAT-8"}, heel), start=1):
+        said = {"encounter": encounter, "redaction": ward.hospital.redaction_for(1600, 1200)}
+        envelope = ward.ward.envelope(number, jpeg=ward.hospital.big_jpeg(number), manifest=said)
+        ward.hospital.drive(ward.ward.ingest(ward.archive), envelope)
+    page = ward.page(size)
+    page.locator(".capture h2 a").first.click()
+    page.get_by_text("All pictures of this wound").click()
+    assert page.locator("h1").inner_text() == "Skin of heel, left, since 12 Nov 2026"
+    assert page.locator(".who b").all_inner_texts() == ["PAT-7", "PAT-7"]
+    assert "PAT" not in page.url
+    drawn(page, ".picture img")
+    page.screenshot(path=tmp_path / "wound.png")
+    assert fits(page)
+    assert smallest_text(page) >= 16
+    assert poorest_contrast(page)[0] >= 4.5
+    assert small_targets(page) == []
+    assert ward.said == []
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_a_sealed_picture_says_so_and_shows_itself_once_it_is_opened(ward, size):
     ward.file(1)
     page = ward.page(size)

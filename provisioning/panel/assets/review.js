@@ -2,7 +2,7 @@
 
 import "./session.js";
 import { busy, call } from "./call.js";
-import { complete } from "./encounter.js";
+import { agreedToFeatures, complete, openConsent } from "./encounter.js";
 import { word } from "./words.js";
 import { openZoom } from "./zoom.js";
 
@@ -107,8 +107,9 @@ async function marked(box) {
   const right = box.x + box.width;
   const bottom = box.y + box.height;
   const polygon = [[box.x, box.y], [right, box.y], [right, bottom], [box.x, bottom]];
-  if (kind === "wound") {
-    await decide({ action: "show", kind: "face", polygon, reason: at("mark-wound").dataset.reason });
+  if (kind === "wound" || kind === "features") {
+    const more = kind === "features" ? { features: true } : {};
+    await decide({ action: "show", kind: "face", polygon, reason: at("mark-wound").dataset.reason, ...more });
     show("home");
     return;
   }
@@ -158,7 +159,7 @@ function pick(index) {
   area = index;
   show("reason");
   at("reason-of").textContent = word("script.why-uncover", { number: index + 1, kind: word(`kinds.${regions()[index].kind}`) });
-  at("mark-wound").hidden = regions()[index].kind !== "face";
+  for (const name of ["mark-wound", "mark-features"]) if (at(name)) at(name).hidden = regions()[index].kind !== "face";
 }
 
 photo.addEventListener("click", (event) => {
@@ -189,6 +190,10 @@ const ACTS = {
 
 const BY_ID = {
   "mark-wound": async () => startMarking("wound"),
+  "mark-features": async () => {
+    if (agreedToFeatures()) startMarking("features");
+    else openConsent(() => { if (agreedToFeatures()) startMarking("features"); });
+  },
   "mark-more": async () => startMarking(kind),
   "mark-done": async () => {
     if (unanswered().includes(kind)) await decide({ action: "confirm", kind });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -16,7 +17,7 @@ from provisioning.panel.errors import NothingInReview
 from provisioning.panel.languages import Language
 from provisioning.panel.pages import page, partial
 from provisioning.panel.routes import Body, desk_of, look_of, session_of
-from provisioning.panel.routes.shoot import encounter_values
+from provisioning.panel.routes.encounter import encounter_values
 from provisioning.panel.sessions import Session
 
 router = APIRouter()
@@ -50,12 +51,13 @@ class Remove(Body):
 
 
 class Show(Body):
-    """Uncovers a wound on a face; the camera service keeps eyes and mouth covered."""
+    """Uncovers a wound on a face; the camera service keeps eyes and mouth covered, unless `features` are to be seen."""
 
     action: Literal["show"]
     kind: Literal["face"]
     polygon: Annotated[list[Corner], Field(min_length=3, max_length=64)]
     reason: Annotated[str, Field(min_length=3, max_length=200)]
+    features: bool = False
 
 
 class Decide(Body):
@@ -78,8 +80,9 @@ async def show(request: Request) -> Response:
     if session.still is None:
         return RedirectResponse("/shoot", 303)
     look = look_of(request)
-    shown = encounter_values(session, look.language) | _shown(session.still, look.language)
-    return page(desk_of(request), look, "review", session=session, **shown)
+    desk = desk_of(request)
+    shown = encounter_values(desk, session, look.language) | _shown(session.still, look.language)
+    return page(desk, look, "review", session=session, **shown)
 
 
 @router.get("/review/panel")
@@ -87,7 +90,10 @@ async def side(request: Request) -> Response:
     """The part beside the picture, after a decision."""
     session = session_of(request)
     look = look_of(request)
-    return partial(look, "review_side", session=session, **_shown(_still(session), look.language))
+    values = _shown(_still(session), look.language)
+    return partial(
+        look, "review_side", session=session, may_recognise=desk_of(request).may_recognise(session.role), **values
+    )
 
 
 @router.get("/review/picture.jpg")
@@ -104,7 +110,9 @@ async def decide(request: Request, body: Decide) -> dict[str, Any]:
     desk, session = desk_of(request), session_of(request)
     async with session.turn:
         still = _still(session, body.still)
-        decision = {**body.decision.model_dump(mode="json"), "by": session.badge}
+        decision = {**body.decision.model_dump(mode="json", exclude_defaults=True), "by": session.badge}
+        if decision.get("features"):  # whether it is given, and whether the role may, the camera service judges
+            decision["consent"] = {"recognisable": session.draft.consent.recognisable}
         session.still = {**still, **await desk.camera.decide(still["id"], [decision])}
         return {"unanswered": session.still["unanswered"]}
 
@@ -119,8 +127,12 @@ async def accept(request: Request, body: Named) -> dict[str, Any]:
             raise CameraServiceRefused(
                 "Say first whom and what the picture is of.", status=409, error="encounter-incomplete"
             )
-        sealed = await desk.camera.accept(still["id"], session.draft.encounter(session.badge))
+        draft, wound = session.draft, desk.wound(session.draft)
+        sealed = await desk.camera.accept(still["id"], draft.encounter(session.badge, wound))
         session.still = None
+        session.draft = replace(draft, consent=replace(draft.consent, recognisable=False))  # asked for each picture
+        if wound:
+            desk.wounds.taken(draft.patient, wound, draft.consent, desk.clock())
         said = look_of(request).language
         session.last = said.say(
             "review.accepted",

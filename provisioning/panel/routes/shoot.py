@@ -1,69 +1,27 @@
-"""The viewfinder: live view, encounter, shutter, and the status that every page asks for."""
+"""The viewfinder: live view, shutter, and the status that every page asks for."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import RedirectResponse, Response
-from pydantic import Field, field_validator
 
-from capture.encounter import BODY_SITES
 from capture.errors import CaptureError
 from provisioning.panel.counters import Count
 from provisioning.panel.desk import Desk
-from provisioning.panel.draft import NOTE_LENGTH, PATIENT_LENGTH, Draft, DraftConsent, Side
 from provisioning.panel.errors import NothingInReview
 from provisioning.panel.events import Event
-from provisioning.panel.languages import Language
 from provisioning.panel.pages import page
 from provisioning.panel.queue_view import waiting
-from provisioning.panel.routes import Body, desk_of, look_of, session_of
-from provisioning.panel.sessions import Session
-from provisioning.panel.words import PHRASES, site_groups
+from provisioning.panel.routes import desk_of, look_of, session_of
+from provisioning.panel.routes.encounter import encounter_values
 
 router = APIRouter()
 
 _log = structlog.get_logger(__name__)
-
-
-def encounter_values(session: Session, said: Language) -> dict[str, Any]:
-    """What the encounter strip and its dialogs need."""
-    return {
-        "draft_json": json.dumps(asdict(session.draft)),
-        "site_groups": site_groups(said, BODY_SITES),
-        "phrases": PHRASES,
-    }
-
-
-class Consent(Body):
-    """What the patient agreed to."""
-
-    record: bool
-    second_opinion: bool
-    teaching: bool
-
-
-class EncounterFields(Body):
-    """The whole encounter strip, as the page has it."""
-
-    patient: Annotated[str, Field(max_length=PATIENT_LENGTH)]
-    body_site: str
-    side: Side | None
-    consent: Consent
-    note: Annotated[str, Field(max_length=NOTE_LENGTH)]
-    urgent: bool = False
-
-    @field_validator("body_site")
-    @classmethod
-    def _known(cls, code: str) -> str:
-        if code and code not in BODY_SITES:
-            raise ValueError("not one of the body sites")
-        return code
 
 
 @router.get("/shoot")
@@ -74,23 +32,9 @@ async def show(request: Request) -> Response:
         return RedirectResponse("/review", 303)
     last, session.last = session.last, ""
     look = look_of(request)
-    desk, shown = desk_of(request), encounter_values(session, look.language)
+    desk = desk_of(request)
+    shown = encounter_values(desk, session, look.language)
     return page(desk, look, "shoot", session=session, last=last, shutter_keys=desk.settings.shutter_keys, **shown)
-
-
-@router.put("/encounter")
-async def set_encounter(request: Request, body: EncounterFields) -> dict[str, Any]:
-    """Keeps the encounter for this session."""
-    desk, session = desk_of(request), session_of(request)
-    session.draft = Draft(
-        patient=desk.patient(body.patient) if body.patient else "",
-        body_site=body.body_site,
-        side=body.side,
-        consent=DraftConsent(body.consent.record, body.consent.second_opinion, body.consent.teaching),
-        note=body.note,
-        urgent=body.urgent,
-    )
-    return {"missing": session.draft.missing, "patient": session.draft.patient}
 
 
 @router.post("/shutter", status_code=201)

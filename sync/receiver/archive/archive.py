@@ -222,6 +222,13 @@ class Archive:
         with reading(self._engine) as connection:
             return rows.newest(connection, limit, before)
 
+    def of_wound(self, of: FiledCapture, limit: int = 50, *, before: int | None = None) -> tuple[FiledCapture, ...]:
+        """The pictures of the wound that `of` is a picture of, those filed last first; it alone where it is of none."""
+        if not of.series:
+            return (of,) if before is None else ()
+        with reading(self._engine) as connection:
+            return tuple(rows.of_wound(connection, of.patient, of.series, limit, before))
+
     def everything(self, page: int = 100) -> Iterator[FiledCapture]:
         """Every capture, oldest first, a page at a time."""
         yield from _paged(lambda connection, last: rows.after(connection, last, page), self._engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -21,6 +22,16 @@ def newest(connection: Connection, limit: int, before: int | None) -> tuple[File
     if before is not None:
         query = query.where(captures.c.filed < before)
     return tuple(_filed(row) for row in connection.execute(query))
+
+
+def of_wound(
+    connection: Connection, patient: str, series: str, limit: int, before: int | None
+) -> Sequence[FiledCapture]:
+    """The pictures of one wound, those filed last first; with `before`, those filed earlier than that."""
+    query = _FILED.where(captures.c.patient == patient, captures.c.series == series)
+    if before is not None:
+        query = query.where(captures.c.filed < before)
+    return tuple(_filed(row) for row in connection.execute(query.order_by(captures.c.filed.desc()).limit(limit)))
 
 
 def capture_by_id(connection: Connection, capture: CaptureId) -> FiledCapture | None:
@@ -103,6 +114,7 @@ def _filed(row: Row[Any]) -> FiledCapture:
         patient=row.patient,
         body_site=row.body_site,
         laterality=row.laterality,
+        series=row.series,
         urgent=row.urgent,
         picture_digest=row.picture_digest,
         picture_length=row.picture_length,

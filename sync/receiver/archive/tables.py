@@ -80,10 +80,12 @@ captures: Final = Table(
     Column("opening", String(16), nullable=False, server_default="opened"),
     Column("opening_reason", String(63)),
     Column("opening_tries", Integer, nullable=False, server_default="0"),
+    Column("series", Text, nullable=False, server_default=text("''")),
     Index(None, "opening", "filed"),
     Index(None, "device", "counter"),
     Index(None, "device", "received_at_ms"),
     Index(None, "patient"),
+    Index(None, "patient", "series"),
 )
 
 receipts: Final = Table(

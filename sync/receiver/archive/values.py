@@ -91,13 +91,14 @@ class Contents:
     patient: str
     body_site: str
     laterality: str | None
+    series: str
     urgent: bool
     picture_digest: str
     picture_length: int
     manifest: bytes
 
 
-UNREAD: Final = Contents(None, "", "", None, urgent=False, picture_digest="", picture_length=0, manifest=b"")
+UNREAD: Final = Contents(None, "", "", None, "", urgent=False, picture_digest="", picture_length=0, manifest=b"")
 """What the row of a sealed capture says of its contents."""
 
 
@@ -162,6 +163,7 @@ class FiledCapture:
         filed: grows with every capture; the order of the list.
         manifest: the bytes that were inside the envelope; docs/formats/capture-manifest.md. Empty, as all that is
             known from inside, unless it is opened.
+        series: of which wound of this patient it is one picture; empty where nobody said.
         receipt: as sent to the device.
         opening: whether it is opened.
         opening_reason: why it could not be: a short fixed word.
@@ -179,6 +181,7 @@ class FiledCapture:
     patient: str
     body_site: str
     laterality: str | None
+    series: str
     urgent: bool
     picture_digest: str
     picture_length: int

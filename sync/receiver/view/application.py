@@ -29,6 +29,7 @@ from sync.receiver.view.provider import Provider
 from sync.receiver.view.roles import Right
 from sync.receiver.view.showing import moment, shown
 from sync.receiver.view.signing_in import add_ways_in
+from sync.receiver.view.wounds import add_wound_page
 
 PAGE: Final = 20
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -138,6 +139,7 @@ def create_view(
     add_look_page(app, archive, page=page, facts=facts)
 
     add_capture_pages(app, archive, looking, every=every, page=page, facts=facts)
+    add_wound_page(app, archive, looking, every=every, page=page, facts=facts)
 
     app.add_api_route("/metrics", lambda: Response(exposition(status(archive), fleet()), media_type=CONTENT_TYPE))
 

@@ -45,7 +45,7 @@ _NEEDED: Final[tuple[tuple[re.Pattern[str], Right | None], ...]] = (
     (re.compile(r"/logout"), None),
     (re.compile(r"/|/rows|/captures\.json"), Right.RECORDS),
     (re.compile(r"/captures/[^/]+/picture\.jpg"), Right.PICTURES),
-    (re.compile(r"/captures/[^/]+(/(envelope\.wle|receipt\.json|record\.json))?"), Right.RECORDS),
+    (re.compile(r"/captures/[^/]+(/(wound|envelope\.wle|receipt\.json|record\.json))?"), Right.RECORDS),
     (re.compile(r"/devices"), Right.DEVICES),
     (re.compile(r"/alarms|/quarantine"), Right.ALARMS),
     (re.compile(r"/alarms/[^/]+/settle"), Right.SETTLE),

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeGuard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from capture.body_sites import BODY_SITES
+from capture.wounds import parse_series
 from sync.errors import Flaw, MessageRefused
 from sync.protocol import decode_receipt
 from sync.receiver.archive import FiledCapture, Opening
@@ -154,7 +155,7 @@ def shown(filed: FiledCapture, keys: Mapping[str, Ed25519PublicKey]) -> Shown:
         policy=text(redaction.get("policy")),
         consent=consent_in_words(mapping(encounter.get("consent"))),
         note=text(encounter.get("note")),
-        series=text(encounter.get("series")),
+        series=series_in_words(filed.series),
         camera=text(device.get("camera")),
         software=text(device.get("software")),
         width=whole(redaction.get("width")) or 1,
@@ -176,6 +177,16 @@ def title_of(filed: FiledCapture, encounter: Mapping[str, Any]) -> str:
     )
     side = SIDES.get(filed.laterality or "")
     return f"{site}, {side}" if side else site
+
+
+def series_in_words(series: str) -> str:
+    """Since when the wound is there, where a device named its series; else the name itself."""
+    try:
+        wound = parse_series(series)
+    except ValueError:
+        return series
+    since = f"since {wound.since.day} {wound.since:%b %Y}"
+    return since if wound.number == 1 else f"{since}, no. {wound.number}"
 
 
 def consent_in_words(consent: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ SIZES = ((800, 480), (1280, 800))
 LOOKS = """() => {
   const shown = (e) => e.checkVisibility({ visibilityProperty: true, opacityProperty: true });
   const own = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-  const name = (e) => (e.id || e.textContent.trim() || e.className).slice(0, 40);
+  const name = (e) => String(e.id || e.textContent.trim() || e.ariaLabel || e.className).slice(0, 40);
   const box = (e) => (e.closest("label") ?? e).getBoundingClientRect();
   const texts = () => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -172,11 +172,14 @@ def running(run: Callable[[threading.Event], None]) -> Iterator[None]:
 
 
 @contextmanager
-def panel_running(camera: CameraPort, vault: Any, state: Path, **more: Any) -> Iterator[str]:
+def panel_running(
+    camera: CameraPort, vault: Any, state: Path, *, show_features: frozenset[str] = frozenset(), **more: Any
+) -> Iterator[str]:
     """The panel of the device in `state`; gives its address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    settings = PanelSettings(port=port, ledger=state / "ledger", memory=state / "panel" / "tries.json")
+    memory = state / "panel" / "tries.json"
+    settings = PanelSettings(port=port, ledger=state / "ledger", memory=memory, show_features=show_features)
     ports = {"pair": lambda line, on_digits: pair(line, state, on_digits=on_digits), "version": "test"} | more
     app = create_panel(camera, vault, partial(load_facts, state), settings=settings, **ports)
     with running(lambda stop: run_panel(app, settings, stop)):

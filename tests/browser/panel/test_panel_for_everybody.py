@@ -171,16 +171,21 @@ def test_every_page_is_for_everybody(url, camera, visiting, size, language):
     page.wait_for_url("**/shoot")
     page.wait_for_selector("#shutter:enabled")
     walk.look("shoot")
-    for dialog in ("patient", "site", "side", "consent", "note"):
+    for dialog in ("patient", "site", "since", "consent", "note"):
         page.click(f"[data-opens={dialog}-dialog]")
         walk.look(f"{dialog}-dialog")
         if dialog == "patient":
             page.fill("#patient", "4021307")
             page.click("#patient-dialog .go")
         elif dialog == "site":
+            for view in ("head", "hands", "feet", "list"):
+                page.click(f"[data-shows={view}]")
+                walk.look(f"site-{view}")
             page.click("[data-site='24527008']")
-        elif dialog == "side":
+            page.wait_for_selector("#side-dialog[open]")
+            walk.look("side-dialog")
             page.click("[data-side=bilateral]")
+            page.wait_for_selector("#side-dialog", state="hidden")
         else:
             page.locator("dialog[open] .dialog-head button").click()
     camera.said = READY | {"engine": {"state": "failed", "sentence": ""}}

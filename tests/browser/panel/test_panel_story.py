@@ -48,10 +48,8 @@ def set_encounter(visit) -> None:
         page.click(f"#patient-dialog [data-key='{digit}']")
     page.click("#patient-dialog .go")
     page.click("[data-opens=site-dialog]")
-    page.click("[data-site='84607009']")
-    page.click("[data-opens=side-dialog]")
-    page.click("[data-side=left]")
-    visit.until("() => document.getElementById('side-value').textContent === 'Left'")
+    page.click("[data-spot='84607009'][data-spot-side=left]")
+    visit.until("() => document.getElementById('site-value').textContent === 'Heel, left'")
 
 
 def answer_all(visit) -> int:

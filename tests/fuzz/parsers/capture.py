@@ -44,6 +44,7 @@ from capture.vault.entry import Entry
 from capture.vault.queue import Queue, QueueDamaged, create_queue
 from capture.vault.states import State
 from capture.vault.sweep import from_file
+from capture.wounds import parse_series
 from inference import Kind, Region, Sighting
 from parsers.parser import Parser
 from parsers.seeds import as_file, encounter, envelopes, redaction, vectors, workplace
@@ -209,6 +210,14 @@ PARSERS = (
         lambda data: parse_badge(data.decode("utf-8", "replace"), BadgeRule("WARD")),
         (ValueError,),
         lambda badge: f"WARD{badge}".encode(),
+    ),
+    Parser(
+        "wound-series",
+        ("capture.wounds.parse_series",),
+        lambda: [b"84607009.left.2026-11-12.1", b"54735007.none.2024-02-29.2"],
+        lambda data: parse_series(data.decode("utf-8", "replace")),
+        (ValueError,),
+        lambda wound: wound.series.encode(),
     ),
     Parser(
         "canonical-json",

@@ -57,10 +57,10 @@ from provisioning.panel.guard import COOKIE, refusal
 from provisioning.panel.languages import ENGLISH, LANGUAGES
 from provisioning.panel.ledger_view import read_ledger
 from provisioning.panel.look import LOOK_COOKIE, Look, parse_look
+from provisioning.panel.routes.encounter import EncounterFields
 from provisioning.panel.routes.entry import SignIn
 from provisioning.panel.routes.pairing import Invitation as InvitationBody
 from provisioning.panel.routes.review import Decide
-from provisioning.panel.routes.shoot import EncounterFields
 from provisioning.requests import read_request
 from provisioning.sealing_keys import FORMAT as OPENING_FORMAT
 from provisioning.sealing_keys import read_opening_key

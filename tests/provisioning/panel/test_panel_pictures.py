@@ -40,8 +40,9 @@ def test_whole_way_from_shutter_to_queue(signed_in, bench):
             "clinician": "4711",
             "body_site": "84607009",
             "laterality": "left",
-            "consent": {"record": True, "second_opinion": False, "teaching": True},
+            "consent": {"record": True, "second_opinion": False, "teaching": True, "recognisable": False},
             "note": "After cleaning",
+            "series": "84607009.left.2026-03-01.1",
             "urgent": False,
         }
     ]
@@ -68,7 +69,7 @@ SHOW = {
 
 def test_a_wound_on_a_face_is_shown_in_the_name_of_who_is_signed_in_and_the_page_says_what_that_means(signed_in, bench):
     still = shoot(signed_in)
-    assert "recognisable" not in signed_in.get("/review").text
+    assert "recognisable features" not in signed_in.get("/review").text
     assert decide(signed_in, still, **SHOW).status_code == 200
     assert bench.camera.stills[still]["redaction"]["decisions"] == [{**SHOW, "by": "4711"}]
     assert "marked as showing recognisable features" in signed_in.get("/review/panel").text
@@ -91,7 +92,7 @@ def test_page_cannot_decide_in_another_name(signed_in):
         SHOW | {"kind": "tattoo"},
         SHOW | {"reason": ""},
         SHOW | {"polygon": [[1, 1], [2, 2]]},
-        SHOW | {"features": True},
+        SHOW | {"features": "perhaps"},
         SHOW | {"consent": {"recognisable": True}},
         {"action": "erase", "kind": "face"},
         {},
@@ -114,7 +115,12 @@ def test_picture_with_an_open_question_is_not_accepted(signed_in, bench):
 
 @pytest.mark.parametrize(
     "lacking",
-    [{"patient": ""}, {"body_site": ""}, {"consent": {"record": False, "second_opinion": True, "teaching": True}}],
+    [
+        {"patient": ""},
+        {"body_site": ""},
+        {"side": None},
+        {"consent": {"record": False, "second_opinion": True, "teaching": True}},
+    ],
 )
 def test_picture_of_nobody_or_nothing_or_without_consent_is_not_accepted(signed_in, bench, lacking):
     signed_in.put("/encounter", json=ENCOUNTER | lacking)
@@ -126,7 +132,19 @@ def test_picture_of_nobody_or_nothing_or_without_consent_is_not_accepted(signed_
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"patient": "x" * 65}, {"body_site": "123"}, {"side": "top"}, {"note": "x" * 501}, {"clinician": "9999"}],
+    [
+        {"patient": "x" * 65},
+        {"body_site": "123"},
+        {"side": "top"},
+        {"note": "x" * 501},
+        {"note": "a\u202eb"},
+        {"since": "2026-03-02"},
+        {"since": "1899-12-31"},
+        {"since": "yesterday"},
+        {"number": 0},
+        {"number": 10},
+        {"clinician": "9999"},
+    ],
 )
 def test_encounter_out_of_bounds_is_not_kept(signed_in, wrong):
     assert signed_in.put("/encounter", json=ENCOUNTER | wrong).status_code == 422

@@ -62,7 +62,7 @@ def test_a_wristband_gives_the_reference_that_typing_gives(signed_in, bench):
     bench.camera.in_view["wristband"] = "]C18018000000000000000017"
     assert signed_in.post("/scan/wristband").json()["read"] == "000000000000000017"
     typed = signed_in.put("/encounter", json=ENCOUNTER | {"patient": "00418273^^^WARD"})
-    assert typed.json()["patient"] == "00418273"
+    assert typed.json()["draft"]["patient"] == "00418273"
 
 
 @pytest.mark.parametrize("way", ["scanned", "typed"])
@@ -81,7 +81,19 @@ def test_a_wrong_check_digit_is_refused_with_what_to_do_and_the_picture_has_no_p
         assert answer.status_code == (422 if way == "typed" else 200)
         assert "check digit is wrong" in answer.json()["sentence"]
         assert NHS_WRONG not in answer.text
-        assert give(NHS).json()["patient" if way == "typed" else "read"] == "9434765919"
+        said = give(NHS).json()
+        assert (said["draft"]["patient"] if way == "typed" else said["read"]) == "9434765919"
+
+
+def test_a_reference_that_is_refused_leaves_no_earlier_patient_under_the_next_picture(bench):
+    bench.settings = PanelSettings(patient_check=PatientCheck.NHS)
+    with bench.client() as client:
+        bench.sign_in(client)
+        client.put("/encounter", json=ENCOUNTER | {"patient": NHS})
+        assert client.put("/encounter", json=ENCOUNTER | {"patient": NHS_WRONG}).status_code == 422
+        page = client.get("/shoot").text
+        assert NHS not in page
+        assert "84607009.left" not in page
 
 
 def test_waiting_for_a_code_keeps_no_session_awake(signed_in, bench):

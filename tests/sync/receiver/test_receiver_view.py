@@ -279,6 +279,29 @@ def test_a_picture_that_shows_something_of_a_face_says_so_and_who_showed_it(brow
     assert "recognisable" not in other
 
 
+def test_a_wounds_pictures_are_listed_from_each_of_them_and_the_address_names_no_patient(
+    browser, small_archive, ward, hospital
+):
+    site = {"code": "84607009", "term": "Skin of heel"}
+    heel = {"patient": "PAT-1", "body_site": site, "laterality": "left", "series": "84607009.left.2026-11-12.2"}
+    said = (heel, heel | {"patient": "PAT-2"}, heel, heel | {"series": "<heel> 1"})
+    envelopes = [ward.envelope(number, manifest={"encounter": one}) for number, one in enumerate(said, start=1)]
+    for envelope in envelopes:
+        hospital.drive(ward.ingest(small_archive), envelope)
+    first, stranger, last, other = (envelope.capture for envelope in envelopes)
+    page = browser.get(f"/captures/{first}").text
+    assert "since 12 Nov 2026, no. 2" in page
+    assert f'href="/captures/{first}/wound"' in page
+    listed = browser.get(f"/captures/{first}/wound").text
+    assert "Skin of heel, left, since 12 Nov 2026, no. 2" in listed
+    assert f"/captures/{first}/picture.jpg" in listed
+    assert f"/captures/{last}/picture.jpg" in listed
+    assert stranger not in listed
+    assert other not in listed
+    assert "&lt;heel&gt; 1" in browser.get(f"/captures/{other}").text
+    assert browser.get(f"/captures/{'f' * 32}/wound").status_code == 404
+
+
 def test_what_a_manifest_says_is_text_and_never_markup(browser, small_archive, ward, hospital):
     nasty = '<script>alert("x")</script>'
     encounter = {"patient": nasty, "clinician": nasty, "note": nasty, "series": nasty, "body_site": {"term": nasty}}

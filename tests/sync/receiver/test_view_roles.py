@@ -17,6 +17,7 @@ PAGES = {
     "/captures.json": Right.RECORDS,
     "/captures/{capture}": Right.RECORDS,
     "/captures/{capture}/picture.jpg": Right.PICTURES,
+    "/captures/{capture}/wound": Right.RECORDS,
     "/captures/{capture}/envelope.wle": Right.RECORDS,
     "/captures/{capture}/receipt.json": Right.RECORDS,
     "/captures/{capture}/record.json": Right.RECORDS,

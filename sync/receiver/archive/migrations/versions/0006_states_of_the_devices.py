@@ -63,7 +63,10 @@ def downgrade() -> None:
 
 def _counted(manifest: bytes) -> dict[str, int]:
     """As sync/receiver/archive/days.py counted when this was written; a migration must not change with it."""
-    redaction = _object(_object(json.loads(manifest)).get("redaction"))
+    try:
+        redaction = _object(_object(json.loads(manifest)).get("redaction"))
+    except (ValueError, RecursionError):
+        redaction = {}
     actions = {str(_object(one).get("action")) for one in _list(redaction.get("decisions"))}
     regions = min(len(_list(redaction.get("regions"))), 1000)
     return {
