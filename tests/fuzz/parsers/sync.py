@@ -104,15 +104,15 @@ def _filed(data: bytes) -> None:
     receipt = _messages("receipt")[0]
     filed = FiledCapture(
         1, new.capture, new.device, new.site, new.digest, new.length, new.counter, new.received_at_ms,
-        inside.taken_at_ms, inside.patient, inside.body_site, inside.laterality, inside.urgent, inside.picture_digest,
-        inside.picture_length, inside.manifest, receipt, "receipt-1",
+        inside.taken_at_ms, inside.patient, inside.body_site, inside.laterality, inside.series, inside.urgent,
+        inside.picture_digest, inside.picture_length, inside.manifest, receipt, "receipt-1",
     )  # fmt: skip
     shown(filed, {})
     json.dumps(capture_record(filed))
 
 
 def _columns_hold(new: Contents) -> None:
-    for text in (new.patient, new.body_site, new.laterality or "", new.picture_digest):
+    for text in (new.patient, new.body_site, new.laterality or "", new.series, new.picture_digest):
         text.encode()
         assert "\x00" not in text
     assert new.taken_at_ms is None or abs(new.taken_at_ms) < 2**63
