@@ -158,7 +158,7 @@ class Deidentifier:
         looked = time.perf_counter()
         pixels = cover(frame.pixels, [region.polygon for region in regions])
         took = {**spent, "cover": _since(looked), "total": _since(begun)}
-        return LiveView(pixels, regions, frame.monotonic_ns, took, mint=_MINT)
+        return LiveView(pixels, regions, frame.monotonic_ns, took, wound=self._viewfinder.wound, mint=_MINT)
 
     def ages(self, frame: Frame) -> Mapping[Kind, int]:
         """How long before the frame, in nanoseconds, the live view last looked for each kind."""

@@ -302,9 +302,11 @@ class LiveView(_Deidentified):
         regions: what is covered.
         monotonic_ns: when the light was taken.
         milliseconds: what each stage took.
+        wound: the share of the frame, or of one just before, that is taken for a wound, 0 to 1; None where nobody
+            looked. A guide for whoever holds the camera, and nothing more.
     """
 
-    __slots__ = ("milliseconds", "monotonic_ns", "regions")
+    __slots__ = ("milliseconds", "monotonic_ns", "regions", "wound")
 
     def __init__(
         self,
@@ -313,9 +315,11 @@ class LiveView(_Deidentified):
         monotonic_ns: int,
         milliseconds: Mapping[str, float],
         *,
+        wound: float | None = None,
         mint: object = None,
     ) -> None:
         super().__init__(pixels, mint)
+        self.wound = wound
         self.regions = regions
         self.monotonic_ns = monotonic_ns
         self.milliseconds: Mapping[str, float] = MappingProxyType(dict(milliseconds))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from inference import policy
 from inference.detectors import Detector
@@ -26,6 +26,13 @@ STALE_NS: Final = 100_000_000
 """A kind whose last look is of a frame older than this is waited for before anything is shown."""
 AGAIN_NS: Final = STALE_NS // 2
 """From this age of its last look on a detector looks again: oftener, it would take the processor from the slowest."""
+
+
+@runtime_checkable
+class SeesWounds(Protocol):
+    """A detector that also says how much of the picture it takes for a wound."""
+
+    wound: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,11 @@ class Viewfinder:
         self._keep(self._always, answers, now)
         took |= answers.milliseconds | self._take([*late, *self._done()])
         return self._hold.regions(now), took
+
+    @property
+    def wound(self) -> float | None:
+        """The share of the last frame looked at that is taken for a wound; None where no detector looks for any."""
+        return next((d.wound for d in self._beside_frames if isinstance(d, SeesWounds)), None)
 
     def ages(self, now_ns: int) -> Mapping[Kind, int]:
         """How long before `now_ns`, in nanoseconds, each kind was last looked for by all that look for it.

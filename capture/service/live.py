@@ -16,7 +16,9 @@ from capture.crashes import where
 from capture.encoding import JpegPhoto, encode_jpeg
 from capture.errors import EngineNotReady
 from capture.events import Event
+from capture.quality import LOOK_AT_LIVE, Verdict, assess
 from capture.service.engine import Engine
+from capture.service.guide import Guide
 from inference.picture import Region
 
 _IDLE_S = 0.25
@@ -55,12 +57,14 @@ class LiveMoment:
         jpeg: the picture.
         regions: what is covered in it.
         monotonic_ns: when its light was taken.
+        advice: what a picture taken now would be like; None where nobody judged.
     """
 
     sequence: int
     jpeg: JpegPhoto
     regions: tuple[Region, ...]
     monotonic_ns: int
+    advice: Verdict | None = None
 
 
 class LiveFeed:
@@ -86,11 +90,13 @@ class LiveFeed:
         if self._latest is not None:
             self._taken.wait(patience_s)
 
-    def put(self, jpeg: JpegPhoto, regions: tuple[Region, ...], monotonic_ns: int) -> None:
+    def put(
+        self, jpeg: JpegPhoto, regions: tuple[Region, ...], monotonic_ns: int, advice: Verdict | None = None
+    ) -> None:
         """A new moment: whoever waits gets it."""
         with self._lock:
             self._sequence += 1
-            self._latest = LiveMoment(self._sequence, jpeg, regions, monotonic_ns)
+            self._latest = LiveMoment(self._sequence, jpeg, regions, monotonic_ns, advice)
             self._taken.clear()
             self._wake()
 
@@ -169,7 +175,7 @@ class LiveLoop:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        sequence = 0
+        sequence, guide = 0, Guide()
         while not self._stop.is_set():
             self.feed.wait_until_taken(_UNTAKEN_S)
             newer = self._camera.frames.newer_than(sequence, _IDLE_S)
@@ -181,6 +187,8 @@ class LiveLoop:
             try:
                 view = self._engine.live(frame)
                 jpeg = encode_jpeg(view, quality=self._quality)
+                like = assess(frame.pixels, look_at=LOOK_AT_LIVE, wound=view.wound).verdict
+                advice = guide.advice(like, self._clock())
             except EngineNotReady:
                 self.feed.clear()
                 self._stop.wait(_IDLE_S)
@@ -189,5 +197,5 @@ class LiveLoop:
                 self.feed.clear()
                 self._stop.wait(_IDLE_S)
             else:
-                self.feed.put(jpeg, view.regions, view.monotonic_ns)
+                self.feed.put(jpeg, view.regions, view.monotonic_ns, advice)
                 self._rate.mark(self._clock())

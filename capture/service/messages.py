@@ -52,6 +52,7 @@ def quality_to_json(quality: Quality) -> Json:
         "brightness": quality.brightness,
         "sharpness": quality.sharpness,
         "blown": quality.blown,
+        "wound": quality.wound,
     }
 
 

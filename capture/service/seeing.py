@@ -99,6 +99,7 @@ class SeeingRoutes:
             "height": 0 if moment is None else moment.jpeg.height,
             "fps": sees.live.frames_per_second,
             "regions": [] if moment is None else [region_to_json(region) for region in moment.regions],
+            "advice": None if moment is None else moment.advice,
             "camera": camera_to_json(sees.camera.status),
             "engine": engine_to_json(sees.engine.status),
         }

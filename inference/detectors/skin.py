@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from inference.canvas import Canvas
 from inference.detectors.ink import reconsidered
 from inference.detectors.pieces import Grain, pieces
@@ -17,6 +19,8 @@ PRINT: Final = 0.95
 """From here on a thing is printed matter: the reader of lines sees what is less sure (docs/models/wardlens-skin.md)."""
 ALONE: Final = 0.06
 """What a tattoo must score more where it was looked at once: the mean of several looks is never as sure of itself."""
+WOUND: Final = 0.1
+"""How sure the network must be of a wound to count it for the live view's guide, which must not cry wolf."""
 TATTOO: Final = Grain(core=0.7, faint=0.3, gap=0.05, reach=0.3, margin=0.14)
 PRINTED: Final = Grain(core=0.5, faint=0.5, gap=0.01, reach=0, margin=0.07)
 
@@ -30,7 +34,11 @@ class Survey(NamedTuple):
 
 
 class SkinDetector:
-    """Finds tattoos and printed things on one canvas, or on several: what is seen at two sizes is surer."""
+    """Finds tattoos and printed things on one canvas, or on several: what is seen at two sizes is surer.
+
+    Attributes:
+        wound: the share of the picture it looked at last that it takes for a wound, 0 to 1; None before the first.
+    """
 
     kinds: Final = frozenset({Kind.TATTOO, Kind.TEXT})
     name: Final = "skin"
@@ -39,6 +47,7 @@ class SkinDetector:
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
         self._canvases = tuple(canvases)
+        self.wound: float | None = None
         self._tattoo = thresholds.tattoo.ask + (ALONE if len(self._canvases) == 1 else 0)
 
     def prepare(self) -> None:
@@ -54,7 +63,9 @@ class SkinDetector:
             ModelMisbehaves: the model failed.
             ValueError: the model answered with something that is no map of probabilities.
         """
-        return self.survey(image).regions
+        seen = self.survey(image)
+        self.wound = float(np.mean(seen.maps.wound >= WOUND))
+        return seen.regions
 
     def survey(self, image: Pixels) -> Survey:
         """What :meth:`detect` answers, and the maps that it was seen on; raises the same."""

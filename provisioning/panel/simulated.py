@@ -28,6 +28,8 @@ class SimulatedCamera:
         said: the health it reports.
         stills: what it holds.
         may_show_features: whether eyes and mouth may be shown by whoever asks, with the patient's consent.
+        advice: what its live view advises.
+        quality: what it says of each still.
     """
 
     def __init__(self, *, jpeg: bytes = b"\xff\xd8\xff\xd9", unanswered: Sequence[str] = ("tattoo",)) -> None:
@@ -39,6 +41,8 @@ class SimulatedCamera:
         self.in_view: dict[str, str] = {}
         self.scans_stopped = 0
         self.may_show_features = False
+        self.advice = "good"
+        self.quality: Json = {"verdict": "good", "sentence": ""}
         self._unanswered = tuple(unanswered)
         self._taken = 0
 
@@ -85,7 +89,7 @@ class SimulatedCamera:
                 "decisions": [],
             },
             "unanswered": list(self._unanswered),
-            "quality": {"verdict": "good", "sentence": ""},
+            "quality": self.quality,
             "milliseconds": {},
         }
         return self.stills[name]
@@ -166,5 +170,8 @@ class _Same:
     async def next_message(self) -> bytes:
         if self._camera.away:
             raise CameraServiceAway
-        facts = b'{"sequence":1,"age_ms":1,"width":640,"height":480,"fps":30,"regions":[],"camera":{"state":"ready"}}'
+        facts = (
+            b'{"sequence":1,"age_ms":1,"width":640,"height":480,"fps":30,"regions":[],"camera":{"state":"ready"},'
+            b'"advice":"%s"}' % self._camera.advice.encode()
+        )
         return len(facts).to_bytes(4, "big") + facts + self._camera.jpeg

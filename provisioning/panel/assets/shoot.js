@@ -4,6 +4,7 @@ import "./session.js";
 import "./encounter.js";
 import { busy, call } from "./call.js";
 import { openViewfinder } from "./viewfinder.js";
+import { word } from "./words.js";
 
 const KEYS = ["Enter", " "];
 const REMOTE = ["AudioVolumeUp", "AudioVolumeDown"];
@@ -20,7 +21,19 @@ document.addEventListener("status", ({ detail }) => {
   blocked = detail.troubles.some((trouble) => trouble.blocks);
   ready();
 });
-openViewfinder(document.getElementById("live"), document.getElementById("seen"), (now) => { live = now; ready(); });
+
+const guide = document.getElementById("guide");
+
+function advise(advice) {
+  // It only advises: the shutter stays as it is, because the wound matters more than a threshold.
+  const sentence = advice === "good" ? "" : word(`guide.${advice}`);
+  if (guide.textContent !== sentence) guide.textContent = sentence;
+  guide.hidden = !sentence;
+}
+
+openViewfinder(
+  document.getElementById("live"), document.getElementById("seen"), (now) => { live = now; ready(); }, "/live", advise,
+);
 
 shutter.addEventListener("click", () => busy(shutter, async () => {
   document.getElementById("last")?.remove();

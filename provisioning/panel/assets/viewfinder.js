@@ -71,7 +71,7 @@ function blank(canvas) {
   pen.fillRect(0, 0, canvas.width, canvas.height);
 }
 
-export function openViewfinder(canvas, seen, onLive, path = "/live") {
+export function openViewfinder(canvas, seen, onLive, path = "/live", onAdvice = () => {}) {
   let wanted = true;
   let now;
   const resize = () => {
@@ -85,6 +85,7 @@ export function openViewfinder(canvas, seen, onLive, path = "/live") {
   function gone() {
     blank(canvas);
     seen.hidden = true;
+    onAdvice("good");
     onLive(false);
   }
 
@@ -104,6 +105,7 @@ export function openViewfinder(canvas, seen, onLive, path = "/live") {
         const sentence = covered(facts.regions);
         if (seen.textContent !== sentence) seen.textContent = sentence;
         seen.hidden = false;
+        onAdvice(facts.advice ?? "good");
         onLive(true);
       } else {
         gone();

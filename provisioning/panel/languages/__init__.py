@@ -19,7 +19,7 @@ NUMBER: Final = "number"
 LONGEST: Final = 1000
 """No sentence of ours has more characters; a longer one is shown as it came, because patterns take time."""
 
-SCRIPT: Final = ("script", "sign-in", "kinds", "counted", "covered", "format")
+SCRIPT: Final = ("script", "guide", "sign-in", "kinds", "counted", "covered", "format")
 """The tables that the modules in the browser get."""
 
 _VALUE: Final = re.compile(r"\\\{(\w+)\\\}")

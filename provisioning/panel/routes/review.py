@@ -164,6 +164,7 @@ def _still(session: Session, named: str | None = None) -> dict[str, Any]:
 def _shown(still: dict[str, Any], said: Language) -> dict[str, Any]:
     redaction, unanswered, quality = still["redaction"], still["unanswered"], still.get("quality", {})
     asked = unanswered[0] if unanswered else None
+    spoilt = f"spoilt.{quality.get('verdict')}"
     return {
         "still": still,
         "regions_json": json.dumps(redaction["regions"]),
@@ -175,5 +176,6 @@ def _shown(still: dict[str, Any], said: Language) -> dict[str, Any]:
         "findings": words.findings(said, redaction, unanswered),
         "reasons": words.reasons(said),
         "recognisable": said.say("review.recognisable") if redaction.get("recognisable") else "",
+        "spoilt": said.say(spoilt) if said.has(spoilt) else "",
         "warning": said.heard(quality.get("sentence", "")) if quality.get("verdict", "good") != "good" else "",
     }

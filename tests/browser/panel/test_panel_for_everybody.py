@@ -16,6 +16,7 @@ from playwright.sync_api import Page
 
 from capture.envelope import KeySigner
 from capture.ledger import Ledger, LedgerEvent
+from capture.quality import Quality, Verdict
 from capture.vault import Entry, State
 from provisioning.errors import InvitationDamaged
 from provisioning.panel import UplinkView
@@ -350,6 +351,53 @@ def test_a_key_takes_the_picture(url, camera, visiting, key):
     press(page, key)
     page.wait_for_url("**/review")
     assert len(camera.stills) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", SIZES)
+def test_the_live_view_says_in_words_what_is_wrong_and_the_shutter_stays(url, camera, visiting, size, language):
+    visit = visiting(url, size)
+    page, walk = visit.page, Walk(visit, language)
+    chosen_language(walk)
+    visit.sign_in()
+    page.wait_for_selector("#shutter:enabled")
+    assert page.is_hidden("#guide")
+    for advice in (verdict for verdict in Verdict if verdict is not Verdict.GOOD):
+        camera.advice = advice.value
+        visit.until("(said) => document.getElementById('guide').textContent === said", walk.say(f"guide.{advice}"))
+        assert page.is_enabled("#shutter")
+    walk.look("guide")
+    camera.advice = "good"
+    page.wait_for_selector("#guide", state="hidden")
+    camera.advice = "blurred"
+    page.click("#shutter")
+    page.wait_for_url("**/review")
+    assert walk.found == [], "\n".join(map(str, walk.found))
+
+
+def test_a_spoilt_picture_is_said_before_anything_is_asked_about_it(url, camera, visiting):
+    camera.quality = {"verdict": "blurred", "sentence": Quality(120, 0.1, 0).sentence}
+    visit = visiting(url)
+    page = visit.page
+    visit.sign_in()
+    page.wait_for_selector("#shutter:enabled")
+    page.click("#shutter")
+    page.wait_for_url("**/review")
+    page.wait_for_selector("body[data-ready]")
+    assert page.inner_text("[data-mode=ask] .spoilt") == "Blurred: take it again?"
+    visit.shot("everybody-blurred-question")
+    page.click(".answer[data-confirm]")
+    page.wait_for_selector("#accept:visible")
+    assert "take it again" in page.inner_text("[data-mode=check] .notice")
+    visit.shot("everybody-blurred-check")
+    page.click("[data-mode=check] [data-discard]")
+    page.wait_for_url("**/shoot")
+    page.wait_for_selector("#shutter:enabled")
+    page.click("#shutter")
+    page.wait_for_selector(".spoilt:visible")
+    page.click(".spoilt")
+    page.wait_for_url("**/shoot")
+    assert camera.stills == {}
 
 
 def test_a_key_takes_no_picture_while_a_dialog_is_open_or_the_shutter_is_off(url, camera, visiting):
