@@ -509,7 +509,8 @@ def ward_in(
     site, settings = _paired_site(place), place.settings
     settings.receiver.archive.mkdir(mode=0o700)
     patient = f"CANARY-{secrets.token_hex(4).upper()}"
-    encounter = {"patient": patient, "clinician": f"NURSE-{patient}", "note": f"NOTE {patient}"}
+    # No badge: one would be on the ledger, which says who accepted each picture.
+    encounter = {"patient": patient, "clinician": f"NURSE {patient}", "note": f"NOTE {patient}"}
     canaries, port = [patient.encode(), pixels], settings.broker.port
     text = mosquitto_config(site, place.broker, port, host=HOST)
     text = text.replace("persistence false", store.format(folder=place.broker))
