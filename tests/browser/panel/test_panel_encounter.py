@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -172,7 +173,12 @@ def test_three_taps_are_enough_for_the_next_picture_of_the_same_wound(url, camer
     assert not page.is_visible("#again"), "nobody is offered a wound before they say whose"
     name_patient(visit, "40213")
     page.wait_for_selector("#again button")
+    camera.advice = "too_dark"
+    page.wait_for_selector("#guide:visible")
+    boxes = [page.locator(name).bounding_box() for name in ("#seen", "#guide", "#again")]
+    assert all(above["y"] + above["height"] <= below["y"] for above, below in itertools.pairwise(boxes)), boxes
     visit.shot("encounter-again")
+    camera.advice = "good"
 
     hand = Hand(page)
     hand.tap("#again button")
