@@ -7,21 +7,9 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from inference.picture import Pixels
+from tests.browser.panel.cards import held
 
 READ = "(id) => document.getElementById(id).value"
-
-
-def held(symbology: str, text: str) -> Pixels:
-    """A card with this code, held before skin."""
-    noise = np.random.default_rng(3).normal(0, 4, (600, 800, 1))
-    scene = np.clip(np.array((205.0, 160, 135)) + noise, 0, 255).astype(np.uint8)
-    made = zxingcpp.create_barcode(text, zxingcpp.barcode_format_from_str(symbology))
-    drawn = np.asarray(made.to_image(scale=3), np.uint8)[:160]
-    card = cv2.copyMakeBorder(drawn, 40, 40, 60, 60, cv2.BORDER_CONSTANT, value=(255,))[..., None]
-    top, left = (600 - card.shape[0]) // 2, (800 - card.shape[1]) // 2
-    scene[top : top + card.shape[0], left : left + card.shape[1]] = card
-    return scene
 
 
 @pytest.mark.models

@@ -1,0 +1,145 @@
+"""The whole way at the bedside with the clock on it: real services, a real broker, a real receiver, a real browser."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+
+from firmware.demo.place import DemoPlace, make_place
+from firmware.demo.story import BADGE, CLINICIAN, Paired, Story
+from firmware.hospital import open_archive
+from firmware.supervision import Supervisor
+from inference.picture import Pixels
+from inference.scenes import SceneSpec, draw_scene
+from tests.browser.panel.cards import held
+
+pytestmark = pytest.mark.models
+
+PATIENT = "00418273"
+ANSWERED = "(before) => document.getElementById('facts').dataset.unanswered !== before"
+ASKED = "#accept:visible, .answer[data-confirm]:visible"
+MOST_TAPS = 8
+"""From the signed-in screen to the picture in the queue; the PIN's digits are counted beside it."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """A finger on a glass, and a clock that runs only while the finger waits for the machine."""
+
+    page: Any
+    taps: int = 0
+    waited: dict[str, float] = field(default_factory=dict)
+
+    def tap(self, selector: str) -> None:
+        """One touch; what it waits for to be there first is the machine's time too, and is on its last wait."""
+        self.page.click(selector)
+        self.taps += 1
+
+    def until(self, what: str, seen: Callable[..., Any], *of: Any, **how: Any) -> None:
+        """The machine works until the person sees `what`."""
+        began = time.monotonic()
+        seen(*of, **how)
+        self.waited[what] = time.monotonic() - began
+
+
+def camera_is(socket: Path, state: str) -> bool:
+    """Whether the camera service says so of its camera."""
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://camera", timeout=30) as client:
+        return bool(client.get("/health").json()["camera"]["state"] == state)
+
+
+def show(services: Supervisor, place: DemoPlace, pixels: Pixels) -> None:
+    """What the camera sees from now on: it looked away in between."""
+    pictures, aside = place.folder / "pictures", place.folder / "aside"
+    pictures.rename(aside)
+    services.wait_until(lambda: not camera_is(place.settings.socket, "ready"), "The camera to look away")
+    put(aside, pixels)
+    aside.rename(pictures)
+    services.wait_until(lambda: camera_is(place.settings.socket, "ready"), "The camera")
+
+
+def put(folder: Path, pixels: Pixels) -> None:
+    assert cv2.imwrite(str(folder / "seen.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+
+
+@pytest.fixture
+def place(models_folder: Path, tmp_path: Path) -> DemoPlace:
+    (tmp_path / "pictures").mkdir()
+    put(tmp_path / "pictures", np.full((600, 800, 3), (205, 160, 135), np.uint8))
+    return make_place(tmp_path, tmp_path / "pictures", models=models_folder, mqtt="auto")
+
+
+@pytest.fixture
+def ward(place: DemoPlace, program: Callable[[str], Any]) -> Iterator[tuple[Supervisor, Paired]]:
+    program("mosquitto")
+    with Supervisor(place.logs) as services:
+        yield services, Story(place, services, lambda _said: None, embedded=False).begin()
+
+
+def test_from_the_badge_to_the_hospitals_receipt_with_the_clock_on_it(place, ward, visiting):
+    services, paired = ward
+    visit = visiting(f"http://127.0.0.1:{place.settings.panel.port}")
+    page, watch = visit.page, Watch(visit.page)
+    page.wait_for_selector("body[data-ready]", timeout=60_000)
+
+    services.wait_until(lambda: camera_is(place.settings.socket, "ready"), "The camera", 120)
+    show(services, place, held("Code128", BADGE))
+    watch.until("badge read", page.wait_for_selector, "#pin-form:visible", timeout=120_000)
+    for digit in paired.pin:
+        watch.tap(f"#pin-keys [data-key='{digit}']")
+    watch.tap("#pin-keys .go")
+    watch.until("signed in", page.wait_for_url, "**/shoot")
+    assert CLINICIAN in page.inner_text("header")
+    page.wait_for_selector("#shutter:enabled", timeout=120_000)  # after its start the device tests itself, once a day
+    signing_in, watch.taps = watch.taps, 0
+
+    show(services, place, held("DataMatrix", PATIENT))
+    page.wait_for_selector("#shutter:enabled")
+    watch.tap("[data-opens=patient-dialog]")
+    watch.tap("#scan-wristband")
+    watch.until("wristband read", visit.until, "(id) => document.getElementById('patient').value === id", PATIENT)
+    watch.tap("#patient-dialog .go")
+    watch.tap("[data-opens=site-dialog]")
+    watch.tap("[data-spot='84607009'][data-spot-side=left]")
+    named = "() => document.getElementById('site-value').textContent === 'Heel, left'"
+    watch.until("place named", visit.until, named)
+
+    show(services, place, draw_scene(SceneSpec(11), (1280, 960)).pixels)
+    page.wait_for_selector("#shutter:enabled")
+    watch.tap("#shutter")
+    watch.until("shot", page.wait_for_selector, ASKED, timeout=60_000)
+    while not page.is_visible("#accept"):
+        before = page.get_attribute("#facts", "data-unanswered")
+        watch.tap(".answer[data-confirm]:visible")
+        watch.until("answered", visit.until, ANSWERED, before)
+        page.wait_for_selector(ASKED)
+    watch.tap("#accept")
+    watch.until("in the queue", page.wait_for_url, "**/shoot")
+    assert "is in the queue" in page.inner_text("#last")
+    accepted = time.monotonic()
+    page.click("a[href='/queue']")
+    visit.until("() => document.querySelector('#entries').textContent.includes('Received')", seconds=60)
+    receipt = time.monotonic() - accepted
+    visit.shot("bedside-received")
+
+    machine = sum(watch.waited.values()) - watch.waited["badge read"] - watch.waited["wristband read"]
+    parts = ", ".join(f"{what} {seconds:.2f}" for what, seconds in watch.waited.items())
+    visit.note(
+        "bedside",
+        f"{watch.taps} taps after {signing_in} for the PIN; machine {machine:.2f} s beside the scans; {parts}; "
+        f"receipt {receipt:.2f} s after; load {Path('/proc/loadavg').read_text().split()[0]}",
+    )
+    assert watch.taps <= MOST_TAPS
+    archive = open_archive(place.settings, new=False)
+    (filed,) = archive.newest(9)
+    archive.close()
+    assert (filed.patient, filed.body_site, filed.laterality) == (PATIENT, "84607009", "left")
+    services.check()
