@@ -109,5 +109,5 @@ def test_the_live_view_through_picamera2_is_quick_and_shows_what_is_now(cameras,
     ages = {name: np.percentile(turn.ages, (50, 95)) for name, turn in best.items()}
     for name, rate in rates.items():
         say(f"{name}: {rate:.1f} frames/s, light to redacted JPEG p50 {ages[name][0]:.0f}, p95 {ages[name][1]:.0f} ms")
-    assert rates["picamera2"] >= rates["replay"] / 2
+    assert rates["picamera2"] >= min(15.0, rates["replay"] / 2), "the bar is 15 where the machine has them"
     assert ages["picamera2"][0] <= 2 * ages["replay"][0] + 3 * 1000 / 60, "one frame that waits, and two under way"
