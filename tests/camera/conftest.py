@@ -31,6 +31,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def one_large_picture(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
+    """A folder with one of them, for who compares a still with the viewfinder."""
+    folder = tmp_path_factory.mktemp("one-large")
+    (folder / "0.jpg").write_bytes((pictures / "0.jpg").read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="session")
 def one_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one drawn scene, as large as the viewfinder."""
     folder = tmp_path_factory.mktemp("one")
@@ -39,12 +47,16 @@ def one_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _connected(pictures: Path, one_picture: Path) -> Iterator[object]:
+def _connected(pictures: Path, one_large_picture: Path, one_picture: Path) -> Iterator[object]:
     import virtual_camera  # noqa: PLC0415 - it needs the camera's software
 
     virtual_camera.stand_in()
     manager = virtual_camera.connect(
-        (pictures, (STILL, LORES)), (pictures, (STILL,)), (pictures, (LARGE, (640, 478))), (one_picture, (LORES,))
+        (pictures, (STILL, LORES)),
+        (pictures, (STILL,)),
+        (pictures, (LARGE, (640, 478))),
+        (one_picture, (LORES,)),
+        (one_large_picture, (LARGE, (640, 478))),
     )
     yield virtual_camera
     del manager
@@ -54,7 +66,8 @@ def _connected(pictures: Path, one_picture: Path) -> Iterator[object]:
 def virtual(_connected: object) -> Iterator[object]:
     """The virtual cameras without trouble, 30 frames a second.
 
-    Camera 0 has two sizes, 1 has one, 2 has 12 megapixels; 3 is small and looks at one picture all the time.
+    Camera 0 has two sizes, 1 has one, 2 has 12 megapixels; 3 is small and looks at one picture all the time, as does 4,
+    which is as large as 2.
     """
     with warnings.catch_warnings():
         # picamera2 starts its threads with setDaemon, which Python has deprecated.

@@ -9,7 +9,7 @@ from firmware.settings import load_settings
 
 def test_the_doctor_tries_the_virtual_camera_and_says_what_needs_a_board(virtual, tmp_path, monkeypatch):
     monkeypatch.setenv("WARDLENS_CAMERA__ADAPTER", "picamera")
-    monkeypatch.setenv("WARDLENS_CAMERA__SOURCE", "2")
+    monkeypatch.setenv("WARDLENS_CAMERA__SOURCE", "4")
     findings = {f.part: f for f in examine_camera(load_settings(None, state=tmp_path), seconds=2.0)}
     for part in ("opening", "viewfinder", "still", "colours"):
         assert findings[part].state is State.OK, findings[part].sentence
