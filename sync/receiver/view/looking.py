@@ -10,6 +10,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 
 from sync.receiver.archive import Archive, Look
+from sync.receiver.errors import NotSignedIn
 from sync.receiver.view.guard import session_of
 from sync.receiver.view.login import Sessions
 from sync.receiver.view.showing import moment
@@ -42,11 +43,14 @@ class Looking:
 
         Raises:
             ArchiveUnavailable: it cannot be put on record, so it must not be shown.
+            NotSignedIn: the session has ended since it was let through.
         """
         secret = session_of(request.headers)
         admission = self._sessions.admission(secret)
         names = [name for name in captures if self._sessions.first_look(secret, f"{seen} {name}")]
-        if admission is None or not names:
+        if admission is None:
+            raise NotSignedIn
+        if not names:
             return
         now, roles = self._archive.clock(), ",".join(sorted(admission.roles))
         self._archive.look(Look(now, admission.on_record, roles, name, seen.value) for name in names)

@@ -6,9 +6,12 @@ import itertools
 
 import httpx
 import pytest
+from starlette.requests import Request
 from starlette.routing import Route
 
-from sync.receiver import Admission, ArchiveUnavailable, LoginTokens, Role, create_view, view_served
+from sync.receiver import Admission, ArchiveUnavailable, LoginTokens, NotSignedIn, Role, create_view, view_served
+from sync.receiver.view import Sessions
+from sync.receiver.view.looking import Looking, Seen
 from sync.receiver.view.roles import OPEN, RIGHTS, Right, first_page, is_known, may, rights_of
 
 PAGES = {
@@ -150,6 +153,13 @@ def test_what_cannot_be_put_on_record_is_not_shown(filled, come_as, monkeypatch)
     monkeypatch.undo()
     assert client.get(f"/captures/{capture}").status_code == 200
     assert len(filled.looks(capture=capture)) == 1
+
+
+def test_a_session_that_ended_a_moment_ago_sees_nothing_unrecorded(filled):
+    looking = Looking(filled, Sessions())
+    with pytest.raises(NotSignedIn):
+        looking.at(Request({"type": "http", "headers": []}), Seen.RECORD, [filled.newest(1)[0].capture])
+    assert filled.looks() == ()
 
 
 def test_an_auditor_reads_who_looked_at_what(filled, come_as):
