@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from dataclasses import replace
 
 import cv2
@@ -121,9 +122,9 @@ def test_a_camera_that_a_service_has_is_left_to_it(settings):
     assert "systemctl stop wardlens-camera" in finding.sentence
 
 
-def test_the_command_says_it_as_json_and_fails_without_a_camera(settings, tmp_path, program):
+def test_the_command_says_it_as_json_and_fails_without_a_camera(settings, tmp_path):
     (tmp_path / "0.png").unlink()
-    command = [program("wardlens"), "doctor", "--camera", "--json", "--state", tmp_path / "state"]
+    command = [sys.executable, "-m", "firmware", "doctor", "--camera", "--json", "--state", tmp_path / "state"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     (finding,) = json.loads(done.stdout)
