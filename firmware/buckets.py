@@ -15,12 +15,11 @@ from cryptography import x509
 
 from capture.private_files import bytes_and_exposure
 from firmware.errors import RequestWrong
-from firmware.settings import Settings
+from firmware.settings import LOOPBACK, Settings
 
 _NAMES: Final = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _NEEDED: Final = _NAMES[:2]
 _PROFILE: Final = "default"
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def bucket_options(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +61,7 @@ def _endpoint(endpoint: str) -> dict[str, str]:
         )
     if parts.scheme == "https":
         return {"endpoint": endpoint}
-    if host not in _LOOPBACK:
+    if host not in LOOPBACK:
         raise RequestWrong("s3.endpoint must be https: opened pictures would cross the network for all to read.")
     return {"endpoint": endpoint, "allow_http": "true"}
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from capture.private_files import exposed_file
 from firmware.errors import RequestWrong
-from firmware.settings import Settings
+from firmware.settings import LOOPBACK, Settings
 from firmware.terminal import moment
 from provisioning.site import Site
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from sync.receiver import Archive, LoginTokens, Provider
-
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def hospital_view(settings: Settings, site: Site, archive: Archive) -> ASGIApp:

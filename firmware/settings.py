@@ -23,6 +23,8 @@ from firmware.errors import RequestWrong
 SYSTEM_FILE = Path("/etc/wardlens/wardlens.toml")
 PREFIX = "WARDLENS_"
 NESTED = "__"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Hosts that are this machine: what is sent there crosses no network."""
 
 NOT_SETTINGS = frozenset(
     {"WARDLENS_CONFIG", "WARDLENS_TEST_DATA", "WARDLENS_REQUIRE_SERVERS", "WARDLENS_FAULTS", "WARDLENS_FAULTS_SEED"}

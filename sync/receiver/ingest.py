@@ -199,11 +199,7 @@ class Ingest:
 
     def _spend(self, device: DeviceId, messages: int) -> None:
         """So many messages of this device were for nothing; said once when that was too many."""
-        if not messages:
-            return
-        heard = self.patience.has(device)
-        self.patience.cost(device, messages)
-        if heard and not self.patience.has(device):
+        if self.patience.spend(device, messages):
             log.error(SyncEvent.DEVICE_UNHEARD, device=device, alarm=True)
             self._raised.add(Raised(device, AlarmKind.NONSENSE))
 

@@ -38,6 +38,12 @@ class Patience:
         """Whether this device is listened to now."""
         return self._left(device) >= 1
 
+    def spend(self, device: DeviceId, messages: int = 1) -> bool:
+        """So many messages of this device were for nothing; whether that spent its budget, which is said once."""
+        heard = self.has(device)
+        self.cost(device, messages)
+        return heard and not self.has(device)
+
     def cost(self, device: DeviceId, messages: int) -> None:
         """So many messages of this device were for nothing."""
         if messages <= 0:

@@ -71,7 +71,6 @@ class StateKeeper:
 
     def _spend(self, device: DeviceId) -> None:
         """A message of this device was for nothing; said once when that was too many."""
-        self._patience.cost(device, 1)
-        if not self._patience.has(device):
+        if self._patience.spend(device):
             log.error(SyncEvent.DEVICE_UNHEARD, device=device, alarm=True)
             self._archive.alarm(Raised(device, AlarmKind.NONSENSE))

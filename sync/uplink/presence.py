@@ -19,7 +19,7 @@ SESSION_FILE: Final = "sync-session"
 CHANGED_SECONDS: Final = 30.0
 AGAIN_SECONDS: Final = 300.0
 READ_SECONDS: Final = 1.0
-"""How often certificate and health are read, which lie in files: what is due is asked at every packet."""
+"""How often certificate, health and waiting are read, which lie on the disk: what is due is asked at every packet."""
 CELSIUS_STEP: Final = 5
 """Degrees to which warmth is rounded down, so that it alone is not a change worth saying every half minute."""
 WAITED_STEP: Final = 300
@@ -64,6 +64,8 @@ class Presence:
         self._when = self._read_at = float("-inf")
         self._health = DeviceHealth()
         self._days = 0
+        self._counted = (0, 0)
+        self._oldest: int | None = None
 
     @property
     def will(self) -> Retained:
@@ -85,10 +87,12 @@ class Presence:
         queued, parked, free = self._storage.counts()
         # Rounded, so that free space alone is not a change worth saying every half minute.
         free -= free % (16 * 1024 * 1024)
-        if (now := self._clock()) - self._read_at >= READ_SECONDS:
+        if is_late := (now := self._clock()) - self._read_at >= READ_SECONDS:
             self._health, self._days = self._settings.health(), certificate_days(self._settings.tls.certificate)
             self._read_at = now
-        health, oldest = self._health, self._storage.oldest_seconds()
+        if is_late or self._counted != (queued, parked):
+            self._counted, self._oldest = (queued, parked), self._storage.oldest_seconds()
+        health, oldest = self._health, self._oldest
         return DeviceFacts(
             version=self._settings.version,
             queued=queued,

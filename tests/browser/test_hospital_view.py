@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from capture.identifiers import DeviceId
+from firmware.demo.place import free_ports
 from sync.protocol import DeviceFacts, DeviceState
 from sync.receiver import (
     Admission,
@@ -304,8 +304,7 @@ def test_somebody_without_a_link_sees_nothing_but_how_to_get_one(ward):
 def test_somebody_signs_in_at_the_hospitals_own_provider_and_goes_on_where_he_wanted_to(ward):
     """In a browser, because it is the browser that keeps a strict cookie back from what another site began."""
     envelope = ward.file(1)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     with real_provider({"sub": "u-17", "name": "Noor Nurse", "groups": ["ward-4"]}) as issuer:
         # Another site than ours, as a hospital's provider is: "localhost" and "127.0.0.1" are no same site.
         roles = {"ward-4": Role.CLINICIAN}

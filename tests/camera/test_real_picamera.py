@@ -91,28 +91,18 @@ def test_a_camera_that_is_not_there_is_found_when_it_comes(make_camera, virtual)
     assert camera.preview().width == LORES[0]
 
 
-def test_a_camera_that_falls_silent_is_said_and_comes_back_by_itself(make_camera, virtual):
+@pytest.mark.parametrize(
+    ("trouble", "state", "seconds"),
+    [("silence", CameraState.STALLED, 5), ("unplug", CameraState.MISSING, 10)],
+    ids=["falls silent", "is taken away"],
+)
+def test_a_camera_that_is_in_trouble_is_said_and_comes_back_by_itself(make_camera, virtual, trouble, state, seconds):
     supervisor = CameraSupervisor(make_camera(deadline_s=1.0), retry_s=0.05)
     supervisor.start()
     try:
         assert supervisor.wait_until(CameraState.READY, 20)
-        virtual.TROUBLE.silence()
-        assert supervisor.wait_until(CameraState.STALLED, 5)
-        virtual.TROUBLE.over()
-        assert supervisor.wait_until(CameraState.READY, 20)
-        assert supervisor.still().width == STILL[0]
-    finally:
-        virtual.TROUBLE.over()
-        supervisor.stop(5.0)
-
-
-def test_a_camera_that_was_taken_away_is_missing_and_comes_back(make_camera, virtual):
-    supervisor = CameraSupervisor(make_camera(deadline_s=1.0), retry_s=0.05)
-    supervisor.start()
-    try:
-        assert supervisor.wait_until(CameraState.READY, 20)
-        virtual.TROUBLE.unplug()
-        assert supervisor.wait_until(CameraState.MISSING, 10)
+        getattr(virtual.TROUBLE, trouble)()
+        assert supervisor.wait_until(state, seconds)
         virtual.TROUBLE.over()
         assert supervisor.wait_until(CameraState.READY, 20)
         assert supervisor.still().width == STILL[0]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from provisioning.devices import DeviceState
 from provisioning.enrolment import pair
 from provisioning.identity import DeviceIdentity
 from provisioning.site import Site
+from tests.story.desk import wait_until, wardlens
 
 pytestmark = pytest.mark.models
 
@@ -33,25 +32,6 @@ def place(models_folder: Path, tmp_path: Path, program: Callable[[str], Path]) -
     scene = draw_scene(7, (640, 480)).pixels  # what its camera sees: without a picture its test of itself fails
     assert cv2.imwrite(str(pictures / "scene.png"), cv2.cvtColor(scene, cv2.COLOR_RGB2BGR))
     return make_place(tmp_path, pictures, models=models_folder, mqtt="auto")
-
-
-def wardlens(place: DemoPlace, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "firmware", *words, "--config", str(place.file)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def wait_until(so: Callable[[], bool], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not so():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def left(state: Path) -> set[str]:
@@ -74,9 +54,9 @@ def test_a_device_is_asked_renamed_wiped_and_paired_anew(place: DemoPlace) -> No
         sync = services.start("sync-again", command)
         # Camera and panel end by themselves, and the sync service waits for the next pairing; nobody stops them.
         site = Site.load(place.site)
-        wait_until(lambda: site.device(device).state is DeviceState.WIPED)
+        wait_until(lambda: site.device(device).state is DeviceState.WIPED, "the device's word that it is wiped")
         ended = {child.name: child for child in services.children}
-        wait_until(lambda: not ended["camera"].running and not ended["panel"].running)
+        wait_until(lambda: not ended["camera"].running and not ended["panel"].running, "its services to end")
         assert sync.running
         assert "device.json" not in left(state)
         assert not list(state.rglob("identity.pem")) + list(state.rglob("signing.pem")) + list(state.rglob("*.wle"))
@@ -90,7 +70,7 @@ def test_a_device_is_asked_renamed_wiped_and_paired_anew(place: DemoPlace) -> No
         assert (shown["state"], shown["name"]) == ("wiped", "Ward 9, cart A")
         again = pair_again(place, site)
         assert again.device != device
-        wait_until(lambda: site.commands(again.device)[0].outcome == "done")
+        wait_until(lambda: site.commands(again.device)[0].outcome == "done", "the command's result")
 
 
 def pair_again(place: DemoPlace, site: Site) -> DeviceIdentity:

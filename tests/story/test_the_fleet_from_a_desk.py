@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,34 +15,14 @@ from firmware.demo.place import DemoPlace
 from firmware.demo.story import Story
 from firmware.fleet import this_release
 from firmware.supervision import Supervisor
+from tests.story.desk import wait_until, wardlens
 
 pytestmark = pytest.mark.models
-PATIENCE = 90.0
-
-
-def wardlens(place: DemoPlace, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "firmware", *words, "--config", str(place.file)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def devices(place: DemoPlace) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(wardlens(place, "receiver", "devices", "--json"))
     return rows
-
-
-def wait_until(so: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + PATIENCE
-    while not (found := so()):
-        assert time.monotonic() < until, f"waited in vain for {what}"
-        time.sleep(0.2)
-    return found
 
 
 def test_it_sees_a_device_with_its_self_test_its_models_and_its_pictures_and_sees_it_leave(
@@ -61,7 +38,7 @@ def test_it_sees_a_device_with_its_self_test_its_models_and_its_pictures_and_see
             (row,) = devices(place)
             return row if row["self_test"] and row["queued"] == 0 and row["drift"]["pictures"] == 3 else None
 
-        row = wait_until(tested, "the device's word, with its test of itself")
+        row = wait_until(tested, "the device's word, with its test of itself", 90)
         assert (row["device"], row["presence"], row["status"]) == (paired.identity.device, "online", "active")
         assert row["version"] == this_release().version
         assert set(row["self_test"].values()) == {"passed"}, row["self_test"]
@@ -86,5 +63,5 @@ def test_it_sees_a_device_with_its_self_test_its_models_and_its_pictures_and_see
 
         sync = next(child for child in services.children if child.name == "sync")
         sync.process.kill()
-        wait_until(lambda: devices(place)[0]["presence"] == "away", "its will")
+        wait_until(lambda: devices(place)[0]["presence"] == "away", "its will", 90)
         assert re.search(r"\baway\b", wardlens(place, "site", "devices"))

@@ -27,11 +27,10 @@ from sync.receiver.view.login import LoginTokens, Sessions
 from sync.receiver.view.looking import Looking, Seen, add_look_page
 from sync.receiver.view.provider import Provider
 from sync.receiver.view.roles import Right
-from sync.receiver.view.showing import moment, shown
+from sync.receiver.view.showing import PAGE, moment, paged, shown
 from sync.receiver.view.signing_in import add_ways_in
 from sync.receiver.view.wounds import add_wound_page
 
-PAGE: Final = 20
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 _pages: Final = Environment(
@@ -111,10 +110,9 @@ def create_view(
 
     @app.get("/")
     def newest(request: Request, before: Annotated[int | None, Query(ge=1, lt=2**63)] = None) -> Response:
-        captures = archive.newest(PAGE + 1, before=before)
-        looking.at(request, Seen.LISTED, (filed.capture for filed in captures[:PAGE]))
-        more = captures[PAGE - 1].filed if len(captures) > PAGE else None
-        return page("list.html", captures=every(captures[:PAGE]), facts=facts(request), before=before, more=more)
+        captures, more = paged(archive.newest(PAGE + 1, before=before))
+        looking.at(request, Seen.LISTED, (filed.capture for filed in captures))
+        return page("list.html", captures=every(captures), facts=facts(request), before=before, more=more)
 
     @app.get("/captures.json")
     def news(request: Request) -> Response:

@@ -124,14 +124,14 @@ class Sessions:
             session = self._lasting(secret)
             return None if session is None else session.admission
 
-    def first_look(self, secret: str, at: str) -> bool:
-        """Whether this session has not looked at it before: one look goes on record once for a session."""
+    def looking(self, secret: str, at: Iterable[str]) -> tuple[Admission, list[str]] | None:
+        """Who has this secret, and which of these the session has not looked at before; None where nobody has it."""
         with self._lock:
             session = self._lasting(secret)
-            return session is None or at not in session.looked
+            return None if session is None else (session.admission, [one for one in at if one not in session.looked])
 
     def looked(self, secret: str, at: Iterable[str]) -> None:
-        """The session's looks at these are on record."""
+        """The session's looks at these are on record: one look goes on record once for a session."""
         with self._lock:
             if (session := self._lasting(secret)) is not None:
                 session.looked.update(at)

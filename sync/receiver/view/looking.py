@@ -45,16 +45,15 @@ class Looking:
             ArchiveUnavailable: it cannot be put on record, so it must not be shown.
             NotSignedIn: the session has ended since it was let through.
         """
-        secret = session_of(request.headers)
-        admission = self._sessions.admission(secret)
-        names = [name for name in captures if self._sessions.first_look(secret, f"{seen} {name}")]
-        if admission is None:
+        secret, looks = session_of(request.headers), {f"{seen} {name}": name for name in captures}
+        found = self._sessions.looking(secret, looks)
+        if found is None:
             raise NotSignedIn
-        if not names:
-            return
-        now, roles = self._archive.clock(), ",".join(sorted(admission.roles))
-        self._archive.look(Look(now, admission.on_record, roles, name, seen.value) for name in names)
-        self._sessions.looked(secret, (f"{seen} {name}" for name in names))
+        admission, new = found
+        if new:
+            now, roles = self._archive.clock(), ",".join(sorted(admission.roles))
+            self._archive.look(Look(now, admission.on_record, roles, looks[look], seen.value) for look in new)
+            self._sessions.looked(secret, new)
 
 
 def add_look_page(

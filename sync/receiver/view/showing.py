@@ -34,6 +34,9 @@ _SEALED: Final = {
 }
 _LARGEST_SHOWN: Final = 10**9
 
+PAGE: Final = 20
+"""Captures on one page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -164,6 +167,11 @@ def shown(filed: FiledCapture, keys: Mapping[str, Ed25519PublicKey]) -> Shown:
         receipt=receipt_shown(filed, keys),
         size=bytes_in_words(filed.length),
     )
+
+
+def paged(captures: Sequence[FiledCapture]) -> tuple[Sequence[FiledCapture], int | None]:
+    """The captures of one page out of up to one more, and where the next page begins, if there is one."""
+    return captures[:PAGE], captures[PAGE - 1].filed if len(captures) > PAGE else None
 
 
 def title_of(filed: FiledCapture, encounter: Mapping[str, Any]) -> str:

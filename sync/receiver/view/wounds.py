@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
@@ -11,8 +11,7 @@ from fastapi.responses import Response
 from sync.receiver.archive import Archive, FiledCapture
 from sync.receiver.view.captures import known
 from sync.receiver.view.looking import Looking, Seen
-
-PAGE: Final = 20
+from sync.receiver.view.showing import PAGE, paged
 
 
 def add_wound_page(
@@ -29,9 +28,7 @@ def add_wound_page(
     @app.get("/captures/{capture}/wound")
     def wound(request: Request, capture: str, before: Annotated[int | None, Query(ge=1, lt=2**63)] = None) -> Response:
         filed = archive.capture(known(capture))
-        captures = archive.of_wound(filed, PAGE + 1, before=before)
-        looking.at(request, Seen.LISTED, (one.capture for one in (filed, *captures[:PAGE])))
-        more = captures[PAGE - 1].filed if len(captures) > PAGE else None
-        (it,) = every([filed])
-        shown = every(captures[:PAGE])
+        captures, more = paged(archive.of_wound(filed, PAGE + 1, before=before))
+        looking.at(request, Seen.LISTED, (one.capture for one in (filed, *captures)))
+        (it, *shown) = every([filed, *captures])
         return page("wound.html", it=it, captures=shown, facts=facts(request), before=before, more=more)

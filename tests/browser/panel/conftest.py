@@ -106,9 +106,12 @@ class Visit:
         (OUTPUT / f"{name.replace(' ', '-')}-{self.size[0]}.txt").write_text(f"{value}\n")
 
     def until(self, true: str, argument: object = None, seconds: float = 15.0) -> None:
-        """Returns once the JavaScript function `true` says so; Playwright's own wait needs eval, which CSP forbids."""
+        """Returns once the JavaScript function `true` says so; Playwright's own wait needs eval, which CSP forbids.
+
+        It is asked of whole pages only: one that is still read has not all its elements.
+        """
         until = time.monotonic() + seconds
-        while not self.page.evaluate(true, argument):
+        while self.page.wait_for_load_state("domcontentloaded") or not self.page.evaluate(true, argument):
             assert time.monotonic() < until, f"it did not come true: {true}"
             self.page.wait_for_timeout(30)
 

@@ -126,6 +126,7 @@ def test_from_the_badge_to_the_hospitals_receipt_with_the_clock_on_it(place, war
     assert "is in the queue" in page.inner_text("#last")
     accepted = time.monotonic()
     page.click("a[href='/queue']")
+    page.wait_for_url("**/queue")
     visit.until("() => document.querySelector('#entries').textContent.includes('Received')", seconds=60)
     receipt = time.monotonic() - accepted
     visit.shot("bedside-received")

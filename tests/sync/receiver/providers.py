@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,8 @@ from urllib.parse import parse_qs
 import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
+
+from firmware.demo.place import free_ports
 
 CLIENT = "wardlens-view"
 SECRET = "between us & them"
@@ -108,8 +109,7 @@ def lying_provider() -> Iterator[Liar]:
 @contextlib.contextmanager
 def real_provider(*users: dict[str, Any]) -> Iterator[str]:
     """An OpenID Connect provider that knows these users, in a process of its own: its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     known = [word for user in users for word in ("--user-claims", json.dumps(user))]
     command = [
         sys.executable,

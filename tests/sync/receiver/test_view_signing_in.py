@@ -10,13 +10,13 @@ import hmac
 import html
 import json
 import re
-import socket
 from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
 from joserfc.jwk import ECKey, OctKey
 
+from firmware.demo.place import free_ports
 from firmware.errors import RequestWrong
 from firmware.hospital_view import identity_provider
 from firmware.settings import Settings
@@ -49,8 +49,7 @@ def serve(small_archive, tmp_path):
     with contextlib.ExitStack() as stack:
 
         def served(issuer: str, secret: str = SECRET):
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
+            (port,) = free_ports(1)
             settings = ProviderSettings(
                 issuer=issuer, client=CLIENT, address=f"http://127.0.0.1:{port}", roles=ROLES, secret=secret
             )
