@@ -1,0 +1,1 @@
+../../../../../camera/standins/virtual_camera.py
