@@ -76,12 +76,14 @@ class RealFiles:
     def make_folder(self, path: Path) -> None:
         """A folder at `path`, shared with the group."""
         try:
-            path.mkdir(mode=FOLDER_MODE)
+            path.mkdir(mode=stat.S_IRWXU | stat.S_IRWXG)
         except FileExistsError:
             if not path.is_dir():
                 raise
             return
-        path.chmod(FOLDER_MODE)  # mkdir's mode passes through the umask
+        # A service may not set the group's bit (RestrictSUIDSGID=), and need not: it comes from the folder around it.
+        if stat.S_IMODE(path.stat().st_mode) != FOLDER_MODE:
+            path.chmod(FOLDER_MODE)
 
     def create(self, path: Path) -> int:
         """A new file open for writing; never through a link."""

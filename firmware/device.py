@@ -58,7 +58,10 @@ def awaits_pairing(settings: Settings) -> bool:
 
 
 def identity_when_paired(
-    settings: Settings, stop: threading.Event, meanwhile: Callable[[], None] | None = None
+    settings: Settings,
+    stop: threading.Event,
+    meanwhile: Callable[[], None] | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> DeviceIdentity | None:
     """The device's identity, waiting until it is paired; None when `stop` came first.
 
@@ -66,6 +69,7 @@ def identity_when_paired(
         settings: of this device.
         stop: ends the waiting.
         meanwhile: what is done while it :func:`awaits_pairing`; returns soon after that has ended.
+        alive: called again and again while it waits.
 
     Raises:
         IdentityDamaged: there is one, and it cannot be believed.
@@ -82,6 +86,7 @@ def identity_when_paired(
             if not waiting:
                 _log.info(Event.WAITING_FOR_PAIRING)
             waiting = True
+            alive()
             if meanwhile and awaits_pairing(settings):
                 meanwhile()
             else:
@@ -176,7 +181,7 @@ def make_camera(settings: Settings) -> Camera:
     return open_camera(CameraSettings(settings.camera.adapter, device=source))
 
 
-def see_until_paired(settings: Settings, stop: threading.Event) -> None:
+def see_until_paired(settings: Settings, stop: threading.Event, alive: Callable[[], None] = lambda: None) -> None:
     """Runs the camera service without a hospital, so that an invitation can be held to the camera; then ends it.
 
     Raises:
@@ -186,7 +191,7 @@ def see_until_paired(settings: Settings, stop: threading.Event) -> None:
 
     parts = UnpairedParts(make_camera(settings), lambda: load_deidentifier(settings))
     with ended_when(stop, lambda: not awaits_pairing(settings)) as ended:
-        run_unpaired_camera_service(parts, settings.socket, ended)
+        run_unpaired_camera_service(parts, settings.socket, ended, alive)
 
 
 def camera_service_parts(
@@ -238,6 +243,7 @@ def make_uplink(
     *,
     clock: Callable[[], float] = time.monotonic,
     chance: Callable[[], float] = _CHANCE,
+    alive: Callable[[], None] = lambda: None,
 ) -> Uplink:
     """What carries the vault to the hospital: the identity key for TLS, the pinned receipt keys, no pixel code.
 
@@ -246,6 +252,7 @@ def make_uplink(
         identity: who it is.
         clock: seconds that only grow.
         chance: uniform in [0, 1), which spreads a fleet's waits.
+        alive: hears of it again and again for as long as it works.
     """
     from sync.mqtt import TlsFiles
     from sync.uplink import Uplink, UplinkSettings
@@ -278,6 +285,7 @@ def make_uplink(
         heads=lambda: read_heads(settings.state / "ledger"),
         clock=clock,
         chance=chance,
+        alive=alive,
     )
 
 

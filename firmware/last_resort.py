@@ -44,12 +44,14 @@ class LastResort:
         faulthandler.cancel_dump_traceback_later()
 
 
-def served(parts: CameraServiceParts, socket: Path, stop: threading.Event) -> int:
+def served(
+    parts: CameraServiceParts, socket: Path, stop: threading.Event, alive: Callable[[], None] | None = None
+) -> int:
     """The exit status of a camera service that ran until `stop` was set: 0, or 1 if its camera hung."""
     from capture.service import run_camera_service
 
     try:
-        run_camera_service(parts, socket, stop)
+        run_camera_service(parts, socket, stop, alive)
     except CameraHung as hung:
         err.print(hung.sentence, markup=False)
         return 1

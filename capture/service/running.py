@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket as sockets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -24,15 +24,19 @@ from capture.service.unpaired import UnpairedCameraService, UnpairedParts, creat
 
 _SOCKET_MODE: Final = 0o660
 _GRACE_S: Final = 1
+_ALIVE_S: Final = 1
 _BACKLOG: Final = 64
 _LONGEST_PATH: Final = 107
 """sun_path holds 108 bytes with the closing zero: unix(7)."""
 
 
-def run_camera_service(parts: CameraServiceParts, socket: Path, stop: threading.Event) -> None:
+def run_camera_service(
+    parts: CameraServiceParts, socket: Path, stop: threading.Event, alive: Callable[[], None] | None = None
+) -> None:
     """Serve on the unix socket `socket` (0660) until `stop` is set; then end within two seconds and leave no socket.
 
     A socket that a killed service left behind is replaced. Signals are the composition root's: it sets `stop`.
+    `alive` is called about once a second for as long as requests can be answered.
 
     Raises:
         CameraHung: the camera hangs in a call that ends with this process alone; `stop` is set. Start anew.
@@ -40,12 +44,14 @@ def run_camera_service(parts: CameraServiceParts, socket: Path, stop: threading.
     """
     with _listening(socket) as listener:
         service = CameraService(parts, given_up=stop.set)
-        _serve(service, create_app(service), listener, stop)
+        _serve(service, create_app(service), listener, stop, alive)
     if service.camera.hopeless is not None:
         raise service.camera.hopeless
 
 
-def run_unpaired_camera_service(parts: UnpairedParts, socket: Path, stop: threading.Event) -> None:
+def run_unpaired_camera_service(
+    parts: UnpairedParts, socket: Path, stop: threading.Event, alive: Callable[[], None] | None = None
+) -> None:
     """The same for a device that has no hospital yet; it takes no picture.
 
     Raises:
@@ -53,7 +59,7 @@ def run_unpaired_camera_service(parts: UnpairedParts, socket: Path, stop: thread
     """
     with _listening(socket) as listener:
         service = UnpairedCameraService(parts)
-        _serve(service, create_unpaired_app(service), listener, stop)
+        _serve(service, create_unpaired_app(service), listener, stop, alive)
 
 
 class _Service(Protocol):
@@ -62,15 +68,23 @@ class _Service(Protocol):
     def stop(self) -> None: ...
 
 
-def _serve(service: _Service, app: Starlette, listener: sockets.socket, stop: threading.Event) -> None:
+def _serve(
+    service: _Service, app: Starlette, listener: sockets.socket, stop: threading.Event, alive: Callable[[], None] | None
+) -> None:
     service.start()
     try:
-        asyncio.run(_served(app, listener, stop))
+        asyncio.run(_served(app, listener, stop, alive))
     finally:
         service.stop()
 
 
-async def _served(app: Starlette, listener: sockets.socket, stop: threading.Event) -> None:
+async def _served(
+    app: Starlette, listener: sockets.socket, stop: threading.Event, alive: Callable[[], None] | None
+) -> None:
+    async def turned() -> None:
+        if alive is not None:
+            alive()
+
     server = _Server(
         uvicorn.Config(
             app,
@@ -82,6 +96,8 @@ async def _served(app: Starlette, listener: sockets.socket, stop: threading.Even
             timeout_graceful_shutdown=_GRACE_S,
             server_header=False,
             date_header=False,
+            callback_notify=turned,
+            timeout_notify=_ALIVE_S,
         )
     )
     loop = asyncio.get_running_loop()

@@ -196,20 +196,21 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
     """
     from firmware.device import camera_service_parts, identity_when_paired, see_until_paired
     from firmware.last_resort import LastResort, served
+    from firmware.life import LOOP_SECONDS, living
     from firmware.memory import keep_large_buffers
     from firmware.upkeep.wipe_order import ended_when, wipe_ordered
 
     keep_large_buffers()
     settings = _service_settings(config, state)
-    with stop_on_signal() as stop:
-        identity = identity_when_paired(settings, stop, lambda: see_until_paired(settings, stop))
+    with stop_on_signal() as stop, living(LOOP_SECONDS) as life:
+        identity = identity_when_paired(settings, stop, lambda: see_until_paired(settings, stop, life.sign), life.sign)
         if identity is None:
             return
         resort = LastResort()
         parts = camera_service_parts(settings, identity, resort.beat)
         try:
             with ended_when(stop, lambda: wipe_ordered(settings.state)) as ended:
-                status = served(parts, settings.socket, ended)
+                status = served(parts, settings.socket, ended, life.sign)
         finally:
             resort.disarm()
             parts.vault.close()
@@ -225,11 +226,12 @@ def run_sync(state: StateOption = None, config: ConfigOption = None) -> None:
 
     Example: wardlens sync run --config /etc/wardlens/wardlens.toml
     """
+    from firmware.life import NETWORK_SECONDS, living
     from firmware.upkeep import serve_sync
 
     settings = _service_settings(config, state)
-    with stop_on_signal() as stop:
-        serve_sync(settings, stop)
+    with stop_on_signal() as stop, living(NETWORK_SECONDS) as life:
+        serve_sync(settings, stop, life.sign)
 
 
 @panel.command("run")
@@ -239,14 +241,15 @@ def run_panel_service(state: StateOption = None, config: ConfigOption = None) ->
     Example: wardlens panel run --config /etc/wardlens/wardlens.toml
     """
     from firmware.device import VERSION, make_panel, note
+    from firmware.life import LOOP_SECONDS, living
     from firmware.upkeep.wipe_order import ended_when, wipe_ordered
     from provisioning.panel import run_panel
 
     settings = _service_settings(config, state)
-    with stop_on_signal() as stop:
+    with stop_on_signal() as stop, living(LOOP_SECONDS) as life:
         note(settings, LedgerEvent.SERVICE_STARTED, version=VERSION)
         with ended_when(stop, lambda: wipe_ordered(settings.state)) as ended:
-            run_panel(*make_panel(settings), ended)
+            run_panel(*make_panel(settings), ended, life.sign)
         note(settings, LedgerEvent.SERVICE_STOPPED)
 
 

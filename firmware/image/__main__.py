@@ -13,16 +13,19 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 from firmware.image.debian import PROJECT, CannotRun, check_host
-from firmware.image.disk import make_disk, make_system_file
-from firmware.image.disk import SLOT_BYTES
+from firmware.image.disk import SLOT_BYTES, make_disk, make_system_file
 from firmware.image.system import files_with_rights, make_system
 
 
 def main() -> int:
     """The exit status; 1 with a sentence if no image can be made here."""
-    asked = argparse.ArgumentParser(prog="make image", description="Make the image of a ward device's disk (amd64, EFI).")
+    asked = argparse.ArgumentParser(
+        prog="make image", description="Make the image of a ward device's disk (amd64, EFI)."
+    )
     asked.add_argument("--out", type=Path, default=PROJECT / "build" / "image", help="folder for what is made")
-    asked.add_argument("--version", default=version_of("wardlens"), help="of the system; the project's, if it is not said")
+    asked.add_argument(
+        "--version", default=version_of("wardlens"), help="of the system; the project's, if it is not said"
+    )
     asked.add_argument("--layer", type=Path, action="append", default=[], metavar="FOLDER",
                        help="files put over the system's; again for more")  # fmt: skip
     asked.add_argument("--system-only", action="store_true", help="no disk: what an update brings")
@@ -44,9 +47,7 @@ def _make(out: Path, version: str, layers: list[Path], *, system_only: bool) -> 
     out.mkdir(parents=True, exist_ok=True)
     root, name = out / "root", f"wardlens-{version}-amd64"
     shutil.rmtree(root, ignore_errors=True)
-    materials = make_system(
-        root, version=version, models=models, layers=layers, epoch=epoch, slot_bytes=SLOT_BYTES
-    )
+    materials = make_system(root, version=version, models=models, layers=layers, epoch=epoch, slot_bytes=SLOT_BYTES)
     (out / f"{name}.cdx.json").write_bytes(materials.cyclonedx())
     system = out / f"{name}.squashfs"
     make_system_file(root, system, epoch)

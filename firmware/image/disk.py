@@ -27,8 +27,8 @@ def make_system_file(root: Path, out: Path, epoch: int) -> None:
     out.unlink(missing_ok=True)
     # lzo: the boot loader reads the kernel out of it, and knows of the fast ones only this.
     script = f"""
-        mksquashfs /out/{root.name} /out/{out.name} -comp lzo -Xcompression-level 4 -noappend -no-progress -quiet -no-exports -xattrs \
-            -all-time {epoch} -mkfs-time {epoch}
+        mksquashfs /out/{root.name} /out/{out.name} -comp lzo -Xcompression-level 4 -noappend -no-exports -xattrs \
+            -no-progress -quiet -all-time {epoch} -mkfs-time {epoch}
     """
     _in_workshop(script, out.parent)
 
@@ -55,7 +55,8 @@ def make_disk(system: Path, out: Path, epoch: int, name: str) -> None:
         export SOURCE_DATE_EPOCH={epoch} PATH=/usr/sbin:/usr/bin
         cd /out
         grub-script-check grub.cfg
-        grub-mkimage --format=x86_64-efi --output=/tmp/bootx64.efi --prefix=/grub --config=early.cfg {" ".join(GRUB_MODULES)}
+        grub-mkimage --format=x86_64-efi --output=/tmp/bootx64.efi --prefix=/grub --config=early.cfg \
+            {" ".join(GRUB_MODULES)}
         grub-editenv /tmp/grubenv create
         grub-editenv /tmp/grubenv set "ORDER=A B" A_OK=1 B_OK=0 A_TRY=0 B_TRY=0
         touch -d @{epoch} /tmp/bootx64.efi /tmp/grubenv grub.cfg
@@ -68,7 +69,8 @@ def make_disk(system: Path, out: Path, epoch: int, name: str) -> None:
         truncate -s {EFI_BYTES + SLOT_BYTES + 2 * MIB} {out.name}
         sgdisk --clear --disk-guid={disk} \
             --new=1:1M:+{EFI_BYTES // MIB}M --typecode=1:ef00 --change-name=1:wardlens-efi --partition-guid=1:{efi} \
-            --new=2:{end}M:+{SLOT_BYTES // MIB}M --typecode=2:8304 --change-name=2:wardlens-a --partition-guid=2:{first} \
+            --new=2:{end}M:+{SLOT_BYTES // MIB}M --typecode=2:8304 --change-name=2:wardlens-a \
+            --partition-guid=2:{first} \
             {out.name} >/dev/null
         dd if=/tmp/efi of={out.name} bs=1M seek=1 conv=notrunc,sparse status=none
         dd if={system.name} of={out.name} bs=1M seek={end} conv=notrunc,sparse status=none

@@ -50,7 +50,10 @@ def read_materials(root: Path, venv: str, version: str) -> Materials:
 def _debian(root: Path) -> list[dict[str, Any]]:
     status = (root / "var/lib/dpkg/status").read_text("utf-8")
     packages = [HeaderParser().parsestr(one) for one in status.strip().split("\n\n")]
-    return [_part("library", one["Package"], one["Version"], "deb/debian", f"?arch={one['Architecture']}") for one in packages]
+    return [
+        _part("library", one["Package"], one["Version"], "deb/debian", f"?arch={one['Architecture']}")
+        for one in packages
+    ]
 
 
 def _python(venv: Path) -> list[dict[str, Any]]:

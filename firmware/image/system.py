@@ -1,4 +1,4 @@
-"""What a device's read-only root holds: Debian's packages, Wardlens and its models, its settings, and nothing to log in to."""
+"""What a device's read-only root holds: Debian's packages, Wardlens and its models, and nothing to log in to."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ PACKAGES: Final = (
 ROOMS: Final = ("capture", "firmware", "inference", "provisioning", "sync")
 FILES: Final = Path(__file__).parent / "root"
 UNITS: Final = PROJECT / "firmware" / "systemd"
-PLACES: Final = {"sysusers.conf": "usr/lib/sysusers.d/wardlens.conf", "tmpfiles.conf": "usr/lib/tmpfiles.d/wardlens.conf"}
+PLACES: Final = {
+    "sysusers.conf": "usr/lib/sysusers.d/wardlens.conf",
+    "tmpfiles.conf": "usr/lib/tmpfiles.d/wardlens.conf",
+}
 UNWANTED: Final = (
     "usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/icons/Adwaita",
     "usr/share/bash-completion", "usr/share/lintian", "usr/share/bug", "usr/include",
@@ -74,7 +77,9 @@ def base() -> Path:
     return debian.kept("image-base", made_of, make)
 
 
-def make_system(root: Path, *, version: str, models: Path, layers: Sequence[Path], epoch: int, slot_bytes: int) -> Materials:
+def make_system(
+    root: Path, *, version: str, models: Path, layers: Sequence[Path], epoch: int, slot_bytes: int
+) -> Materials:
     """Fill `root`, which does not exist yet, with all of a device's system; gives what it is made of.
 
     Args:
@@ -184,7 +189,16 @@ def _strip(root: Path) -> None:
         shutil.rmtree(root / unwanted, ignore_errors=True)
     for place in ("var", "tmp", "run", "srv", "out", "home", "media", "root"):
         shutil.rmtree(root / place, ignore_errors=True)
-    for place, mode in {"var": 0o755, "tmp": 0o1777, "run": 0o755, "efi": 0o700, "root": 0o700, "home": 0o755, "srv": 0o755}.items():
+    for place, mode in {
+        "var": 0o755,
+        "var/tmp": 0o1777,
+        "tmp": 0o1777,
+        "run": 0o755,
+        "efi": 0o700,
+        "root": 0o700,
+        "home": 0o755,
+        "srv": 0o755,
+    }.items():
         (root / place).mkdir(exist_ok=True)
         (root / place).chmod(mode)
     (root / "etc/machine-id").write_text("uninitialized\n", "ascii")

@@ -1,7 +1,7 @@
 """The root with the tools that an image is made with: the image itself has no compiler and no package manager.
 
 What decides an image's bytes is in it, and comes from the same suite as what the image is made of, so that machines
-with other tools make the same image. It also has Wardlens' requirements installed, at the place where a device has them.
+with other tools make the same image. It also has Wardlens' requirements installed, where a device has them.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def upkeep_running(settings: Settings, stop: threading.Event, self_test: SelfTes
         thread.join(JOIN_SECONDS)
 
 
-def serve_sync(settings: Settings, stop: threading.Event) -> None:
+def serve_sync(settings: Settings, stop: threading.Event, alive: Callable[[], None] = lambda: None) -> None:
     """The sync service until `stop` is set: it sends, keeps up, and begins anew after each change.
 
     Fresh certificates and another broker are taken up with a new connection; a wipe ends in a device that waits for its
@@ -152,9 +152,9 @@ def serve_sync(settings: Settings, stop: threading.Event) -> None:
     from firmware.device import identity_when_paired, make_uplink
 
     with telling_of_wipe(settings.state, stop, _CHANCE):
-        while (identity := identity_when_paired(settings, stop)) is not None:
+        while (identity := identity_when_paired(settings, stop, alive=alive)) is not None:
             with ended_when(stop, _changed(settings, identity)) as ended, upkeep_running(settings, ended):
-                uplink = make_uplink(settings, identity)
+                uplink = make_uplink(settings, identity, alive=alive)
                 try:
                     uplink.run(ended)
                 finally:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 import uvicorn
@@ -18,11 +18,15 @@ from provisioning.panel.events import Event
 from provisioning.panel.settings import PanelSettings
 
 STOP_SECONDS = 2
+ALIVE_SECONDS = 1
 
 _log = structlog.get_logger(__name__)
 
 
-def _server(app: FastAPI, settings: PanelSettings) -> uvicorn.Server:
+def _server(app: FastAPI, settings: PanelSettings, alive: Callable[[], None]) -> uvicorn.Server:
+    async def turned() -> None:
+        alive()
+
     if settings.tls and (exposed := exposed_file(settings.tls.key)):
         raise PanelUnsafe(exposed)
     config = uvicorn.Config(
@@ -41,26 +45,34 @@ def _server(app: FastAPI, settings: PanelSettings) -> uvicorn.Server:
         log_config=None,
         ssl_certfile=settings.tls.certificate if settings.tls else None,
         ssl_keyfile=settings.tls.key if settings.tls else None,
+        callback_notify=turned,
+        timeout_notify=ALIVE_SECONDS,
     )
     return _Server(config)
 
 
-def run_panel(app: FastAPI, settings: PanelSettings, stop: threading.Event) -> None:
+def run_panel(
+    app: FastAPI, settings: PanelSettings, stop: threading.Event, alive: Callable[[], None] = lambda: None
+) -> None:
     """Serves the panel until `stop` is set; then ends within two seconds. Signals are the composition root's.
+
+    `alive` is called about once a second for as long as requests can be answered.
 
     Raises:
         OSError: the address is taken, or is not this machine's.
         PanelUnsafe: others can read its TLS key.
     """
-    asyncio.run(serve_panel(app, settings, stop))
+    asyncio.run(serve_panel(app, settings, stop, alive))
 
 
-async def serve_panel(app: FastAPI, settings: PanelSettings, stop: threading.Event) -> None:
+async def serve_panel(
+    app: FastAPI, settings: PanelSettings, stop: threading.Event, alive: Callable[[], None] = lambda: None
+) -> None:
     """The same on a running event loop."""
     host = settings.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, settings.port), family=family) as bound:  # uvicorn would end the process instead
-        server = _server(app, settings)
+        server = _server(app, settings, alive)
         loop, ended = asyncio.get_running_loop(), threading.Event()
 
         def watch() -> None:

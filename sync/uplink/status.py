@@ -80,10 +80,18 @@ class StatusFile:
     A file that cannot be written is left as it is: the reader then sees that it is old.
     """
 
-    def __init__(self, state: Path, *, clock: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        state: Path,
+        *,
+        clock: Callable[[], float],
+        wall: Callable[[], float] = time.time,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         self._path = state / STATUS_FILE
         self._clock = clock
         self._wall = wall
+        self._alive = alive
         self._written: UplinkStatus | None = None
         self._when = float("-inf")
         self.now = UplinkStatus()
@@ -91,6 +99,7 @@ class StatusFile:
     def show(self, status: UplinkStatus, *, at_once: bool = False) -> None:
         """Note the status; write it when it is time."""
         self.now = status
+        self._alive()
         since = self._clock() - self._when
         wait = ALIVE_SECONDS if status == self._written else WRITE_SECONDS
         if at_once or since >= wait:

@@ -46,6 +46,7 @@ class Uplink:
         heads: the signed heads of all of this device's chains; asked at each offer.
         clock: seconds that only grow.
         chance: uniform in [0, 1).
+        alive: called whenever it says how it is, which is every few seconds at least.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Uplink:
         *,
         clock: Callable[[], float] = time.monotonic,
         chance: Chance = _CHANCE,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._storage = Storage(vault, ledger)
         self._settings = settings
@@ -65,7 +67,7 @@ class Uplink:
         self._heads = heads
         self._clock = clock
         self._chance = chance
-        self._status = StatusFile(settings.state, clock=clock)
+        self._status = StatusFile(settings.state, clock=clock, alive=alive)
         self._spoken: Literal[4, 5] | None = None
         self._machine = self._new_machine()
 

@@ -1,4 +1,4 @@
-"""An emulated ward device: QEMU without acceleration, started from an image, with a cable to this machine's loopback only."""
+"""An emulated ward device: QEMU without acceleration, and a cable that ends at this machine's loopback."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ class Machine:
             "-drive", f"file={self.disk},format=raw,if=virtio,cache=writeback,discard=unmap",
             "-device", "virtio-rng-pci", "-device", "virtio-vga", "-display", "none",
             "-serial", f"file:{self.folder}/console.txt",
-            "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={self.folder}/agent.sock,server=on,wait=off",
+            "-device", "virtio-serial-pci",
+            "-chardev", f"socket,id=agent,path={self.folder}/agent.sock,server=on,wait=off",
             "-device", "virtserialport,chardev=agent,name=wardlens.test",
             "-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off",
             "-netdev", ",".join(["user,id=cable,restrict=on", *(
@@ -100,8 +101,8 @@ class Machine:
                     "--ctrl", f"type=unixio,path={self.folder}/tpm.sock", "--terminate"]  # fmt: skip
             self._processes.append(subprocess.Popen(held))
             self._until((self.folder / "tpm.sock").exists, 10, "the TPM")
-            command += ["-chardev", f"socket,id=tpm,path={self.folder}/tpm.sock", "-tpmdev", "emulator,id=tpm0,chardev=tpm",
-                        "-device", "tpm-tis,tpmdev=tpm0"]  # fmt: skip
+            command += ["-chardev", f"socket,id=tpm,path={self.folder}/tpm.sock",
+                        "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm0"]  # fmt: skip
         self.began = time.monotonic()
         with (self.folder / "qemu.txt").open("ab") as words:
             self._processes.append(subprocess.Popen(command, stdout=words, stderr=words, stdin=subprocess.DEVNULL))

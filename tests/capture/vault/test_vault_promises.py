@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import stat
 
 import pytest
 
+from capture.disk import RealFiles
 from capture.errors import NotInVault, TransitionRefused, VaultDamaged, VaultFull
 from capture.identifiers import CaptureId
 from capture.vault import State, Vault
@@ -273,3 +275,20 @@ def test_the_queue_is_as_durable_as_sqlite_can_be(vault):
     connection = vault._queue._connection
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_folder_is_made_by_a_service_that_may_not_set_the_groups_bit(tmp_path, monkeypatch):
+    """systemd's RestrictSUIDSGID= refuses the bit to a service; the folder around gives it."""
+    (tmp_path / "vault").mkdir()
+    (tmp_path / "vault").chmod(0o2770)
+
+    def refused(path, mode, **_):
+        assert not mode & 0o6000, f"chmod {mode:o} {path}"
+
+    monkeypatch.setattr("os.chmod", refused)
+    before = os.umask(0o007)
+    try:
+        RealFiles().make_folder(tmp_path / "vault" / "envelopes")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "vault" / "envelopes").stat().st_mode) == 0o2770

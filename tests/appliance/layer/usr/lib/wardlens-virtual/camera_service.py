@@ -1,11 +1,11 @@
 """`wardlens camera run` with libcamera's virtual camera, on a machine that is emulated and slow."""
 
 import dataclasses
-import os
 import sys
 import warnings
+from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, str(Path(__file__).parent))
 warnings.simplefilter("ignore", DeprecationWarning)
 
 import libcamera
@@ -19,7 +19,9 @@ SIZE, PATIENCE_S = (1280, 960), 30.0
 
 virtual_camera.stand_in()
 virtual_camera.TROUBLE.frames_per_second = 5.0
-manager = libcamera.CameraManager.singleton()  # the pipeline shows its cameras to a process's first, and to no later one
+manager = (
+    libcamera.CameraManager.singleton()
+)  # the pipeline shows its cameras to a process's first, and to no later one
 
 
 class VirtualBoard(picamera.PiCamera):
