@@ -28,11 +28,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from capture.errors import TpmChanged, TpmMissing, TpmUnusable
 from capture.events import Event
 
-DEVICE: Final = "/dev/tpmrm0"
-"""The TPM behind the kernel's resource manager, which several processes can use at once."""
 WHERE: Final = "TPM2OPENSSL_TCTI"
-"""The provider's own variable: where the TPM is. Not set, it is :data:`DEVICE`."""
+"""The provider's own variable: where the TPM is, in the words of tss2-tctildr(7)."""
 
+_DEFAULT: Final = "device:/dev/tpmrm0"
+"""The TPM behind the kernel's resource manager, which several processes can use at once."""
 _BLOB: Final = re.compile(rb"-----BEGIN TSS2 PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END TSS2 PRIVATE KEY-----\n")
 _PUBLIC: Final = re.compile(rb"-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+-----END PUBLIC KEY-----\n")
 _IN_THE_TPM: Final = b"provider=tpm2"
@@ -175,7 +175,8 @@ def private_key_in(pem: bytes) -> PrivateKeyTypes:
 
 def tpm_is_here() -> bool:
     """Whether this machine has a TPM that this process may use."""
-    return WHERE in os.environ or os.access(DEVICE, os.R_OK | os.W_OK)
+    kind, _, path = os.environ.get(WHERE, _DEFAULT).partition(":")
+    return kind != "device" or os.access(path, os.R_OK | os.W_OK)
 
 
 def leave_tpm() -> None:
@@ -200,7 +201,8 @@ class _Tpm:
 
     def make(self) -> bytes:
         """A fresh key's PEM: its blob, then its public half."""
-        with self._opened(otherwise=TpmMissing) as crypto:
+        with self._used(otherwise=TpmMissing):
+            crypto = self._opened()
             self._forget_key()
             making = crypto.EVP_PKEY_CTX_new_from_name(self._context, b"EC", _IN_THE_TPM)
             made = _P()
@@ -218,17 +220,15 @@ class _Tpm:
 
     def sign(self, blob: bytes, digest: bytes) -> bytes:
         """ECDSA in DER over what has this SHA-256, with the key of `blob`."""
-        with self._opened(otherwise=TpmUnusable) as crypto:
-            self._load(crypto, blob)
-            signing = crypto.EVP_PKEY_CTX_new_from_pkey(self._context, self._key, _IN_THE_TPM)
-            signature = ctypes.create_string_buffer(_LONGEST_SIGNATURE)
-            length = ctypes.c_size_t(_LONGEST_SIGNATURE)
+        with self._used(otherwise=TpmUnusable):
+            loaded = self._blob == blob
             try:
-                _done(crypto.EVP_PKEY_sign_init(signing))
-                _done(crypto.EVP_PKEY_sign(signing, signature, ctypes.byref(length), digest, len(digest)))
-            finally:
-                crypto.EVP_PKEY_CTX_free(signing)
-            return signature.raw[: length.value]
+                return self._signed(blob, digest)
+            except _Failed:
+                if not loaded:
+                    raise
+            self._close()  # it may have lost what was loaded: it was without power, or cleared
+            return self._signed(blob, digest)
 
     def close(self) -> None:
         """Lets it go."""
@@ -236,21 +236,21 @@ class _Tpm:
             self._close()
 
     @contextmanager
-    def _opened(self, otherwise: type[TpmUnusable]) -> Iterator[Any]:
-        """The library, with the TPM open, for one caller. What fails is `otherwise`, or says that the TPM changed."""
+    def _used(self, otherwise: type[TpmUnusable]) -> Iterator[None]:
+        """Used by one caller. What fails is `otherwise`, or says that the TPM changed; the next one opens it anew."""
         with self._lock:
             try:
-                if self._context is None:
-                    self._open()
-                yield self._crypto
+                yield
             except (_Failed, OSError, AttributeError) as error:  # no libcrypto 3, or an older one
                 said = _errors(self._crypto) if isinstance(error, _Failed) else [str(error)]
                 self._close()
                 structlog.get_logger().error(Event.TPM_FAILED, said=said, alarm=True)
                 raise (TpmChanged if any(map(_is_integrity, said)) else otherwise) from error
 
-    def _open(self) -> None:
-        os.environ.setdefault(WHERE, f"device:{DEVICE}")
+    def _opened(self) -> Any:
+        if self._context is not None:
+            return self._crypto
+        os.environ.setdefault(WHERE, _DEFAULT)
         os.environ.setdefault("TSS2_LOG", "all+NONE")  # it writes to stderr; what it says is in our own log line
         self._crypto = crypto = ctypes.CDLL("libcrypto.so.3")
         for name, (result, *arguments) in _PROTOTYPES.items():
@@ -260,6 +260,20 @@ class _Tpm:
         self._context = _done(crypto.OSSL_LIB_CTX_new())
         for provider in (b"default", b"tpm2"):
             self._providers.append(_done(crypto.OSSL_PROVIDER_load(self._context, provider)))
+        return crypto
+
+    def _signed(self, blob: bytes, digest: bytes) -> bytes:
+        crypto = self._opened()
+        self._load(crypto, blob)
+        signing = crypto.EVP_PKEY_CTX_new_from_pkey(self._context, self._key, _IN_THE_TPM)
+        signature = ctypes.create_string_buffer(_LONGEST_SIGNATURE)
+        length = ctypes.c_size_t(_LONGEST_SIGNATURE)
+        try:
+            _done(crypto.EVP_PKEY_sign_init(signing))
+            _done(crypto.EVP_PKEY_sign(signing, signature, ctypes.byref(length), digest, len(digest)))
+        finally:
+            crypto.EVP_PKEY_CTX_free(signing)
+        return signature.raw[: length.value]
 
     def _close(self) -> None:
         if self._context is None:
@@ -272,7 +286,7 @@ class _Tpm:
         self._context, self._providers = None, []
 
     def _load(self, crypto: Any, blob: bytes) -> None:
-        if self._key is not None and self._blob == blob:
+        if self._blob == blob:
             return
         self._forget_key()
         source = crypto.BIO_new_mem_buf(blob, len(blob))
