@@ -14,6 +14,21 @@ PATIENCE = 30.0
 CLEAR = bytes.fromhex("8002 0000001b 00000126 4000000c 00000009 40000009 0000 00 0000")
 """TPM2_Clear by the platform hierarchy with an empty password (TPM 2.0 Library, part 3, section 24.6)."""
 
+KEY_FILE = b"""-----BEGIN TSS2 PRIVATE KEY-----
+MIHwBgZngQUKAQOgAwEBAQIEQAAAAQRYAFYAIwALAAYAcgAAABAAEAADABAAICQt
+hYXwjlu/BO1iBbYYBxtvZjlXlC8ls6cu4DPawAmjACDOOoIdvjFHGB47INsLgiVE
+JIKH9b8PdW+dlSxYZQwsrASBgAB+ACDY35UnYcE/i9bfwN2ub89t2FFt/WVv9cgk
+jHtrMWG/VAAQ3wTzzVozasC01eboL82AE427qTEPleEMsCDqbyZWzzb1+MBmPiCf
+BSZqdsXjpmplHC+VnjjedaEoJMzq7OEdVxj43JHqH3cvqXaTM+MeFSuCvkX46Plw
+MvAB
+-----END TSS2 PRIVATE KEY-----
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEJC2FhfCOW78E7WIFthgHG29mOVeU
+LyWzpy7gM9rACaPOOoIdvjFHGB47INsLgiVEJIKH9b8PdW+dlSxYZQwsrA==
+-----END PUBLIC KEY-----
+"""
+"""The file of a key that some swtpm held, for those who read it without using the key."""
+
 
 class SoftwareTpm:
     """A TPM that can be taken out, put back, cleared and exchanged. Its state is in `folder`, an absolute path."""

@@ -5,6 +5,8 @@ The device's services run as they are, each in a process of its own, and so do b
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -32,6 +34,12 @@ def refused_a_picture(ward, bench):
     return ward.said("capture")
 
 
+def opened(envelope, ward):
+    """What `wardlens envelope open` gives whoever has the site's keys."""
+    command = [sys.executable, "-m", "firmware", "envelope", "open", envelope, "--site", ward.place.site, "--json"]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ward.place.folder).stdout
+
+
 def test_pictures_wait_while_the_tpm_is_gone_and_arrive_when_it_is_back(ward, tpm, bench):
     assert DeviceIdentity.load(ward.place.settings.state).keys is KeyPlace.TPM
     ward.settle()  # the first picture: signed in the TPM, sent by a handshake that it signed, filed by a real receiver
@@ -52,6 +60,8 @@ def test_pictures_wait_while_the_tpm_is_gone_and_arrive_when_it_is_back(ward, tp
     ward.until(lambda: "integrity check failed" in ward.said("sync"), "the sync service to see another TPM")
     ward.nothing_is_lost()
     assert len(ward.envelopes()) == 2
+    for envelope in (ward.place.settings.state / "vault").rglob("*.wle"):
+        assert "NOTE CANARY" in opened(envelope, ward), "who has the site's keys needs no device to open it"
 
     tpm.exchange(1)
     ward.run("sync")

@@ -109,6 +109,12 @@ def test_the_tpm_made_the_keys_and_gives_them_to_nobody(device):
                 give()
 
 
+def test_the_device_says_that_its_keys_are_in_its_tpm(device):
+    command = [sys.executable, "-m", "firmware", "device", "status", "--json", "--state", device.state]
+    assert json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["keys"] == "tpm"
+    assert check_keys(load_settings(state=device.state))[1].endswith("Its keys are in its TPM.")
+
+
 def test_a_device_without_a_tpm_is_as_it_was(line, tmp_path, approving):
     device = pair(line, tmp_path / "state", on_digits=approving)
     assert device.keys is KeyPlace.FILE
