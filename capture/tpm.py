@@ -111,12 +111,16 @@ class TpmKey(ec.EllipticCurvePrivateKey):
         Raises:
             TpmUnusable: the TPM does not sign, or holds the key no more.
             UnsupportedAlgorithm: another hash is asked for.
+            ValueError: `data` is to be a digest, and is none of SHA-256.
         """
         algorithm = signature_algorithm.algorithm
         hashed = algorithm._algorithm if isinstance(algorithm, Prehashed) else algorithm  # noqa: SLF001 - its one way
         if not isinstance(hashed, hashes.SHA256):
             raise UnsupportedAlgorithm("a key in the TPM signs SHA-256")
-        return _TPM.sign(self._blob, data if isinstance(algorithm, Prehashed) else hashlib.sha256(data).digest())
+        digest = data if isinstance(algorithm, Prehashed) else hashlib.sha256(data).digest()
+        if len(digest) != hashed.digest_size:
+            raise ValueError("a SHA-256 has 32 bytes")
+        return _TPM.sign(self._blob, digest)
 
     def prove(self) -> None:
         """Nothing, when the TPM signs with this key now.

@@ -14,15 +14,17 @@ import threading
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from capture.envelope import FileSigner, verify_envelope
 from capture.errors import LedgerUnwritable, SigningKeyUnusable, TpmChanged, TpmMissing, TpmUnusable
+from capture.identifiers import CaptureId
 from capture.ledger import LedgerEvent, open_ledger, verify_chain
 from capture.tpm import TpmKey, leave_tpm, make_tpm_key, private_key_in, tpm_is_here
 from firmware.checks import State, check_keys
-from firmware.device import key_maker, panel_key, panel_recorder
+from firmware.device import camera_service_parts, key_maker, make_uplink, panel_key, panel_recorder
 from firmware.settings import load_settings
 from firmware.wiping import wipe_state
 from provisioning.commands import Outcome, Result, sign_result, verify_result
@@ -219,6 +221,8 @@ def test_a_key_in_the_tpm_signs_sha_256_and_nothing_else(tpm):
     key = make_tpm_key()
     with pytest.raises(UnsupportedAlgorithm):
         key.sign(b"", ec.ECDSA(SHA384()))
+    with pytest.raises(ValueError, match="32 bytes"):
+        key.sign(b"short", ec.ECDSA(Prehashed(SHA256())))
     with pytest.raises(UnsupportedAlgorithm):
         key.exchange(ec.ECDH(), key.public_key())
     assert (key.curve.name, key.key_size) == ("secp256r1", 256)
@@ -274,6 +278,21 @@ def test_without_its_tpm_a_device_does_not_connect_and_says_what_to_do(device, s
             ask(device.state)
         assert str(said.value) == lost
     assert check_keys(load_settings(state=device.state)) == (State.FAILED, lost)
+
+
+def test_without_its_tpm_the_services_start_and_the_test_of_itself_holds_the_shutter(device, lost):
+    """A service that ended would only say that it is away; one that runs says why, on the screen."""
+    settings = load_settings(state=device.state)
+    parts = camera_service_parts(settings, device)
+    try:
+        assert parts.checks["keys"]() == lost
+        with pytest.raises(TpmUnusable) as caught:
+            parts.sealing_context(CaptureId("0" * 32), 1).signer.sign(b"")
+        assert str(caught.value) == lost
+    finally:
+        parts.vault.close()
+        parts.ledger.close()
+    make_uplink(settings, device).close()
 
 
 def test_a_tpm_that_goes_between_the_proof_and_the_handshake_is_a_handshake_that_fails(device, site, tpm):
