@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -123,6 +124,30 @@ def test_a_device_without_a_tpm_is_as_it_was(line, tmp_path, approving):
     facts = json.loads(StateLayout(device.state).facts.read_bytes())
     assert "keys" not in facts, "an older Wardlens, gone back to, would not know it"
     assert "files" in check_keys(load_settings(state=device.state))[1]
+
+
+def test_the_command_line_pairs_with_a_tpm_and_its_ledger_is_verified_without_one(
+    tpm, line, site, tmp_path, monkeypatch
+):
+    state = tmp_path / "state"
+    monkeypatch.setenv("WARDLENS_DEVICE__KEYS", "tpm")
+    wardlens = [sys.executable, "-m", "firmware", "device"]
+    ward = subprocess.Popen([*wardlens, "pair", "--invitation", line, "--state", state], stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while not (waiting := site.pending()):
+            assert ward.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        site.approve(waiting[0].id, waiting[0].digits)
+        assert ward.wait(60) == 0
+    finally:
+        ward.kill()
+    for name in ("identity", "signing", "panel"):
+        assert isinstance(read_ec_key(StateLayout(state).key(name)), TpmKey)
+    tpm.take_out()
+    verify = [*wardlens, "ledger", "verify", "--json", "--state", state]
+    assert json.loads(subprocess.run(verify, check=True, capture_output=True).stdout)["panel"]["whole"]
 
 
 def test_the_setting_says_where_and_auto_takes_a_tpm_that_can_be_used(tpm, tmp_path, monkeypatch):
