@@ -31,6 +31,9 @@
     ├── EnvelopeRefused          what a peer sent, or time did to a file
     ├── StillUnanswered          what we did wrong
     ├── SigningKeyUnusable       what the machine has
+    │   └── TpmUnusable
+    │       ├── TpmMissing
+    │       └── TpmChanged
     ├── VaultError               what the machine did to the vault
     │   ├── VaultFull
     │   ├── VaultUnwritable
@@ -221,6 +224,18 @@ class StillUnanswered(CaptureError):  # noqa: N818 - named for what is known
 
 class SigningKeyUnusable(CaptureError):  # noqa: N818 - named for what is known
     """The device's signing key cannot be used. Pair the device again."""
+
+
+class TpmUnusable(SigningKeyUnusable):
+    """The TPM that holds this device's keys does not answer. Switch the device off and on; if this stays, call IT."""
+
+
+class TpmMissing(TpmUnusable):
+    """No TPM can be used here to make the device's keys. Install tpm2-openssl, or set device.keys to file."""
+
+
+class TpmChanged(TpmUnusable):
+    """This device's TPM was cleared or exchanged, so its keys are gone. What it sealed stays safe in it; call IT."""
 
 
 class VaultError(CaptureError):

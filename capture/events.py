@@ -20,4 +20,5 @@ class Event(StrEnum):
     STILL_DISCARDED = "still-discarded"
     CAPTURE_SEALED = "capture-sealed"
     LEDGER_FAILED = "ledger-failed"
+    TPM_FAILED = "tpm-failed"
     WORKER_CRASHED = "worker-crashed"

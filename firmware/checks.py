@@ -14,11 +14,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from capture.errors import CaptureError
+from capture.errors import CaptureError, TpmUnusable
 from capture.private_files import exposed_file
+from capture.tpm import TpmKey, is_in_tpm
 from firmware.settings import Settings
 from provisioning.errors import NotPaired, ProvisioningError
-from provisioning.identity import DeviceIdentity, StateLayout
+from provisioning.identity import DeviceIdentity, KeyPlace, StateLayout
 
 EARLIEST: Final = datetime(2026, 11, 1, tzinfo=UTC)
 """No clock that is right says a day before this release was written."""
@@ -94,7 +95,7 @@ async def _ask_service(path: Path) -> tuple[State, str]:
 
 
 def check_keys(settings: Settings) -> tuple[State, str]:
-    """The device is paired, and nobody but its services can read its keys."""
+    """The device is paired, nobody but its services can read its keys, and its TPM signs with those of this process."""
     try:
         identity = DeviceIdentity.load(settings.state)
     except NotPaired:
@@ -102,9 +103,13 @@ def check_keys(settings: Settings) -> tuple[State, str]:
     except ProvisioningError as error:
         return State.FAILED, str(error)
     layout = StateLayout(settings.state)
-    for name in ("signing", "identity"):
-        if exposed := exposed_file(layout.key(name)):
+    for path in (identity.signing_key, identity.identity_key):
+        if exposed := exposed_file(path):
             return State.FAILED, exposed
+    try:
+        _prove_keys(identity)
+    except TpmUnusable as error:
+        return State.FAILED, error.sentence
     days = (identity.certificate_until - datetime.now(UTC)).days
     if days < 0:
         return State.FAILED, (
@@ -113,7 +118,22 @@ def check_keys(settings: Settings) -> tuple[State, str]:
         )
     if not layout.signing_request.is_file():
         return State.WARNING, "This device was paired by an older Wardlens. Run `wardlens device renew` once, as root."
-    return State.OK, f"{identity.device} belongs to {identity.manifest.name}; its certificate lasts {days} more days."
+    kept = "in its TPM" if identity.keys is KeyPlace.TPM else "in files"
+    return State.OK, (
+        f"{identity.device} belongs to {identity.manifest.name}; its certificate lasts {days} more days. "
+        f"Its keys are {kept}."
+    )
+
+
+def _prove_keys(identity: DeviceIdentity) -> None:
+    """Nothing, when the TPM signs with each of the device's keys that this process may use.
+
+    Raises:
+        TpmUnusable: it does not.
+    """
+    for path in (identity.signing_key, identity.identity_key):
+        if os.access(path, os.R_OK) and is_in_tpm(pem := path.read_bytes()):
+            TpmKey(pem).prove()
 
 
 def check_clock(_settings: Settings) -> tuple[State, str]:
@@ -140,20 +160,24 @@ def check_disk(settings: Settings) -> tuple[State, str]:
 
 def check_broker(settings: Settings) -> tuple[State, str]:
     """The hospital's broker is reached, is the one the site names, and knows this device."""
+    from sync.errors import CertificateUnreadable
+    from sync.mqtt import TlsFiles
+
     try:
         identity = DeviceIdentity.load(settings.state)
     except ProvisioningError:
         return State.WARNING, "Not looked for: this device is not paired."
     where = f"{identity.broker.host}:{identity.broker.port}"
-    context = ssl.create_default_context(cafile=identity.root_certificate)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    files = TlsFiles(identity.root_certificate, identity.identity_certificate, identity.identity_key)
     try:
-        context.load_cert_chain(identity.identity_certificate, identity.identity_key)
+        context = files.context()
         with (
             socket.create_connection((identity.broker.host, identity.broker.port), TIMEOUT_SECONDS) as line,
             context.wrap_socket(line, server_hostname=identity.broker.host),
         ):
             return State.OK, f"The broker at {where} answers and is the hospital's."
+    except CertificateUnreadable as error:
+        return State.FAILED, error.sentence
     except ssl.SSLError as error:
         return (
             State.FAILED,

@@ -15,10 +15,11 @@ import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from capture.envelope import FileSigner, SealingContext
-from capture.errors import StillRefused
+from capture.errors import LedgerUnwritable, SigningKeyUnusable, StillRefused
 from capture.identifiers import CaptureId
 from capture.ledger import LedgerError, LedgerEvent, open_ledger, read_heads
 from capture.scanned import BadgeRule, PatientCheck
+from capture.tpm import make_tpm_key, tpm_is_here
 from capture.vault import Vault
 from firmware.checks import CHECKS
 from firmware.checks import State as CheckState
@@ -34,7 +35,7 @@ from firmware.wiping import MARK, finish_wipe
 from provisioning import durable
 from provisioning.errors import NotPaired, PicturesWait
 from provisioning.identity import DeviceIdentity, IdentityFollower, StateLayout
-from provisioning.keys import make_leaf_key, write_key
+from provisioning.keys import KeyMaker, make_leaf_key, write_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -297,7 +298,7 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
 
     def paired(line: str, on_digits: Callable[[str], None]) -> DeviceIdentity:
         ready_to_pair(settings)
-        return pair(line, settings.state, on_digits=on_digits)
+        return pair(line, settings.state, on_digits=on_digits, make_key=key_maker(settings))
 
     shown = PanelSettings(
         host=settings.panel.host,
@@ -330,7 +331,11 @@ def panel_recorder(settings: Settings) -> Callable[[str, Mapping[str, Any]], Non
     def record(event: str, facts: Mapping[str, Any]) -> None:
         if not settings.state.exists():
             durable.private_folder(settings.state)
-        with open_ledger(settings.state / "ledger", "panel", FileSigner(panel_key(settings))) as ledger:
+        try:
+            signer = FileSigner(panel_key(settings))
+        except SigningKeyUnusable as error:
+            raise LedgerUnwritable(error.sentence) from error
+        with open_ledger(settings.state / "ledger", "panel", signer) as ledger:
             ledger.append(LedgerEvent(event), **facts)
 
     return record
@@ -345,12 +350,22 @@ def note(settings: Settings, event: LedgerEvent, **facts: str | int) -> None:
 
 
 def panel_key(settings: Settings) -> Path:
-    """The key that signs the panel's ledger chain: made on this device, by the panel, and good for nothing else."""
+    """The key that signs the panel's ledger chain: made on this device, by the panel, and good for nothing else.
+
+    Raises:
+        TpmUnusable: the TPM is to hold it, and makes none.
+    """
     path = StateLayout(settings.state).key("panel")
     if not path.is_file():
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        write_key(path, make_leaf_key())
+        write_key(path, key_maker(settings)())
     return path
+
+
+def key_maker(settings: Settings) -> KeyMaker:
+    """What makes this device's keys: its TPM, or this process for a file."""
+    asked = settings.device.keys
+    return make_tpm_key if asked == "tpm" or (asked == "auto" and tpm_is_here()) else make_leaf_key
 
 
 def uplink_view(settings: Settings) -> UplinkView:

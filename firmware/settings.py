@@ -49,6 +49,13 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class Device(_Section):
+    """`[device]`: the device itself."""
+
+    keys: Literal["auto", "tpm", "file"] = "auto"
+    """Where pairing makes the device's private keys: in its TPM, in files, or auto: in the TPM if it can be used."""
+
+
 class Camera(_Section):
     """`[camera]`: where the light comes from."""
 
@@ -241,6 +248,7 @@ class Settings(BaseSettings):
     """Folder of the camera service's socket; `run` inside the state folder when not set."""
     models: Folder = Field(default_factory=lambda: Path(sys.prefix) / "share" / "wardlens" / "models")
     """Folder of the models that `wardlens models fetch` brings; beside the installation, for all who use it."""
+    device: Device = Device()
     camera: Camera = Camera()
     vault: Vault = Vault()
     panel: Panel = Panel()

@@ -15,6 +15,7 @@
     │   └── CommandRefused       carries its `CommandRefusal`
     ├── TrustUnusable            what the machine has
     │   ├── KeyExposed
+    │   ├── KeyUnusable
     │   ├── SiteUnsafe
     │   ├── SiteDamaged
     │   ├── SiteBusy
@@ -179,6 +180,10 @@ class TrustUnusable(ProvisioningError):  # noqa: N818 - the same
 
 class KeyExposed(TrustUnusable):
     """A private key can be read by others, so it is not used. Run `chmod 600` on its file, and see who had access."""
+
+
+class KeyUnusable(TrustUnusable):
+    """The TPM that holds this device's keys cannot be used. Switch the device off and on; if this stays, call IT."""
 
 
 class SiteUnsafe(TrustUnusable):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +29,15 @@ from provisioning.terms import BrokerAddress, check_name
 
 FORMAT = "wardlens-device/1"
 _FACTS = {"format", "device", "site", "name", "enrolment", "root", "created"}
+_KEYS = "keys"
+"""The one fact that need not be there: an older Wardlens, which knows no TPM, can still be gone back to from files."""
+
+
+class KeyPlace(StrEnum):
+    """Where a device has its private keys."""
+
+    FILE = "file"
+    TPM = "tpm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,7 @@ class StateLayout:
         return self.folder / "name"
 
     def key(self, name: str) -> Path:
-        """The private key called `identity` or `signing`."""
+        """The private key called `identity` or `signing`: PKCS#8, or a blob that this device's TPM loads."""
         return self.folder / "keys" / f"{name}.pem"
 
     def certificate(self, name: str) -> Path:
@@ -84,6 +94,7 @@ class DeviceIdentity:
     signing_chain: tuple[x509.Certificate, ...]
     manifest: SiteManifest
     manifest_raw: bytes = field(repr=False)
+    keys: KeyPlace = KeyPlace.FILE
 
     @classmethod
     def load(cls, state: Path) -> Self:
@@ -106,7 +117,7 @@ class DeviceIdentity:
     @classmethod
     def _read(cls, state: Path, layout: StateLayout) -> Self:
         facts = canonical.decode(layout.facts.read_bytes())
-        if facts.keys() != _FACTS or facts["format"] != FORMAT:
+        if facts.keys() - {_KEYS} != _FACTS or facts["format"] != FORMAT:
             raise ValueError(f"{layout.facts.name} is of another format")
         root = from_pem(layout.root.read_bytes())[0]
         key = root.public_key()
@@ -125,6 +136,7 @@ class DeviceIdentity:
             signing_chain=tuple(from_pem(layout.certificate("signing").read_bytes())),
             manifest=verify_manifest(raw, root, site=site),
             manifest_raw=raw,
+            keys=KeyPlace(str(facts.get(_KEYS, KeyPlace.FILE.value))),
         )
 
     @property

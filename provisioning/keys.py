@@ -1,11 +1,15 @@
-"""Private keys: made, written as PEM, read back, and named by the hash of their public half."""
+"""Private keys: made, written as PEM, read back, and named by the hash of their public half.
+
+A device's may be in its TPM: then its file holds what only that TPM can use.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     SECP384R1,
@@ -19,10 +23,15 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
 )
 
+from capture.errors import TpmUnusable
+from capture.tpm import TpmKey, private_key_in
 from provisioning import durable
+from provisioning.errors import KeyUnusable
+
+KeyMaker = Callable[[], EllipticCurvePrivateKey]
+"""Makes a device's keys, each P-256: :func:`make_leaf_key`, or a TPM's."""
 
 
 def make_authority_key() -> EllipticCurvePrivateKey:
@@ -36,7 +45,9 @@ def make_leaf_key() -> EllipticCurvePrivateKey:
 
 
 def to_pem(key: EllipticCurvePrivateKey | Ed25519PrivateKey) -> bytes:
-    """`key` as PKCS#8 PEM without a passphrase; the file's mode is what protects it."""
+    """`key` as PKCS#8 PEM without a passphrase; the file's mode is what protects it. Of one in the TPM, its blob."""
+    if isinstance(key, TpmKey):
+        return key.pem
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -50,7 +61,7 @@ def read_ec_key(path: Path) -> EllipticCurvePrivateKey:
 
     Raises:
         KeyExposed: others can read it.
-        ValueError: not a PKCS#8 EC key.
+        ValueError: not a PKCS#8 EC key, nor one in the TPM.
         OSError: not readable.
     """
     key = _read(path)
@@ -83,8 +94,21 @@ def key_hash(key: EllipticCurvePublicKey | Ed25519PublicKey) -> bytes:
     return hashlib.sha256(public_der(key)).digest()
 
 
+@contextmanager
+def told_by_the_tpm() -> Iterator[None]:
+    """What a TPM has to say while the block lasts is said in this room's words.
+
+    Raises:
+        KeyUnusable: it does not sign, or makes no key.
+    """
+    try:
+        yield
+    except TpmUnusable as error:
+        raise KeyUnusable(error.sentence) from error
+
+
 def _read(path: Path) -> object:
     try:
-        return load_pem_private_key(durable.private_bytes(path), None)
-    except (TypeError, UnsupportedAlgorithm) as error:
+        return private_key_in(durable.private_bytes(path))
+    except ValueError as error:
         raise ValueError(f"{path.name} is not a key that Wardlens uses") from error

@@ -33,7 +33,9 @@ from hypothesis import HealthCheck, settings
 
 from capture.envelope import Body, Envelope, seal
 from capture.identifiers import CaptureId
+from capture.tpm import WHERE, leave_tpm
 from inference import PackageFile, PackageUnavailable, Pixels, fetch_package_file
+from tests.tpm import SoftwareTpm
 
 # A shared two-core machine may pause any example; a slow example is not a broken promise.
 settings.register_profile("wardlens", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -89,6 +91,24 @@ def program() -> Callable[[str], Path]:
         return Path(found)
 
     return find
+
+
+@pytest.fixture
+def tpm(
+    program: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SoftwareTpm]:
+    """A TPM of this test's own, in use wherever a TPM is asked for, also by the processes that the test starts."""
+    if not sorted(Path("/usr/lib").glob("*/ossl-modules/tpm2.so")):
+        pytest.skip("tpm2-openssl is not installed; tests/servers.sh says how")
+    chip = SoftwareTpm(program("swtpm"), tmp_path_factory.mktemp("tpm"))
+    monkeypatch.setenv(WHERE, chip.where)
+    monkeypatch.setenv("TSS2_LOG", "all+NONE")
+    chip.put_in()
+    try:
+        yield chip
+    finally:
+        leave_tpm()
+        chip.close()
 
 
 def _programs() -> Path:

@@ -14,6 +14,8 @@ packages() {
     command -v strace >/dev/null || echo strace
     command -v promtool >/dev/null || echo prometheus
     command -v softhsm2-util >/dev/null || echo softhsm2
+    command -v swtpm >/dev/null || echo swtpm
+    compgen -G '/usr/lib/*/ossl-modules/tpm2.so' >/dev/null || echo tpm2-openssl
     compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime
 }
 

@@ -11,14 +11,14 @@ import hashlib
 from pathlib import Path
 from typing import Final, Protocol
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from capture.errors import SigningKeyUnusable
 from capture.private_files import bytes_and_exposure
+from capture.tpm import private_key_in
 
 SIGNATURE_BYTES: Final = 64
 ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -65,7 +65,7 @@ def is_signed_by(public_key: ec.EllipticCurvePublicKey, signature: bytes, digest
 
 
 class KeySigner:
-    """Signs with a P-256 key that is in memory.
+    """Signs with a P-256 key that is in memory, or in the TPM behind the same interface (:class:`capture.tpm.TpmKey`).
 
     Raises:
         SigningKeyUnusable: the key is of another kind.
@@ -93,7 +93,7 @@ class KeySigner:
 
 
 class FileSigner(KeySigner):
-    """Signs with the PKCS#8 PEM key in a file that only its owner can read.
+    """Signs with the key in a file that only its owner can read: PKCS#8 PEM, or the blob of a key in the TPM.
 
     Raises:
         SigningKeyUnusable: no such file, readable by others, or not an unencrypted P-256 key.
@@ -109,8 +109,8 @@ class FileSigner(KeySigner):
         if exposed is not None:
             raise SigningKeyUnusable(f"{exposed} If anybody else used this machine meanwhile, pair the device again.")
         try:
-            key = load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            key = private_key_in(pem)
+        except ValueError as error:
             raise SigningKeyUnusable(
                 f"The device's signing key {path} is not a key in PEM form. Pair the device again."
             ) from error

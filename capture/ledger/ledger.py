@@ -19,7 +19,7 @@ from typing import Final, Self
 from capture.canonical import to_canonical
 from capture.disk import FILE_MODE, Files, RealFiles, write_durably
 from capture.envelope import Signer
-from capture.errors import LedgerBusy, LedgerDamaged, LedgerError, LedgerUnwritable
+from capture.errors import LedgerBusy, LedgerDamaged, LedgerError, LedgerUnwritable, SigningKeyUnusable
 from capture.ledger.chain import BEGINNING, MAX_LINE, LedgerHead, Line, hash_of, parse_head, parse_line
 from capture.ledger.events import LedgerEvent, checked
 
@@ -103,13 +103,16 @@ class Ledger:
 
         Raises:
             ValueError: the facts are not those of the event.
-            LedgerUnwritable: the disk; the line is not on the ledger, or not surely.
+            LedgerUnwritable: the disk, or the key that signs; the line is not on the ledger, or not surely.
         """
         with self._threads:
             line = Line(
                 self._chain, self._sequence + 1, self._hash, self._clock(), event.value, checked(event, facts)
             ).to_bytes()
-            head = LedgerHead.signed(self._chain, self._sequence + 1, hash_of(line), self._signer)
+            try:
+                head = LedgerHead.signed(self._chain, self._sequence + 1, hash_of(line), self._signer)
+            except SigningKeyUnusable as error:
+                raise LedgerUnwritable(error.sentence) from error
             try:
                 with _disk_in_our_words():
                     self._files.write(self._descriptor, line + b"\n")

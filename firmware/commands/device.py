@@ -38,7 +38,7 @@ def pair(
 
     Example: wardlens device pair --invitation WARDLENS1:... --name "Ward 3, cart B"
     """
-    from firmware.device import note, ready_to_pair
+    from firmware.device import key_maker, note, ready_to_pair
     from provisioning.enrolment import pair as pair_device
     from provisioning.errors import ProvisioningError
 
@@ -52,7 +52,7 @@ def pair(
 
     note(settings, LedgerEvent.PAIRING_STARTED)
     try:
-        identity = pair_device(line, settings.state, on_digits=show, name=name)
+        identity = pair_device(line, settings.state, on_digits=show, name=name, make_key=key_maker(settings))
     except ProvisioningError:
         note(settings, LedgerEvent.PAIRING_FAILED)
         raise
@@ -91,6 +91,7 @@ def _status(settings: Settings) -> dict[str, Any]:
             "hospital": identity.manifest.name,
             "manifest_version": identity.manifest.version,
             "certificate_until": identity.certificate_until.isoformat(),
+            "keys": identity.keys.value,
             "broker": f"{identity.broker.host}:{identity.broker.port}",
             "vault": dict(states),
             "free_bytes": vault.free_bytes(),

@@ -47,6 +47,7 @@ def make_place(folder: Path, pictures: Path, *, models: Path, mqtt: str) -> Demo
     panel, view, broker, enrolment = free_ports(4)
     values: dict[str, dict[str, object]] = {
         "": {"state": folder / "device", "runtime": folder / "run", "models": models},
+        "device": {"keys": "file"},
         "camera": {"adapter": "replay", "source": pictures},
         "panel": {"port": panel, "lock_seconds": 600},
         "receiver": {"site": folder / "site", "archive": folder / "archive", "name": "receiver-1", "port": view},

@@ -30,6 +30,7 @@ from provisioning.errors import (
 from provisioning.events import Event
 from provisioning.identity import DeviceIdentity
 from provisioning.invitation import Invitation, parse_invitation
+from provisioning.keys import KeyMaker, make_leaf_key, told_by_the_tpm
 from provisioning.requests import make_request
 from provisioning.terms import check_name
 
@@ -48,6 +49,7 @@ def pair(
     clock: Clock = utc_now,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    make_key: KeyMaker = make_leaf_key,
 ) -> DeviceIdentity:
     """The identity of this device, now paired with the site that invited it.
 
@@ -61,6 +63,7 @@ def pair(
         clock: the time.
         monotonic: a clock for the deadline.
         sleep: waits between two questions.
+        make_key: makes each of the device's keys.
 
     Raises:
         AlreadyPaired: the device has a site.
@@ -68,12 +71,13 @@ def pair(
         SiteNotProven: whoever answers is not the site that invited.
         EnrolmentRefused: the site says no, and why.
         ManifestRefused: the site's manifest cannot be believed.
-        TrustUnusable: no network, no disk, or nobody confirmed in time.
+        TrustUnusable: no network, no disk, no TPM where it should hold the keys, or nobody confirmed in time.
     """
     with holding_unpaired(state):
         pairing = _Pairing(on_state, on_digits, clock, monotonic, sleep)
         try:
-            return pairing.run(line, state, _checked(name), deadline)
+            with told_by_the_tpm():
+                return pairing.run(line, state, _checked(name), deadline, make_key)
         except ProvisioningError as error:
             pairing.give_up()
             _log.warning(Event.PAIRING_FAILED.value, error=type(error).__name__)
@@ -98,14 +102,14 @@ class _Pairing:
         self._monotonic = monotonic
         self._sleep = sleep
 
-    def run(self, line: str, state: Path, name: str, deadline: float) -> DeviceIdentity:
+    def run(self, line: str, state: Path, name: str, deadline: float, make_key: KeyMaker) -> DeviceIdentity:
         invitation = parse_invitation(line)
         invitation.check_window(self._clock())
         self._step(PairingEvent.INVITATION_READ)
         with Line(invitation.address, unverified_context()) as stranger:
             authorities = self._authorities(stranger, invitation)
         self._step(PairingEvent.ROOT_MATCHED)
-        keys = DeviceKeys.make()
+        keys = DeviceKeys.make(make_key)
         context = verified_context(to_pem(authorities.root).decode())
         with Line(invitation.address, context) as server:
             self._step(PairingEvent.SERVER_PROVEN)

@@ -26,7 +26,7 @@ from provisioning.enrolment.waiting import IdentityKey, ask_manifest, ask_nonce,
 from provisioning.errors import IdentityDamaged, KeyExposed, SigningRequestMissing, SiteNotProven, StorageRefused
 from provisioning.identity import DeviceIdentity, StateLayout
 from provisioning.invitation import Address
-from provisioning.keys import public_der, read_ec_key
+from provisioning.keys import public_der, read_ec_key, told_by_the_tpm
 from provisioning.manifest import verify_manifest
 from provisioning.requests import make_request, read_request
 
@@ -130,10 +130,10 @@ def calling(identity: DeviceIdentity) -> Iterator[SiteCall]:
 
     Raises:
         SiteNotProven: whoever answers is not the site.
-        TrustUnusable: no network, or no key.
+        TrustUnusable: no network, no key, or a TPM that does not sign with it.
     """
     key = _identity_key(identity)
-    with Line(identity.enrolment, verified_context(to_pem(identity.root).decode())) as server:
+    with told_by_the_tpm(), Line(identity.enrolment, verified_context(to_pem(identity.root).decode())) as server:
         yield SiteCall(server, identity, key)
 
 

@@ -16,7 +16,7 @@ from provisioning.enrolment import wire
 from provisioning.enrolment.line import Line
 from provisioning.errors import ApprovalTimedOut, EnrolmentUnreachable
 from provisioning.invitation import Address
-from provisioning.keys import make_leaf_key
+from provisioning.keys import KeyMaker, make_leaf_key
 from provisioning.requests import device_of_key
 
 POLL = 0.3
@@ -45,9 +45,9 @@ class DeviceKeys(IdentityKey):
     signing: EllipticCurvePrivateKey = field(repr=False)
 
     @classmethod
-    def make(cls) -> Self:
+    def make(cls, make_key: KeyMaker = make_leaf_key) -> Self:
         """Two fresh keys, and with them a device id."""
-        return cls(make_leaf_key(), make_leaf_key())
+        return cls(make_key(), make_key())
 
 
 @dataclass(frozen=True, slots=True)

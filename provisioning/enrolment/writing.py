@@ -14,11 +14,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 
 from capture.identifiers import DeviceId, SiteId
+from capture.tpm import TpmKey
 from provisioning import canonical, durable
 from provisioning.certificates import to_pem
 from provisioning.clock import seconds
 from provisioning.errors import AlreadyPaired, PairingRunning, StorageRefused
-from provisioning.identity import FORMAT, StateLayout
+from provisioning.identity import FORMAT, KeyPlace, StateLayout
 from provisioning.invitation import Address
 from provisioning.keys import key_hash, write_key
 
@@ -56,6 +57,7 @@ def write_identity(state: Path, new: NewIdentity, manifest: bytes, now: datetime
         "enrolment": str(new.enrolment),
         "root": key_hash(root_key).hex(),
         "created": seconds(now),
+        **({"keys": KeyPlace.TPM.value} if isinstance(new.signing_key, TpmKey) else {}),
     }
     try:
         for folder in (layout.root.parent, layout.key("identity").parent):

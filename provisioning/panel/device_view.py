@@ -51,6 +51,7 @@ def device_groups(
                     Fact(said.say("device.id"), device.device, code=True),
                     Fact(said.say("device.hospital"), device.site_name),
                     Fact(said.say("device.certificate"), left),
+                    Fact(said.say("device.keys"), said.say(f"device.keys-{device.keys}")),
                     Fact(said.say("device.sends-to"), device.broker),
                     Fact(said.say("device.room"), size(said, free_bytes)),
                     Fact("Wardlens", version or said.say("device.unknown")),

@@ -51,6 +51,7 @@ def facts_of(identity: DeviceIdentity) -> DeviceFacts:
         verify_pin=verify,
         knows=names.__contains__,
         called=lambda badge: names.get(badge, ""),
+        keys=identity.keys.value,
     )
 
 

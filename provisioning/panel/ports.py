@@ -129,6 +129,7 @@ class DeviceFacts:
         called: the name of a badge, as the roster has it; empty where it has it not.
         name: what people call this device; empty where nobody named it.
         lock_seconds: the site's policy; the shorter of it and the panel's setting counts.
+        keys: where its private keys are: `file` or `tpm`.
     """
 
     device: str
@@ -142,6 +143,7 @@ class DeviceFacts:
     called: Callable[[str], str] = lambda _badge: ""
     name: str = ""
     lock_seconds: float = 3600.0
+    keys: str = "file"
 
 
 Pair = Callable[[str, Callable[[str], None]], object]

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from capture.private_files import exposed_file
+from capture.errors import TpmUnusable
+from capture.private_files import bytes_and_exposure
+from capture.tpm import TpmKey, is_in_tpm
 from sync.errors import CertificateUnreadable
+from sync.mqtt.held_key import prove_with
 
 Protocol = Literal["auto", 4, 5]
 """4 is MQTT 3.1.1, 5 is MQTT 5; auto asks for 5 and takes 3.1.1 where the broker knows no better."""
@@ -29,7 +32,7 @@ class _ClosingSocket(ssl.SSLSocket):
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files: whom to trust, who we are (leaf first, then its CA), and our key."""
+    """PEM files: whom to trust, who we are (leaf first, then its CA), and our key, which may be one in the TPM."""
 
     ca: Path
     certificate: Path
@@ -39,17 +42,26 @@ class TlsFiles:
         """A TLS 1.3 client context, read afresh so that a renewed certificate is used at the next connection.
 
         Raises:
-            CertificateUnreadable: a file is absent or damaged, the key is not the certificate's, or others can read it.
+            CertificateUnreadable: a file is absent or damaged, the key is not the certificate's, or others can read it,
+                or the TPM that holds it does not sign.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.sslsocket_class = _ClosingSocket
         try:
-            if exposed := exposed_file(self.key):
+            pem, exposed = bytes_and_exposure(self.key)
+            if exposed:
                 raise CertificateUnreadable(exposed)
             context.load_verify_locations(cafile=self.ca)
-            context.load_cert_chain(self.certificate, self.key)
-        except (OSError, ssl.SSLError) as error:
+            if is_in_tpm(pem):
+                key = TpmKey(pem)
+                key.prove()  # a handshake that fails would not say why
+                prove_with(context, self.certificate, key)
+            else:
+                context.load_cert_chain(self.certificate, self.key)
+        except TpmUnusable as error:
+            raise CertificateUnreadable(error.sentence) from error
+        except (OSError, ValueError) as error:
             raise CertificateUnreadable(
                 "This machine's certificate or key cannot be read, so it cannot connect. Call IT: it may need to be "
                 "paired again."

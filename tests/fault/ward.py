@@ -24,9 +24,10 @@ import numpy as np
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy import select as rows_of
 
+from capture.tpm import leave_tpm
 from capture.vault import State
 from firmware.demo.place import HOST, DemoPlace, make_place
-from firmware.device import open_vault
+from firmware.device import key_maker, open_vault
 from firmware.hospital import archive_settings
 from firmware.ledgers import verify_ledgers
 from firmware.settings import load_settings
@@ -467,10 +468,11 @@ def _picture_in(folder: Path) -> tuple[Path, bytes]:
     return path, pixels[120, 100:116].tobytes()
 
 
-def _place_in(folder: Path, database: str, objects: str) -> DemoPlace:
+def _place_in(folder: Path, database: str, objects: str, keys: str) -> DemoPlace:
     place = make_place(folder, folder / "pictures", models=folder, mqtt="auto")
     where = f'[receiver]\ndatabase = "{database}"\nobjects = "{objects}"'
-    place.file.write_text(place.file.read_text().replace("[receiver]", where))
+    text = place.file.read_text().replace("[receiver]", where).replace('keys = "file"', f'keys = "{keys}"')
+    place.file.write_text(text)
     return DemoPlace(folder, place.file, load_settings(place.file))
 
 
@@ -484,7 +486,9 @@ def _paired_site(place: DemoPlace) -> Site:
         site.approve(waiting.id, digits)
 
     with serving_enrolment(site) as enrolment:
-        pair(site.invite(f"{HOST}:{enrolment.port}").line, settings.state, on_digits=approve)
+        line = site.invite(f"{HOST}:{enrolment.port}").line
+        pair(line, settings.state, on_digits=approve, make_key=key_maker(settings))
+    leave_tpm()  # as the command that pairs does when it ends
     return site
 
 
@@ -495,6 +499,7 @@ def ward_in(
     database: str = "",
     bucket: tuple[str, dict[str, str]] = ("", {}),
     store: str = "persistence false",
+    keys: str = "file",
 ) -> Iterator[Ward]:
     """A ward at work: paired, its broker and its services up, and one picture already on its way.
 
@@ -503,9 +508,10 @@ def ward_in(
         database: URL of the archive's rows; SQLite in the archive's folder if empty.
         bucket: where the archive's objects are, and how it is reached; the archive's folder if empty.
         store: what Mosquitto's configuration says of its store; `{folder}` is the broker's.
+        keys: where the device's are made, as `device.keys` says it.
     """
     picture, pixels = _picture_in(folder)
-    place = _place_in(folder, database, bucket[0])
+    place = _place_in(folder, database, bucket[0], keys)
     site, settings = _paired_site(place), place.settings
     settings.receiver.archive.mkdir(mode=0o700)
     patient = f"CANARY-{secrets.token_hex(4).upper()}"

@@ -18,6 +18,7 @@ UNITS = Path(__file__).parents[2] / "firmware" / "systemd"
 SERVICES = ("camera", "panel", "sync")
 """Those of the appliance; the opener is one of the hospital's."""
 WORST_EXPOSURE = 2.0
+TPM = "/dev/tpmrm0 rw"
 
 NOTHING_NEW_TO_EXECUTE = """
 import ctypes, mmap
@@ -110,10 +111,21 @@ def test_the_process_that_sees_a_patient_has_no_network() -> None:
 
 def test_the_process_that_has_a_network_reaches_no_camera_no_live_picture_and_no_signing_key() -> None:
     sync = settings_of("sync")
-    assert sync["PrivateDevices"] == ["yes"]
-    assert "DeviceAllow" not in sync
+    assert sync["DevicePolicy"] == ["closed"]
+    assert sync["DeviceAllow"] == [TPM]
     assert "-/run/wardlens" in sync["InaccessiblePaths"][0].split()
     assert "-/var/lib/wardlens/keys/signing.pem" in sync["InaccessiblePaths"][0].split()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_use_the_tpm_that_holds_its_key_and_beside_the_camera_no_other_device(service: str) -> None:
+    unit = settings_of(service)
+    assert unit["DevicePolicy"] == ["closed"]
+    assert TPM in unit["DeviceAllow"]
+    assert "tss" in unit["SupplementaryGroups"][0].split()
+    assert f"\nm wl-{service} tss\n" in (UNITS / "sysusers.conf").read_text("utf-8")
+    assert unit["MemoryDenyWriteExecute"] == ["yes"]
+    assert service == "camera" or unit["DeviceAllow"] == [TPM]
 
 
 def test_each_service_has_a_user_of_its_own() -> None:

@@ -48,6 +48,7 @@ from capture.wounds import parse_series
 from inference import Kind, Region, Sighting
 from parsers.parser import Parser
 from parsers.seeds import as_file, encounter, envelopes, redaction, vectors, workplace
+from tests.tpm import KEY_FILE
 
 _CAPTURE = CaptureId("0123456789abcdef" * 2)
 _DEVICE, _SITE = DeviceId("ward-7"), SiteId("st-elsewhere")
@@ -187,7 +188,7 @@ def _signing_keys() -> list[bytes]:
     )
 
     key = ec.derive_private_key(7, ec.SECP256R1())
-    return [key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())]
+    return [key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), KEY_FILE]
 
 
 def _sealing_keys() -> list[bytes]:

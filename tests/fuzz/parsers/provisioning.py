@@ -65,6 +65,7 @@ from provisioning.requests import read_request
 from provisioning.sealing_keys import FORMAT as OPENING_FORMAT
 from provisioning.sealing_keys import read_opening_key
 from sync.receiver.opening import OpeningKey
+from tests.tpm import KEY_FILE
 
 
 def _root() -> x509.Certificate:
@@ -363,7 +364,7 @@ PARSERS = (
     Parser(
         "key-pem",
         ("provisioning.keys.read_ec_key",),
-        lambda: [to_pem(_key())],
+        lambda: [to_pem(_key()), KEY_FILE],
         lambda data: read_ec_key(as_file("ec.pem", data)),
         (ValueError,),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from capture.envelope import KeySigner
 from capture.ledger import Ledger, LedgerEvent
 from capture.vault import State
 from provisioning.panel import PanelSettings, UplinkView, words
+from provisioning.panel.device_view import device_groups
 from provisioning.panel.languages import LANGUAGES
 from provisioning.panel.ledger_view import read_ledger
 from provisioning.panel.queue_view import rows, waiting
@@ -92,6 +94,13 @@ def test_failed_test_of_itself_is_said_and_stops_the_shutter():
 def test_parts_that_speak_for_themselves_are_not_said_twice():
     test = {"state": "failed", "failed": {"disk": "Full.", "camera": "Gone."}}
     assert troubles(EN, READY | {"self_test": test}, None, clock_early=False, certificate_days=20) == ()
+
+
+@pytest.mark.parametrize(("keys", "said"), [("file", "In files"), ("tpm", "In its security chip (TPM)")])
+def test_device_page_says_where_the_devices_keys_are(bench, keys, said):
+    facts = replace(bench.facts, keys=keys)
+    (this, _) = device_groups(EN, facts, None, free_bytes=1, now=bench.wall, version="1")
+    assert [fact.value for fact in this.facts if fact.name == "Keys"] == [said]
 
 
 def test_device_page_says_how_the_test_of_itself_went(signed_in, bench):
