@@ -27,7 +27,14 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """Hosts that are this machine: what is sent there crosses no network."""
 
 NOT_SETTINGS = frozenset(
-    {"WARDLENS_CONFIG", "WARDLENS_TEST_DATA", "WARDLENS_REQUIRE_SERVERS", "WARDLENS_FAULTS", "WARDLENS_FAULTS_SEED"}
+    {
+        "WARDLENS_CONFIG",
+        "WARDLENS_IMAGE",
+        "WARDLENS_TEST_DATA",
+        "WARDLENS_REQUIRE_SERVERS",
+        "WARDLENS_FAULTS",
+        "WARDLENS_FAULTS_SEED",
+    }
 )
 """Variables of ours that are not settings: where the file is, and what the tests are given."""
 
