@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from firmware.errors import WorkFailed
 from provisioning.updates import Version
@@ -88,13 +88,13 @@ class Machine:
         """
         self._rauc("status", "mark-good", "booted")
 
-    def mark_bad(self) -> None:
-        """The slot that runs is not started again.
+    def mark_bad(self, which: Literal["booted", "other"] = "booted") -> None:
+        """The slot that runs, or the other one, is not started again.
 
         Raises:
             ProgramFailed: RAUC says no.
         """
-        self._rauc("status", "mark-bad", "booted")
+        self._rauc("status", "mark-bad", which)
 
     def services(self) -> Mapping[str, Service]:
         """Each of our services.

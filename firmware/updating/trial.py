@@ -99,7 +99,8 @@ def after_boot(
         _stays(machine)
     elif not on_trial(settings, machine, record):
         _stays(machine)
-        _not_started(state, record)
+        if record.step is not Step.INSTALLING:  # that one was interrupted, and is installed anew
+            _not_started(state, machine, record)
     elif record.step is Step.REJECTED:
         _back(state, machine, record)
     else:
@@ -159,10 +160,10 @@ def _back(state: Path, machine: Machine, record: Record) -> None:
     machine.reboot()
 
 
-def _not_started(state: Path, record: Record) -> None:
+def _not_started(state: Path, machine: Machine, record: Record) -> None:
     """The slot from before runs after a restart: what was to be tried did not start, or went back as it was told."""
-    if record.step is Step.INSTALLING:
-        return  # interrupted: it is installed anew
+    with suppress(ProgramFailed):  # or it might be started later, when nobody tries it any more
+        machine.mark_bad("other")
     reason, said = record.reason or Reason.NOT_STARTED, record.said or "The new system did not start."
     move(state, record, Step.FAILED, reason, printable(f"{said} It runs {record.before} again."))
     _log.error(Event.UPDATE_FAILED, version=str(record.version), reason=reason.value)
