@@ -17,11 +17,11 @@ import structlog
 from capture.errors import CaptureError
 from firmware.errors import WorkFailed
 from firmware.events import Event
+from firmware.release import read_release
 from firmware.settings import Settings
 from firmware.updating.bundle import BundleDamaged, taken_over
 from firmware.updating.programs import Machine, ProgramFailed
 from firmware.updating.record import BUNDLES, ORDER, Reason, Record, Step, move, read_record, write_record
-from firmware.updating.release import read_release
 from provisioning import durable
 from provisioning.commands import Command, CommandName, verify_command
 from provisioning.errors import CommandRefusal, CommandRefused, ProvisioningError

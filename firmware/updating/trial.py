@@ -18,11 +18,11 @@ import structlog
 
 from firmware.events import Event
 from firmware.health import read_health
+from firmware.release import read_release
 from firmware.settings import Settings
 from firmware.updating.installing import dropped, on_trial, printable
 from firmware.updating.programs import Machine, ProgramFailed, Service
 from firmware.updating.record import Reason, Record, Step, move, read_record
-from firmware.updating.release import read_release
 
 STEADY_SECONDS: Final = 20.0
 """For how long all is well, without a service that was started again, before a system stays."""

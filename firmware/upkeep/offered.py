@@ -15,10 +15,10 @@ import structlog
 
 from firmware.errors import WorkFailed
 from firmware.events import Event
+from firmware.release import read_release
 from firmware.settings import Settings
 from firmware.updating.installing import not_newer
 from firmware.updating.record import BUNDLES, ORDER, Record, Step, read_record
-from firmware.updating.release import read_release
 from firmware.upkeep.fetching import CannotTake, Fetching
 from firmware.upkeep.results import signed
 from provisioning import durable

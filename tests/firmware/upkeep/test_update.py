@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
@@ -14,7 +13,6 @@ from dataclasses import replace
 import pytest
 
 from firmware.errors import WorkFailed
-from firmware.updating.bundle import taken_over, whole
 from firmware.updating.installing import NotNow
 from firmware.updating.record import FILE, ORDER, Reason, Step, read_record
 from firmware.upkeep.running import Upkeep
@@ -425,14 +423,3 @@ def test_a_wipe_while_a_system_is_on_trial_leaves_no_record_of_it(*, world, inst
     with pytest.raises(WorkFailed, match="was wiped"):
         world.trial()
     assert list(device.state.iterdir()) == []
-
-
-def test_what_root_has_taken_over_cannot_be_written_by_who_laid_it_down(*, world, offered, site, device, upkeep):
-    upkeep.call()
-    update = Update.parse(site.commands(device.device)[0].argument)
-    path = taken_over(device.state, update)
-    assert path == whole(device.state, update)
-    assert path.stat().st_mode & 0o777 == 0o400
-    with path.open("rb") as file:
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
