@@ -13,6 +13,9 @@ packages() {
     command -v systemd-analyze >/dev/null || echo systemd
     command -v strace >/dev/null || echo strace
     command -v promtool >/dev/null || echo prometheus
+    command -v rauc >/dev/null || echo rauc
+    command -v mksquashfs >/dev/null || echo squashfs-tools
+    command -v openssl >/dev/null || echo openssl
     command -v softhsm2-util >/dev/null || echo softhsm2
     compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime
 }

@@ -135,7 +135,7 @@ class Offered:
         """The answer is kept, and nothing else of the update: it is posted until the site has it."""
         raw = signed(self._identity, wanted.number, outcome, sentence, self._clock)
         _written(self._folder / f"{ANSWER}{wanted.number}", raw)
-        (self._folder / WANTED).unlink(missing_ok=True)
+        self._forget_wanted()
         self._fetching.forget(Update.parse(wanted.argument))
         _log.info(Event.COMMAND_ENDED, number=wanted.number, outcome=outcome.value)
 
@@ -147,9 +147,15 @@ class Offered:
             except EnrolmentRefused as error:  # a site that was restored from its backup does not know its own command
                 _log.warning(Event.RESULT_REFUSED, reason=error.reason.value)
             if wanted is not None and path.name == f"{ANSWER}{wanted.number}":  # the power went before it was forgotten
-                (self._folder / WANTED).unlink(missing_ok=True)
-                durable.sync_folder(self._folder)
+                self._forget_wanted()
             path.unlink(missing_ok=True)
+
+    def _forget_wanted(self) -> None:
+        try:
+            (self._folder / WANTED).unlink(missing_ok=True)
+            durable.sync_folder(self._folder)
+        except OSError as error:
+            raise WorkFailed(f"{self._folder / WANTED} cannot be removed ({error.strerror}).") from error
 
 
 def _told(record: Record) -> tuple[Outcome, str]:
