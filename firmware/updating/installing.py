@@ -8,6 +8,7 @@ here again. What can be answered is answered by the record; what must wait ends 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -57,7 +58,7 @@ def install_ordered(settings: Settings, machine: Machine) -> None:
         dropped(state)
         return
     record, update = read_record(state), Update.parse(command.argument)
-    if record is not None and (command.number < record.number or (command.number == record.number and record.ended)):
+    if record is not None and _stale(record, command):
         dropped(state)
         return
     if record is None or record.number != command.number:
@@ -66,6 +67,13 @@ def install_ordered(settings: Settings, machine: Machine) -> None:
         record = _again(state, machine, record, update)
     if record.boot == machine.boot_id() and record.step is Step.INSTALLED:
         _restarted(settings, machine)
+
+
+def _stale(record: Record, command: Command) -> bool:
+    """Whether the order is over, or comes while another one is under way: the slot to go back to is never written."""
+    if command.number == record.number:
+        return record.ended
+    return command.number < record.number or not record.ended
 
 
 def dropped(state: Path) -> None:
@@ -147,6 +155,8 @@ def _installed(state: Path, machine: Machine, record: Record, bundle: Path) -> R
     try:
         machine.install(bundle)
     except ProgramFailed as failed:
+        with suppress(ProgramFailed):  # nothing of it is to start later
+            machine.mark_bad("other")
         return _failed(state, record, Reason.NOT_INSTALLED, f"It could not be installed. {failed}")
     return move(state, record, Step.INSTALLED)
 

@@ -18,7 +18,6 @@ from provisioning.updates import Version
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 SERVICES: Final = ("wardlens-camera.service", "wardlens-sync.service", "wardlens-panel.service")
 _ASKING_SECONDS: Final = 120.0
-_INSTALLING_SECONDS: Final = 3600.0
 
 
 class ProgramFailed(WorkFailed):
@@ -62,12 +61,12 @@ class Machine:
             raise ProgramFailed(f"The bundle has no version of ours: {error}") from error
 
     def install(self, bundle: Path) -> None:
-        """The bundle is in the other slot, which starts next.
+        """The bundle is in the other slot, which starts next; waited for without an end, as RAUC goes on without us.
 
         Raises:
             ProgramFailed: it is not; the slot that runs is as it was.
         """
-        self._rauc("install", str(bundle), seconds=_INSTALLING_SECONDS)
+        self._rauc("install", str(bundle), seconds=None)
 
     def slot(self) -> str:
         """What RAUC calls the slot that runs.
@@ -120,17 +119,17 @@ class Machine:
         """
         _run(("systemctl", "reboot"), _ASKING_SECONDS)
 
-    def _rauc(self, *words: str, seconds: float = _ASKING_SECONDS) -> str:
+    def _rauc(self, *words: str, seconds: float | None = _ASKING_SECONDS) -> str:
         return _run(("rauc", f"--conf={self.system}", *words), seconds)
 
 
-def _run(command: Sequence[str], seconds: float) -> str:
+def _run(command: Sequence[str], seconds: float | None) -> str:
     try:
         done = subprocess.run(  # noqa: S603 - our own words and a path of ours, no shell
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise ProgramFailed(f"{command[0]} did not end within {seconds:.0f} s.") from error
+        raise ProgramFailed(f"{command[0]} did not end within {error.timeout:.0f} s.") from error
     except OSError as error:
         raise ProgramFailed(f"{command[0]} cannot be run: {error.strerror}.") from error
     if done.returncode != 0:

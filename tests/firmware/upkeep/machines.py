@@ -69,7 +69,9 @@ class World:
         slots = {"A": {"version": OLD, "left": None}, "B": {"version": "", "left": 0}}
         fresh = {"booted": "A", "primary": "A", "slots": slots, "rauc": str(rauc)}
         world.file.write_text(
-            json.dumps(fresh | {"cut": "", "broken": False, "services": {}, "restarts": 0, "installs": 0})
+            json.dumps(
+                fresh | {"cut": "", "broken": False, "refuses": "", "services": {}, "restarts": 0, "installs": 0}
+            )
         )
         world.boot()
         return world

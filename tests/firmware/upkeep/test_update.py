@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -149,19 +153,43 @@ def test_a_system_in_which_rauc_is_broken_goes_back_by_the_count_of_its_starts(
     assert answer(site, device)[0] == "failed"
 
 
-def test_the_restart_waits_while_a_picture_is_reviewed(*, world, offered, upkeep, monkeypatch):
+@contextmanager
+def camera_service(path, held):
+    """What the camera service says of itself on its socket, as far as it is asked."""
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps({"stills_held": held.pop(0)}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def address_string(self):
+            return "the panel"
+
+        def log_message(self, *_):
+            pass
+
+    path.parent.mkdir(exist_ok=True)
+    with socketserver.ThreadingUnixStreamServer(str(path), Health) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_restart_waits_while_a_picture_is_reviewed(*, world, offered, upkeep):
     upkeep.call()
-    held = [1, 1, 0]
-
-    async def reviewing(_socket):
-        return held.pop(0)
-
-    monkeypatch.setattr("firmware.updating.installing._reviewing", reviewing)
-    for _ in range(2):
-        with pytest.raises(NotNow, match="being reviewed"):
-            world.install()
-        assert world.restarts_asked() == 0
-    world.install()
+    with camera_service(world.settings.socket, [1, 3, 0]):
+        for _ in range(2):
+            with pytest.raises(NotNow, match="being reviewed"):
+                world.install()
+            assert world.restarts_asked() == 0
+        world.install()
     assert world.restarts_asked() == 1
     assert world.now["installs"] == 1
 
@@ -231,6 +259,38 @@ def test_an_order_that_was_carried_out_is_not_carried_out_again(*, world, instal
     world.install()
     assert world.now["installs"] == 1
     assert not (device.state / ORDER).exists()
+
+
+def test_while_a_system_is_on_trial_the_one_to_go_back_to_is_not_written(*, world, installed, site, device, vendor):
+    """Though the process with the network lays down another genuine order then."""
+    bundle = vendor.bundle(NEWER)
+    offer(site, device, bundle)
+    world.boot()
+    with site.registry.reading() as rows:
+        raw = bytes(rows.execute("SELECT signed FROM command ORDER BY number DESC LIMIT 1").fetchone()[0])
+    update = Update.parse(site.commands(device.device)[0].argument)
+    shutil.copyfile(bundle, device.state / "updates" / f"{update.sha256}.raucb")
+    (device.state / ORDER).write_bytes(raw)
+    world.install()
+    assert world.now["installs"] == 1
+    assert world.now["slots"]["A"]["version"] == OLD
+    assert not (device.state / ORDER).exists()
+    world.trial()
+    assert read_record(device.state).step is Step.CONFIRMED
+
+
+def test_a_bundle_for_another_kind_of_device_is_not_installed_and_never_starts(
+    *, world, site, device, upkeep, vendor, tmp_path
+):
+    world.change(refuses="Compatible mismatch: Expected 'wardlens-test' but bundle manifest has 'other'")
+    offer(site, device, vendor.bundle(NEW, size=20_000))
+    upkeep.call()
+    world.install()
+    upkeep.call()
+    assert answer(site, device)[0] == "failed"
+    assert "Compatible mismatch" in answer(site, device)[1]
+    assert world.now["slots"]["B"]["left"] == 0
+    assert world.restarts_asked() == 0
 
 
 def test_another_bundle_than_the_site_offered_is_not_installed(*, world, offered, site, device, upkeep, vendor):
