@@ -16,6 +16,7 @@ packages() {
     command -v rauc >/dev/null || echo rauc
     command -v mksquashfs >/dev/null || echo squashfs-tools
     command -v openssl >/dev/null || echo openssl
+    command -v dbus-daemon >/dev/null || echo dbus
     command -v softhsm2-util >/dev/null || echo softhsm2
     compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime
 }

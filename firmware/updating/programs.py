@@ -18,6 +18,8 @@ from provisioning.updates import Version
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 SERVICES: Final = ("wardlens-camera.service", "wardlens-sync.service", "wardlens-panel.service")
 _ASKING_SECONDS: Final = 120.0
+_WHY: Final = "LastError: "
+"""What `rauc install` puts before the reason, among its lines of progress."""
 
 
 class ProgramFailed(WorkFailed):
@@ -132,10 +134,12 @@ def _run(command: Sequence[str], seconds: float | None) -> str:
         raise ProgramFailed(f"{command[0]} did not end within {error.timeout:.0f} s.") from error
     except OSError as error:
         raise ProgramFailed(f"{command[0]} cannot be run: {error.strerror}.") from error
+    told, errors = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))
     if done.returncode != 0:
-        lines = (done.stderr + done.stdout).decode("utf-8", "replace").strip().splitlines()
-        raise ProgramFailed(f"{command[0]}: {lines[-1] if lines else f'status {done.returncode}'}")
-    return done.stdout.decode("utf-8", "replace")
+        why = [line for line in told.splitlines() if line.startswith(_WHY)] or errors.splitlines()
+        said = next((line for line in reversed(why) if line.strip()), f"status {done.returncode}")
+        raise ProgramFailed(f"{command[0]}: {said.removeprefix(_WHY).strip()}")
+    return told
 
 
 def _field(told: str, name: str) -> str:
