@@ -41,22 +41,30 @@ def taken_over(state: Path, update: Update) -> Path:
     """
     path = whole(state, update)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise BundleDamaged(f"The bundle is not there ({error.strerror}).") from error
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            os.fchown(descriptor, os.geteuid(), os.getegid())
-            os.fchmod(descriptor, _MODE)
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-            found, named = os.fstat(descriptor), path.lstat()
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_ino != named.st_ino:
-                raise BundleDamaged("Somebody else holds the bundle, too.")
-            if found.st_size != update.size:
-                raise BundleDamaged(f"The bundle has {found.st_size} bytes, not {update.size}.")
+    try:
+        _check_alone(descriptor, path)
+        os.fchown(descriptor, os.geteuid(), os.getegid())
+        os.fchmod(descriptor, _MODE)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        _check_alone(descriptor, path)
+        if (size := os.fstat(descriptor).st_size) != update.size:
+            raise BundleDamaged(f"The bundle has {size} bytes, not {update.size}.")
+        with open(descriptor, "rb", closefd=False) as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != update.sha256:
                 raise BundleDamaged("The bundle is not the one that was offered.")
-        except OSError as error:
-            raise BundleDamaged(f"The bundle cannot be taken over ({error.strerror}).") from error
+    except OSError as error:
+        raise BundleDamaged(f"The bundle cannot be taken over ({error.strerror}).") from error
+    finally:
+        os.close(descriptor)
     return path
+
+
+def _check_alone(descriptor: int, path: Path) -> None:
+    """Nothing, when what is open is a file that has this name and no other."""
+    found, named = os.fstat(descriptor), path.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_ino != named.st_ino:
+        raise BundleDamaged("The bundle is no file of its own.")

@@ -119,23 +119,20 @@ def _tried(
         _back(settings.state, machine, move(settings.state, record, Step.REJECTED, Reason.NOT_WELL, said))
         return
     while True:
-        verdict = _look(settings, machine, watch, monotonic())
-        if verdict is Verdict.PASSED:
-            with suppress(ProgramFailed):
-                machine.mark_good()
-                move(settings.state, record, Step.CONFIRMED)
-                _log.info(Event.UPDATE_CONFIRMED, version=str(record.version))
-                dropped(settings.state)
-                return
-            verdict = Verdict.NOT_YET if monotonic() < watch.until else Verdict.FAILED
-            watch.wrong = "It could not be marked as good."
-        if verdict is Verdict.FAILED:
-            said = printable(
-                f"{record.version} was on trial for {settings.update.trial_minutes} minutes. {watch.wrong}"
-            )
+        now = monotonic()
+        if _look(settings, machine, watch, now) is Verdict.PASSED:
+            if _stays(machine):
+                break
+            watch.wrong = "RAUC did not mark it as good."
+        if now >= watch.until:
+            minutes = settings.update.trial_minutes
+            said = printable(f"{record.version} was on trial for {minutes} minutes. {watch.wrong}")
             _back(settings.state, machine, move(settings.state, record, Step.REJECTED, Reason.NOT_WELL, said))
             return
         wait(LOOK_SECONDS)
+    move(settings.state, record, Step.CONFIRMED)
+    _log.info(Event.UPDATE_CONFIRMED, version=str(record.version))
+    dropped(settings.state)
 
 
 def _look(settings: Settings, machine: Machine, watch: Watch, now: float) -> Verdict:
@@ -170,8 +167,11 @@ def _not_started(state: Path, machine: Machine, record: Record) -> None:
     dropped(state)
 
 
-def _stays(machine: Machine) -> None:
+def _stays(machine: Machine) -> bool:
+    """Whether the slot that runs is marked as good."""
     try:
         machine.mark_good()
     except ProgramFailed as failed:
         _log.error(Event.SLOT_NOT_MARKED, sentence=str(failed))
+        return False
+    return True

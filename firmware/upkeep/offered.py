@@ -71,7 +71,7 @@ class Offered:
         except CannotTake as cannot:
             return str(cannot)
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        if (before := self._wanted()) is not None:
+        if (before := self._wanted()) is not None and not self._answered(before, record):
             self._answer(before, Outcome.FAILED, "Another update was offered before this one was fetched.")
         _written(self._folder / WANTED, raw)
         _log.info(Event.UPDATE_TAKEN, version=str(update.version))
@@ -94,8 +94,7 @@ class Offered:
         if wanted is None:
             return False
         record = read_record(self._settings.state)
-        if record is not None and record.number == wanted.number and record.ended:
-            self._answer(wanted, *_told(record))
+        if self._answered(wanted, record):
             self._post(call)
             return False
         begun = record is not None and record.number == wanted.number
@@ -130,6 +129,13 @@ class Offered:
             return verify_command(raw, of.root, site=of.site, device=of.device)
         except (OSError, CommandRefused):
             return None
+
+    def _answered(self, wanted: Command, record: Record | None) -> bool:
+        """Whether root's record says what became of it; then it is answered so."""
+        if record is None or record.number != wanted.number or not record.ended:
+            return False
+        self._answer(wanted, *_told(record))
+        return True
 
     def _answer(self, wanted: Command, outcome: Outcome, sentence: str) -> None:
         """The answer is kept, and nothing else of the update: it is posted until the site has it."""

@@ -314,6 +314,40 @@ def test_a_bundle_that_somebody_still_has_open_to_write_is_not_installed(*, worl
     assert world.now["installs"] == 0
 
 
+@pytest.mark.parametrize("what", ["pipe", "link", "symlink", "folder"])
+def test_what_is_no_file_of_its_own_is_not_taken_for_a_bundle(*, what, world, offered, device, upkeep):
+    upkeep.call()
+    (bundle,) = (device.state / "updates").glob("*.raucb")
+    other = device.state / "other"
+    bundle.rename(other)
+    {
+        "pipe": lambda: os.mkfifo(bundle),
+        "link": lambda: bundle.hardlink_to(other),
+        "symlink": lambda: bundle.symlink_to(other),
+        "folder": bundle.mkdir,
+    }[what]()
+    mode = other.stat().st_mode
+    if what == "folder":
+        with pytest.raises(WorkFailed, match="cannot be removed"):
+            world.install()
+    else:
+        world.install()
+    assert read_record(device.state).reason is Reason.BUNDLE_DAMAGED
+    assert world.now["installs"] == 0
+    assert other.stat().st_mode == mode
+
+
+def test_an_offer_right_after_an_update_was_confirmed_does_not_make_it_a_failed_one(
+    *, world, installed, site, device, upkeep, vendor
+):
+    world.boot()
+    world.trial()
+    offer(site, device, vendor.bundle(NEWER, size=20_000))
+    upkeep.call()
+    newer, older = site.commands(device.device)
+    assert (newer.outcome, older.outcome) == ("", "done")
+
+
 def test_a_bundle_that_another_key_signed_is_refused_by_rauc(*, world, site, device, upkeep, tmp_path):
     offer(site, device, Vendor(tmp_path / "stranger").bundle(NEW))
     upkeep.call()
