@@ -125,6 +125,13 @@ def test_each_service_has_a_user_of_its_own() -> None:
     assert all(f"\nu wl-{service} " in declared for service in SERVICES)
 
 
+def test_what_one_system_wrote_belongs_to_the_same_services_in_the_next() -> None:
+    rows = [line.split() for line in (UNITS / "sysusers.conf").read_text("utf-8").splitlines()]
+    numbers = [int(words[2]) for words in rows if words[:1] in (["u"], ["g"])]
+    assert len(set(numbers)) == len(numbers) == 5
+    assert all(100 <= number < 1000 for number in numbers)
+
+
 def test_only_camera_and_panel_share_the_group_of_the_live_view() -> None:
     def groups(service: str) -> set[str]:
         unit = settings_of(service)
