@@ -13,6 +13,7 @@ import typer
 
 from firmware.commands import (
     device,
+    device_update,
     doctor,
     draw,
     envelope,
@@ -25,6 +26,7 @@ from firmware.commands import (
     pictures,
     site,
     site_devices,
+    site_updates,
 )
 from firmware.commands.room_errors import sentence_of
 from firmware.logging import configure_logging
@@ -54,8 +56,11 @@ site.app.command("wipe")(site_devices.wipe)
 site.app.command("rename")(site_devices.rename)
 site.app.command("readmit")(site_devices.readmit)
 site.app.command("return-days")(site_devices.return_days)
+site.app.command("offer-update")(site_updates.offer_update)
 site.app.command("devices", help=fleet.help_in("site"))(fleet.devices)
 app.add_typer(device.app, name="device")
+device.app.command("update")(device_update.update)
+device.app.command("trial")(device_update.trial)
 app.add_typer(device.camera, name="camera")
 app.add_typer(device.sync, name="sync")
 app.add_typer(device.panel, name="panel")

@@ -30,6 +30,7 @@ from firmware.in_force import InForce
 from firmware.looking import load_deidentifier
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
+from firmware.updating.record import read_record
 from firmware.upkeep.wipe_order import ended_when, finish_ordered_wipe, unsent, wipe_ordered
 from firmware.wiping import MARK, finish_wipe
 from provisioning import durable
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from capture.camera import Camera
     from capture.service import CameraServiceParts
     from provisioning.panel import PanelSettings, UplinkView
-    from sync.uplink import Uplink
+    from sync.uplink import DeviceHealth, Uplink
 
 VERSION: Final = version("wardlens")
 _POLL_SECONDS: Final = 0.5
@@ -262,6 +263,11 @@ def make_uplink(
     ledger = open_ledger(settings.state / "ledger", "sync", FileSigner(identity.identity_key))
     in_force = InForce(ledger, lambda of: of.identity_chain[0])
     in_force.started(identity, VERSION)
+    in_force.updated(read_record(settings.state))
+
+    def health() -> DeviceHealth:
+        in_force.updated(read_record(settings.state))
+        return read_health(settings.state, settings.update.release)
 
     def receipt_keys() -> Mapping[str, Ed25519PublicKey]:
         now = follow()
@@ -280,7 +286,7 @@ def make_uplink(
             state=settings.state,
             protocol=MQTT_VERSIONS[broker.protocol.value],
             version=VERSION,
-            health=partial(read_health, settings.state),
+            health=health,
         ),
         receipt_keys=receipt_keys,
         heads=lambda: read_heads(settings.state / "ledger"),

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from firmware.events import Event
+from firmware.release import read_release
 from firmware.settings import Settings
 from provisioning import durable
 
@@ -41,15 +43,19 @@ def tell_health(settings: Settings, result: SelfTested, models: Mapping[str, str
         structlog.get_logger().error(Event.HEALTH_UNWRITTEN, error=error.strerror or type(error).__name__)
 
 
-def read_health(state: Path) -> DeviceHealth:
-    """What the camera service last left there, and how warm the device is now; what is not known stays empty."""
+def read_health(state: Path, release: Path | None = None) -> DeviceHealth:
+    """What the camera service last left there, how warm the device is now, and which system the file `release` names.
+
+    What is not known stays empty.
+    """
     from sync.uplink import DeviceHealth
 
     known = DeviceHealth(celsius=warmest())
     with suppress(OSError, ValueError, TypeError, RecursionError):
         said = json.loads((state / FILE).read_bytes())
         known = DeviceHealth(**said, celsius=known.celsius)
-    return known
+    runs = read_release(release) if release else None
+    return replace(known, system=str(runs or ""))
 
 
 def warmest(zones: Path = _ZONES) -> int | None:

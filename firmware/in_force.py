@@ -1,4 +1,4 @@
-"""What a service works with, on its own ledger chain: its start, and each manifest and certificate that it takes up.
+"""What a service works with, on its own ledger chain: its start, each manifest and certificate, each update.
 
 Whoever fetched them (a renewal, a command, a person): what counts is what the service uses from then on. The chain
 itself remembers what was said last, so that a change while the service was off is on it, too.
@@ -13,6 +13,7 @@ from cryptography import x509
 
 from capture.ledger import Ledger, LedgerError, LedgerEvent, Line
 from firmware.events import Event
+from firmware.updating.record import Record, Step
 from provisioning.identity import DeviceIdentity
 
 _log = structlog.get_logger(__name__)
@@ -34,6 +35,7 @@ class InForce:
         self._certificate = certificate
         self._manifest: int | None = None
         self._serial = ""
+        self._update: tuple[int, Step] | None = None
 
     def started(self, identity: DeviceIdentity, version: str) -> None:
         """The service began, in this version of Wardlens and with this identity."""
@@ -53,6 +55,30 @@ class InForce:
             self._note(identity)
         except LedgerError as error:
             _log.error(Event.LEDGER_FAILED, error=type(error).__name__)
+
+    def updated(self, record: Record | None) -> None:
+        """What root remembers of the last update: its beginning and its end are on the chain, each once."""
+        if record is None or not record.slot or (record.number, record.step) == self._update:
+            return
+        try:
+            facts: dict[str, str | int] = {"version": str(record.version), "command": record.number}
+            if not self._says(LedgerEvent.UPDATE_BEGUN, record.number):
+                self._ledger.append(LedgerEvent.UPDATE_BEGUN, **facts)
+            if record.step is Step.CONFIRMED and not self._says(LedgerEvent.UPDATE_CONFIRMED, record.number):
+                self._ledger.append(LedgerEvent.UPDATE_CONFIRMED, **facts)
+            if (
+                record.step is Step.FAILED
+                and record.reason
+                and not self._says(LedgerEvent.UPDATE_FAILED, record.number)
+            ):
+                self._ledger.append(LedgerEvent.UPDATE_FAILED, **facts, reason=record.reason.value)
+            self._update = (record.number, record.step)
+        except LedgerError as error:
+            _log.error(Event.LEDGER_FAILED, error=type(error).__name__)
+
+    def _says(self, event: LedgerEvent, command: int) -> bool:
+        last = self._ledger.last(event)
+        return last is not None and last.facts["command"] == command
 
     def went_back(self, identity: DeviceIdentity) -> bool:
         """Whether the service has worked by a newer manifest than this one: somebody has put an old one back."""

@@ -228,6 +228,19 @@ class Enrolment(_Section):
     """Port that the enrolment server listens on."""
 
 
+class Update(_Section):
+    """`[update]`: how a device with two systems takes a new one."""
+
+    release: Folder = Path("/etc/wardlens-release")
+    """File in which the system that runs says its version; without it the device takes no updates."""
+    system: Folder = Path("/etc/rauc/system.conf")
+    """RAUC's configuration: slots, bootloader, keyring; without it the device takes no updates."""
+    room_megabytes: Annotated[int, Field(ge=1)] = 1000
+    """Free space that an update leaves to pictures while it is fetched."""
+    trial_minutes: Annotated[int, Field(ge=1, le=120)] = 10
+    """Minutes within which a new system must have shown that it works; then the one before it is started again."""
+
+
 class Log(_Section):
     """`[log]`: what is written to standard error."""
 
@@ -266,6 +279,7 @@ class Settings(BaseSettings):
     broker: Broker = Broker()
     limits: Limits = Limits()
     enrolment: Enrolment = Enrolment()
+    update: Update = Update()
     log: Log = Log()
 
     @property

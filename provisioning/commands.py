@@ -25,6 +25,7 @@ from provisioning.canonical import field, moment
 from provisioning.clock import seconds
 from provisioning.errors import CommandRefusal, CommandRefused
 from provisioning.terms import check_name
+from provisioning.updates import Update
 
 FORMAT: Final = "wardlens-site-command/1"
 RESULT_FORMAT: Final = "wardlens-command-result/1"
@@ -48,6 +49,7 @@ class CommandName(Enum):
     RENEW = "renew"
     RENAME = "rename"
     WIPE = "wipe"
+    UPDATE = "update"
 
 
 class Outcome(Enum):
@@ -75,6 +77,8 @@ class Command:
             raise ValueError("a command has a number from 1 and expires after it is issued")
         if self.name is CommandName.RENAME:
             check_name(self.argument)
+        elif self.name is CommandName.UPDATE:
+            Update.parse(self.argument)
         elif self.argument not in {"", *([EVEN_UNSENT] if self.name is CommandName.WIPE else [])}:
             raise ValueError(f"{self.argument[:40]!r} is no argument of {self.name.value}")
 

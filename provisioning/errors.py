@@ -100,6 +100,7 @@ class EnrolmentRefusal(Enum):
     DEVICE_WIPED = "device-wiped"
     DEVICE_AWAY_TOO_LONG = "device-away-too-long"
     COMMAND_UNKNOWN = "command-unknown"
+    UPDATE_UNKNOWN = "update-unknown"
     SIGNATURE_WRONG = "signature-wrong"
 
 
@@ -119,6 +120,7 @@ REFUSAL_SENTENCES: dict[EnrolmentRefusal, str] = {
     EnrolmentRefusal.DEVICE_WIPED: "The hospital had this device wiped. Wipe it again, then pair it anew.",
     EnrolmentRefusal.DEVICE_AWAY_TOO_LONG: "This device was away for too long. Ask IT to readmit it.",
     EnrolmentRefusal.COMMAND_UNKNOWN: "The hospital did not give this command. Tell IT.",
+    EnrolmentRefusal.UPDATE_UNKNOWN: "The hospital does not have this update any more. Tell IT.",
     EnrolmentRefusal.SIGNATURE_WRONG: "The hospital could not confirm who this device is. Pair it again.",
 }
 

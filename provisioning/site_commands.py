@@ -21,8 +21,8 @@ from provisioning.registry import Registry
 from provisioning.site_keys import SiteKeys
 
 COMMAND_DAYS: Final = 7
-WIPE_DAYS: Final = 365
-"""A wipe waits for a device that is off for longer than anything else does."""
+LASTING: Final = {CommandName.WIPE: 365, CommandName.UPDATE: 30}
+"""Days of what waits longer for a device that is off."""
 _log = structlog.get_logger(__name__)
 
 
@@ -56,7 +56,7 @@ class SiteCommands:
             device: its id; active, or revoked for a wipe.
             name: what it shall do.
             argument: as the name asks.
-            days: after how many days it is void; a year for a wipe, else a week.
+            days: after how many days it is void; without it a year for a wipe, 30 days for an update, else a week.
 
         Raises:
             UnknownDevice: the site has none of this name.
@@ -64,7 +64,7 @@ class SiteCommands:
             NotAccepted: the argument or the days are not legal.
         """
         now = datetime.fromtimestamp(seconds(self.clock()), UTC)
-        lasting = days if days is not None else WIPE_DAYS if name is CommandName.WIPE else COMMAND_DAYS
+        lasting = days if days is not None else LASTING.get(name, COMMAND_DAYS)
         with self.registry.writing() as open_rows:
             found = rows.read_device(open_rows, device)
             asks = {DeviceState.ACTIVE, *([DeviceState.REVOKED] if name is CommandName.WIPE else [])}

@@ -65,6 +65,11 @@ class SiteLayout:
         """Public certificates."""
         return self.folder / "certificates"
 
+    @property
+    def updates(self) -> Path:
+        """The bundles that devices may fetch, each under its digest."""
+        return self.folder / "updates"
+
     def key(self, name: str) -> Path:
         """The private key called `name`."""
         return self.keys / f"{name}.pem"

@@ -13,6 +13,10 @@ packages() {
     command -v systemd-analyze >/dev/null || echo systemd
     command -v strace >/dev/null || echo strace
     command -v promtool >/dev/null || echo prometheus
+    command -v rauc >/dev/null || echo rauc
+    command -v mksquashfs >/dev/null || echo squashfs-tools
+    command -v openssl >/dev/null || echo openssl
+    command -v dbus-daemon >/dev/null || echo dbus
     command -v softhsm2-util >/dev/null || echo softhsm2
     command -v swtpm >/dev/null || echo swtpm
     compgen -G '/usr/lib/*/ossl-modules/tpm2.so' >/dev/null || echo tpm2-openssl

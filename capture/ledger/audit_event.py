@@ -59,6 +59,7 @@ _NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "110123": "Logout",
         "110126": "Node Authentication",
         "110129": "Security Configuration",
+        "110131": "Software Configuration",
         "110132": "Use of Restricted Function",
         "110153": "Source Role ID",
     }
@@ -90,6 +91,9 @@ PATTERNS: Final[Mapping[str, Pattern]] = MappingProxyType(
         LedgerEvent.MANIFEST_TAKEN: Pattern("110113", "U", "110129"),
         LedgerEvent.CERTIFICATE_RENEWED: Pattern("110113", "U", "110129"),
         LedgerEvent.WIPE_STARTED: Pattern("110113", "D", "110129"),
+        LedgerEvent.UPDATE_BEGUN: Pattern("110113", "E", "110131"),
+        LedgerEvent.UPDATE_CONFIRMED: Pattern("110113", "U", "110131"),
+        LedgerEvent.UPDATE_FAILED: Pattern("110113", "U", "110131", Outcome.SERIOUS_FAILURE),
     }
 )
 UNKNOWN: Final = Pattern("110100", "E")

@@ -45,6 +45,9 @@ class LedgerEvent(StrEnum):
     MANIFEST_TAKEN = "manifest-taken"
     CERTIFICATE_RENEWED = "certificate-renewed"
     WIPE_STARTED = "wipe-started"
+    UPDATE_BEGUN = "update-begun"
+    UPDATE_CONFIRMED = "update-confirmed"
+    UPDATE_FAILED = "update-failed"
 
 
 def _matches(pattern: str) -> Callable[[object], bool]:
@@ -127,6 +130,9 @@ FIELDS: Final[Mapping[LedgerEvent, Fields]] = MappingProxyType(
         LedgerEvent.MANIFEST_TAKEN: _fields({"sealing_key": Fact.HEX}, version=Fact.COUNT),
         LedgerEvent.CERTIFICATE_RENEWED: _fields(serial=Fact.HEX),
         LedgerEvent.WIPE_STARTED: _fields({"clinician": Fact.STAFF}),
+        LedgerEvent.UPDATE_BEGUN: _fields(version=Fact.VERSION, command=Fact.COUNT),
+        LedgerEvent.UPDATE_CONFIRMED: _fields(version=Fact.VERSION, command=Fact.COUNT),
+        LedgerEvent.UPDATE_FAILED: _fields(version=Fact.VERSION, command=Fact.COUNT, reason=Fact.SLUG),
     }
 )
 

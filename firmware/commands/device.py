@@ -78,7 +78,8 @@ def status(state: StateOption = None, config: ConfigOption = None, as_json: Json
 def _status(settings: Settings) -> dict[str, Any]:
     from collections import Counter
 
-    from firmware.device import open_vault
+    from firmware.device import VERSION, open_vault
+    from firmware.release import read_release
     from provisioning.identity import DeviceIdentity
 
     identity = DeviceIdentity.load(settings.state)
@@ -89,6 +90,8 @@ def _status(settings: Settings) -> dict[str, Any]:
             "name": identity.name,
             "site": identity.site,
             "hospital": identity.manifest.name,
+            "version": VERSION,
+            "system": str(read_release(settings.update.release) or ""),
             "manifest_version": identity.manifest.version,
             "certificate_until": identity.certificate_until.isoformat(),
             "keys": identity.keys.value,

@@ -53,6 +53,7 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
         "is": row["presence"] if row["status"] == "active" else row["status"],
         "since": row["since"],
         "version": row["version"],
+        "system": row["system"],
         "waiting": row["queued"],
         "free MiB": None if free is None else free // _MEBIBYTE,
         "°C": row["celsius"],

@@ -1,4 +1,4 @@
-"""`make image`: the image of a device's disk, with its list of materials."""
+"""`make image` and `make bundle`: the image of a device's disk, and what updates one, with their list of materials."""
 
 from __future__ import annotations
 
@@ -9,58 +9,104 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import Final
 
+from firmware.bundles import make_bundle
+from firmware.errors import WorkFailed
 from firmware.image.debian import PROJECT, CannotRun, check_host
 from firmware.image.disk import SLOT_BYTES, make_disk, make_system_file
+from firmware.image.signing import UpdateKey, development_key
 from firmware.image.system import files_with_rights, make_system
+from provisioning.updates import Version
+
+COMPATIBLE: Final = "wardlens-amd64"
+_EPILOG: Final = """
+Without --keyring, a key for development is made in the folder: a device that trusts it can be given any system by
+whoever has that folder. For devices that patients meet, keep your own key in a token or off this machine.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made, and where."""
+
+    out: Path
+    version: Version
+    layers: tuple[Path, ...]
+    bundle: bool
+    key: UpdateKey
 
 
 def main() -> int:
-    """The exit status; 1 with a sentence if no image can be made here."""
+    """The exit status; 1 with a sentence if nothing can be made here, 2 if what was asked is wrong."""
     asked = argparse.ArgumentParser(
-        prog="make image", description="Make the image of a ward device's disk (amd64, EFI)."
+        prog="make image", description="Make the image of a ward device's disk (amd64, EFI).", epilog=_EPILOG
     )
     asked.add_argument("--out", type=Path, default=PROJECT / "build" / "image", help="folder for what is made")
+    asked.add_argument("--version", default=version_of("wardlens"), help="of the system, three numbers: 2026.48.1")
     asked.add_argument(
-        "--version", default=version_of("wardlens"), help="of the system; the project's, if it is not said"
+        "--layer", type=Path, action="append", default=[], help="files put over the system's; repeatable"
     )
-    asked.add_argument("--layer", type=Path, action="append", default=[], metavar="FOLDER",
-                       help="files put over the system's; again for more")  # fmt: skip
-    asked.add_argument("--system-only", action="store_true", help="no disk: what an update brings")
+    asked.add_argument("--bundle", action="store_true", help="make what updates a device instead")
+    asked.add_argument("--keyring", type=Path, help="certificate of the authority whose updates the device takes")
+    asked.add_argument("--key", help="that signs the bundle: a PEM file or a PKCS#11 URL")
+    asked.add_argument("--certificate", help="of that key, the same")
     given = asked.parse_args()
+    out = given.out.absolute()
+    try:
+        version = Version.parse(given.version)
+    except ValueError as error:
+        asked.error(str(error))
+    if given.keyring and given.bundle and not (given.key and given.certificate):
+        asked.error("a bundle for that keyring needs --key and --certificate")
     try:
         check_host("image")
-        _make(given.out.absolute(), given.version, given.layer, system_only=given.system_only)
-    except CannotRun as cannot:
+        out.mkdir(parents=True, exist_ok=True)
+        key = UpdateKey(given.key, given.certificate, given.keyring) if given.keyring else development_key(out)
+        made = _make(Order(out, version, tuple(given.layer), given.bundle, key))
+    except (CannotRun, WorkFailed) as cannot:
         sys.stderr.write(f"make image cannot run: {cannot}\n")
         return 1
+    sys.stdout.write(json.dumps(made) + "\n")
     return 0
 
 
-def _make(out: Path, version: str, layers: list[Path], *, system_only: bool) -> None:
+def _make(order: Order) -> dict[str, object]:
     models = Path(os.environ.get("WARDLENS_MODELS") or Path(sys.prefix) / "share/wardlens/models")
     if not any(models.glob("*.onnx")):
         raise CannotRun(f"there are no models in {models}. Run: make setup")
     began, epoch = time.monotonic(), _epoch()
-    out.mkdir(parents=True, exist_ok=True)
-    root, name = out / "root", f"wardlens-{version}-amd64"
+    name = f"wardlens-{order.version}-amd64"
+    root, system = order.out / "root", order.out / f"{name}.squashfs"
     shutil.rmtree(root, ignore_errors=True)
-    materials = make_system(root, version=version, models=models, layers=layers, epoch=epoch, slot_bytes=SLOT_BYTES)
-    (out / f"{name}.cdx.json").write_bytes(materials.cyclonedx())
-    system = out / f"{name}.squashfs"
+    materials = make_system(
+        root, version=str(order.version), models=models, layers=order.layers, keyring=order.key.keyring,
+        epoch=epoch, slot_bytes=SLOT_BYTES,
+    )  # fmt: skip
+    (order.out / f"{name}.cdx.json").write_bytes(materials.cyclonedx())
     make_system_file(root, system, epoch)
     rights = list(files_with_rights(root))
     shutil.rmtree(root)
-    made = {"version": version, "system_bytes": system.stat().st_size, "materials": len(materials.components),
-            "files_with_rights": rights}  # fmt: skip
-    if not system_only:
-        disk = out / f"{name}.img"
-        make_disk(system, disk, epoch, name)
-        made["disk_bytes"] = disk.stat().st_blocks * 512
-    made["seconds"] = round(time.monotonic() - began)
-    sys.stdout.write(json.dumps(made) + "\n")
+    out = order.out / (f"{name}.raucb" if order.bundle else f"{name}.img")
+    if order.bundle:
+        out.unlink(missing_ok=True)
+        make_bundle(
+            system, out, version=order.version, compatible=COMPATIBLE, key=order.key.key,
+            certificate=order.key.certificate,
+        )  # fmt: skip
+    else:
+        make_disk(system, out, epoch, name)
+    return {
+        "made": str(out),
+        "bytes": out.stat().st_blocks * 512,
+        "system_bytes": system.stat().st_size,
+        "materials": len(materials.components),
+        "files_with_rights": rights,
+        "seconds": round(time.monotonic() - began),
+    }
 
 
 def _epoch() -> int:

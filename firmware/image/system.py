@@ -78,7 +78,7 @@ def base() -> Path:
 
 
 def make_system(
-    root: Path, *, version: str, models: Path, layers: Sequence[Path], epoch: int, slot_bytes: int
+    root: Path, *, version: str, models: Path, layers: Sequence[Path], keyring: Path, epoch: int, slot_bytes: int
 ) -> Materials:
     """Fill `root`, which does not exist yet, with all of a device's system; gives what it is made of.
 
@@ -87,6 +87,7 @@ def make_system(
         version: of the system.
         models: a folder with all models.
         layers: folders whose files are put over the system's, in their order; a product's image has none.
+        keyring: certificate of the authority whose updates the device takes.
         epoch: seconds since 1970, for every file's time.
         slot_bytes: the size of a system's place on the disk.
 
@@ -101,8 +102,10 @@ def make_system(
         shutil.copy(unit, root / PLACES.get(unit.name, f"usr/lib/systemd/system/{unit.name}"))
     for definition in (root / "usr/lib/wardlens/repart.d").glob("*/*.conf"):
         definition.write_text(definition.read_text("utf-8").replace("=SLOT\n", f"={slot_bytes}\n"), "utf-8")
+    shutil.copyfile(keyring, root / "etc/rauc/keyring.pem")
     (root / "etc/os-release").unlink()
     (root / "etc/os-release").write_text(_release(version), "utf-8")
+    (root / "etc/wardlens-release").write_text(f"{version}\n", "ascii")
     (root / "etc/initramfs-tools/conf.d/wardlens").write_text("MODULES=list\nCOMPRESS=zstd\nRESUME=none\n", "ascii")
     (root / "etc/initramfs-tools/modules").write_text("\n".join(INITRD_MODULES) + "\n", "ascii")
     debian.run(*debian.inside(root, _FINISH, environment={"SOURCE_DATE_EPOCH": str(epoch)}, writable=True))

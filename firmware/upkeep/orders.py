@@ -14,14 +14,15 @@ import structlog
 from capture.errors import CaptureError
 from firmware.events import Event
 from firmware.upkeep.memory import Remembered, Step, read_memory, write_memory
+from firmware.upkeep.offered import Offered
+from firmware.upkeep.results import signed
 from firmware.upkeep.wipe_order import WipeOrder, unsent, write_order
 from provisioning import durable
 from provisioning.clock import Clock
-from provisioning.commands import EVEN_UNSENT, Command, CommandName, Outcome, Result, sign_result, verify_command
+from provisioning.commands import EVEN_UNSENT, Command, CommandName, Outcome, verify_command
 from provisioning.enrolment import SiteCall
 from provisioning.errors import CommandRefused, EnrolmentRefused, ProvisioningError, StorageRefused
 from provisioning.identity import DeviceIdentity, StateLayout
-from provisioning.keys import read_ec_key
 
 MOST: Final = 8
 """Commands of one call."""
@@ -46,12 +47,14 @@ class Orders:
         identity: the device.
         self_test: what `self-test` runs.
         clock: the time, which commands have to be in force at.
+        offered: the update that it may have been offered, which is answered later.
     """
 
-    def __init__(self, identity: DeviceIdentity, self_test: SelfTest, clock: Clock) -> None:
+    def __init__(self, identity: DeviceIdentity, self_test: SelfTest, clock: Clock, offered: Offered) -> None:
         self._identity = identity
         self._self_test = self_test
         self._clock = clock
+        self._offered = offered
         self._acts: Mapping[CommandName, Act] = {
             CommandName.SELF_TEST: self._test,
             CommandName.RENEW: self._renew,
@@ -67,10 +70,11 @@ class Orders:
             WorkFailed: the disk.
         """
         known = read_memory(self._identity.state, self._clock())
+        if known.step is Step.BEGUN and self._offered.has(known.number):
+            known = self._kept(Remembered(known.number))
         if known.step is Step.BEGUN:
             known = self._answered(known.number, Outcome.FAILED, "The device stopped while it was at it. Ask again.")
-        if known.step is Step.ANSWERED:
-            known = self._post(call, known)
+        known = self._post(call, known)
         for _ in range(MOST):
             raw = call.command(known.number)
             if raw is None:
@@ -92,6 +96,10 @@ class Orders:
         try:
             if command.name is CommandName.WIPE:
                 outcome, sentence = self._wipe(command, raw)
+            elif command.name is CommandName.UPDATE:
+                outcome, sentence = Outcome.REFUSED, self._offered.take(command, raw)
+                if not sentence:
+                    return self._kept(Remembered(command.number))
             else:
                 outcome, sentence = self._acts[command.name](call, command.argument)
         except CaptureError as error:  # a vault that cannot be looked into: nobody knows what waits in it
@@ -100,24 +108,23 @@ class Orders:
 
     def _answered(self, number: int, outcome: Outcome, sentence: str) -> Remembered:
         _log.info(Event.COMMAND_ENDED, number=number, outcome=outcome.value)
-        known = Remembered(number, Step.ANSWERED, self._signed(number, outcome, sentence))
+        return self._kept(Remembered(number, Step.ANSWERED, self._signed(number, outcome, sentence)))
+
+    def _kept(self, known: Remembered) -> Remembered:
         write_memory(self._identity.state, known)
         return known
 
     def _signed(self, number: int, outcome: Outcome, sentence: str) -> bytes:
-        of = self._identity
-        said = "".join(one if one.isprintable() else " " for one in sentence)[:300] or "It gave no reason."
-        result = Result(of.site, of.device, number, outcome, said, self._clock())
-        return sign_result(result, read_ec_key(of.identity_key))
+        return signed(self._identity, number, outcome, sentence, self._clock)
 
     def _post(self, call: SiteCall, known: Remembered) -> Remembered:
+        if known.step is Step.POSTED:
+            return known
         try:
             call.post(known.result)
         except EnrolmentRefused as error:  # a site that was restored from its backup does not know its own command
             _log.warning(Event.RESULT_REFUSED, reason=error.reason.value)
-        posted = Remembered(known.number)
-        write_memory(self._identity.state, posted)
-        return posted
+        return self._kept(Remembered(known.number))
 
     def _test(self, _call: SiteCall, _argument: str) -> tuple[Outcome, str]:
         passed, sentence = self._self_test()

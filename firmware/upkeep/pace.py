@@ -44,6 +44,10 @@ class Pace:
         """After a call that the site answered."""
         return replace(self, next_call=now + CALL_SECONDS * (1 + chance()) / 2, missed=0)
 
+    def going_on(self, now: float) -> Pace:
+        """After a call that left something to fetch: at once, and commands are heard in between."""
+        return replace(self, next_call=now, missed=0)
+
     def unanswered(self, now: float, chance: Chance) -> Pace:
         """After a call that nobody, or somebody else, answered: within 1 s, doubling, to 5 minutes."""
         missed = self.missed + 1

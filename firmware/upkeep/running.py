@@ -16,6 +16,8 @@ from firmware.errors import WorkFailed
 from firmware.events import Event
 from firmware.health import read_health
 from firmware.settings import Settings
+from firmware.upkeep.fetching import Fetching
+from firmware.upkeep.offered import Offered
 from firmware.upkeep.orders import Orders, SelfTest, WipeBegins
 from firmware.upkeep.pace import Pace
 from firmware.upkeep.wipe_order import ended_when, telling_of_wipe, wipe_ordered
@@ -55,6 +57,8 @@ class Upkeep:
         chance: Chance = _CHANCE,
     ) -> None:
         self._state = settings.state
+        self._settings = settings
+        self._fetching = Fetching(settings, monotonic)
         self._self_test = self_test
         self._clock = clock
         self._monotonic = monotonic
@@ -66,7 +70,7 @@ class Upkeep:
         said = ""
         while not stop.wait(self.pace.wait(self._monotonic())):
             try:
-                self.call()
+                self.call(stop.is_set)
                 said = ""
             except WipeBegins:
                 _log.warning(Event.WIPE_ORDERED)
@@ -78,8 +82,8 @@ class Upkeep:
             except Exception:  # noqa: BLE001 - the watchdog: a mistake of ours must not end the upkeep for good
                 _log.exception(Event.UPKEEP_STUMBLED, alarm=True)
 
-    def call(self) -> None:
-        """One call, whatever comes of it: manifest, certificates, commands.
+    def call(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """One call, whatever comes of it: manifest, certificates, commands, and a turn of what is to be fetched.
 
         Raises:
             WipeBegins: the device is to be wiped.
@@ -91,13 +95,16 @@ class Upkeep:
             with calling(identity) as call:
                 refused = self._refresh(call)
                 refused = self._renew(call, identity) or refused
-                Orders(identity, self._self_test, self._clock).obey(call)
+                offered = Offered(identity, self._settings, self._fetching, self._clock)
+                Orders(identity, self._self_test, self._clock, offered).obey(call)
+                more = offered.go_on(call, stopped)
         except WipeBegins:
             raise
         except BaseException:
             self.pace = self.pace.unanswered(self._monotonic(), self._chance)
             raise
-        self.pace = self.pace.answered(self._monotonic(), self._chance)
+        now = self._monotonic()
+        self.pace = self.pace.going_on(now) if more else self.pace.answered(now, self._chance)
         if refused is not None:
             raise refused
 

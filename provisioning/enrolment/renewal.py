@@ -23,7 +23,14 @@ from provisioning.enrolment.line import Line, verified_context
 from provisioning.enrolment.nonces import LIFETIME
 from provisioning.enrolment.trust import Authorities, find_chains
 from provisioning.enrolment.waiting import IdentityKey, ask_manifest, ask_nonce, signed_headers
-from provisioning.errors import IdentityDamaged, KeyExposed, SigningRequestMissing, SiteNotProven, StorageRefused
+from provisioning.errors import (
+    EnrolmentUnreachable,
+    IdentityDamaged,
+    KeyExposed,
+    SigningRequestMissing,
+    SiteNotProven,
+    StorageRefused,
+)
 from provisioning.identity import DeviceIdentity, StateLayout
 from provisioning.invitation import Address
 from provisioning.keys import public_der, read_ec_key, told_by_the_tpm
@@ -106,6 +113,21 @@ class SiteCall:
         headers = signed_headers(self._key, nonce, words) | {wire.KNOWN_HEADER: str(after)}
         answer = self._server.ask("GET", wire.COMMAND, headers)
         return answer.body if answer.status == 200 else None
+
+    def piece(self, sha256: str, start: int, count: int) -> bytes:
+        """`count` bytes from `start` of the bundle with this digest, unverified.
+
+        Raises:
+            EnrolmentRefused: the site says no, and why; `UPDATE_UNKNOWN` where it has no such bundle.
+            EnrolmentUnreachable: no answer, or another piece than was asked for.
+        """
+        nonce = self._fresh()
+        words = wire.update_words(self._key.device, nonce, self._server.server_hash, sha256)
+        headers = signed_headers(self._key, nonce, words) | {"range": f"bytes={start}-{start + count - 1}"}
+        answer = self._server.ask("GET", f"{wire.UPDATE}/{sha256}", headers)
+        if answer.status != 206 or len(answer.body) != count:
+            raise EnrolmentUnreachable("The hospital's enrolment server sent another piece than was asked for.")
+        return answer.body
 
     def post(self, result: bytes) -> None:
         """The site has what became of a command.

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from provisioning.bundles import piece_of
 from provisioning.certificates import to_der
 from provisioning.devices import DeviceState
 from provisioning.enrolment import wire
@@ -48,6 +49,7 @@ STATUS: dict[EnrolmentRefusal, int] = {
     EnrolmentRefusal.DEVICE_WIPED: 403,
     EnrolmentRefusal.DEVICE_AWAY_TOO_LONG: 403,
     EnrolmentRefusal.COMMAND_UNKNOWN: 403,
+    EnrolmentRefusal.UPDATE_UNKNOWN: 404,
     EnrolmentRefusal.SIGNATURE_WRONG: 401,
     EnrolmentRefusal.DEVICE_EXISTS: 409,
     EnrolmentRefusal.REQUEST_TOO_LARGE: 413,
@@ -66,6 +68,7 @@ def create_enrolment_app(site: Site, *, monotonic: Callable[[], float] = time.mo
             Route(wire.MANIFEST, counter.manifest, methods=["GET"]),
             Route(wire.COMMAND, counter.command, methods=["GET"]),
             Route(wire.RESULT, counter.result, methods=["POST"]),
+            Route(f"{wire.UPDATE}/{{sha256}}", counter.update, methods=["GET"]),
         ],
         exception_handlers={EnrolmentRefused: _refusal},
     )
@@ -143,6 +146,27 @@ class _Counter:
         device, body = _header(request, wire.DEVICE_HEADER), await _body(request)
         await run_in_threadpool(self._site.take_result, device, body)
         return Response(status_code=204)
+
+    async def update(self, request: Request) -> Response:
+        self._slow(self._reads, request)
+        device, nonce, signature = self._signed(request)
+        if not self._nonces.knows(device, nonce):
+            return self._ask(device)
+        sha256 = request.path_params["sha256"]
+        words = wire.update_words(device, nonce, self._server_hash, sha256)
+        await run_in_threadpool(self._desk.recognise, device, words, signature, {DeviceState.ACTIVE})
+        try:
+            start, count = wire.parse_range(_header(request, "range"))
+        except ValueError as error:
+            raise EnrolmentRefused(EnrolmentRefusal.REQUEST_DAMAGED) from error
+        found = await run_in_threadpool(piece_of, self._site.layout.updates, sha256, start, count)
+        if found is None:
+            raise EnrolmentRefused(EnrolmentRefusal.UPDATE_UNKNOWN)
+        piece, size = found
+        if not piece:
+            return Response(status_code=416, headers={"content-range": f"bytes */{size}"})
+        where = {"content-range": f"bytes {start}-{start + len(piece) - 1}/{size}"}
+        return Response(piece, 206, where, "application/vnd.rauc.bundle")
 
     def _ask(self, device: str) -> Response:
         """What a device gets that has not signed a nonce of ours: one to sign."""

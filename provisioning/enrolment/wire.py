@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ SIMPLE_REENROLL = "/.well-known/est/simplereenroll"
 MANIFEST = "/.well-known/wardlens/manifest"
 COMMAND = "/.well-known/wardlens/command"
 RESULT = "/.well-known/wardlens/result"
+UPDATE = "/.well-known/wardlens/update"
 
 INVITATION_HEADER = "wardlens-invitation"
 SIGNING_HEADER = "wardlens-signing-request"
@@ -35,7 +37,9 @@ KNOWN_HEADER = "wardlens-known"
 
 MAX_BODY = 16 * 1024
 MAX_ANSWER = 5 * 1024 * 1024
+MAX_PIECE = 4 * 1024 * 1024
 MAX_CERTIFICATES = 8
+_RANGE = re.compile(r"bytes=([0-9]{1,12})-([0-9]{1,12})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,26 @@ def manifest_words(device: str, nonce: str, server_hash: bytes) -> bytes:
 def command_words(device: str, nonce: str, server_hash: bytes) -> bytes:
     """What a device signs with its identity key to be given the site's next command for it."""
     return spell(b"wardlens command request v1", device.encode(), nonce.encode(), server_hash)
+
+
+def update_words(device: str, nonce: str, server_hash: bytes, sha256: str) -> bytes:
+    """What a device signs with its identity key to be given pieces of the bundle with this digest."""
+    return spell(b"wardlens update request v1", device.encode(), nonce.encode(), server_hash, sha256.encode())
+
+
+def parse_range(text: str) -> tuple[int, int]:
+    """Where the one piece of a `Range` header begins, and how many bytes it has (RFC 9110, section 14.2).
+
+    Raises:
+        ValueError: not one range with both its ends, or one of more than 4 MiB.
+    """
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        raise ValueError("not one range of bytes with a first and a last")
+    first, last = int(found[1]), int(found[2])
+    if not 0 <= last - first < MAX_PIECE:
+        raise ValueError("not 1 byte to 4 MiB")
+    return first, last - first + 1
 
 
 def renewal_words(

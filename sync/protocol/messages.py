@@ -25,6 +25,7 @@ MOST_PARTS, LONGEST_PART = 16, 32
 """How many models and parts of a test a device's state names, and characters of each name and value."""
 MAX_LATER_SECONDS: Final = 3600
 
+_SYSTEM: Final = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}", re.ASCII)
 _TEXT: Final = re.compile(r"[ -~]{0,128}", re.ASCII)
 
 
@@ -194,6 +195,7 @@ class DeviceFacts:
         self_test_at_ms: when that ended, Unix milliseconds by its own clock.
         celsius: how warm it is; None where it does not know.
         oldest_seconds: for how long the oldest of the queued has waited; None where nothing waits.
+        system: the version of its system; empty where it has none beside its software.
     """
 
     version: str
@@ -206,6 +208,7 @@ class DeviceFacts:
     self_test_at_ms: int = 0
     celsius: int | None = None
     oldest_seconds: int | None = None
+    system: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", MappingProxyType(dict(self.models)))
@@ -245,6 +248,8 @@ class DeviceState:
                 body["celsius"] = self.facts.celsius
             if self.facts.oldest_seconds is not None:
                 body["oldest_seconds"] = self.facts.oldest_seconds
+            if self.facts.system:
+                body["system"] = self.facts.system
         return encode(body)
 
 
@@ -269,6 +274,7 @@ def decode_state(payload: bytes) -> DeviceState:
             self_test_at_ms=fields.number("self_test_at_ms", 0, MAX_COUNTER),
             celsius=fields.number("celsius", -50, 150) if fields.has("celsius") else None,
             oldest_seconds=fields.number("oldest_seconds", 0, MAX_COUNTER) if fields.has("oldest_seconds") else None,
+            system=fields.text("system", _SYSTEM) if fields.has("system") else "",
         )
     fields.done()
     return DeviceState(session, facts)

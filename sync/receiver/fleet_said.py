@@ -129,6 +129,7 @@ def as_json(device: FleetDevice) -> dict[str, Any]:
         "since": _iso(device.since_ms),
         "heard": _iso(device.heard_at_ms),
         "version": None if facts is None else facts.version,
+        "system": None if facts is None else facts.system or None,
         "queued": None if facts is None else facts.queued,
         "parked": None if facts is None else facts.parked,
         "oldest_waiting_seconds": device.oldest_seconds,

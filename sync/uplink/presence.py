@@ -102,6 +102,7 @@ class Presence:
             models=health.models,
             self_test=health.self_test,
             self_test_at_ms=health.self_test_at_ms,
+            system=health.system,
             celsius=None if health.celsius is None else health.celsius - health.celsius % CELSIUS_STEP,
             oldest_seconds=None if oldest is None else oldest - oldest % WAITED_STEP,
         )

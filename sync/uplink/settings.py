@@ -23,6 +23,7 @@ class DeviceHealth:
         self_test: each part of the device's last test of itself → "passed" or "failed".
         self_test_at_ms: when it ended, Unix milliseconds.
         celsius: of the device's warmest part.
+        system: the version of its system, where that is more than this software.
 
     Raises:
         TypeError, ValueError: a field of another kind.
@@ -32,6 +33,7 @@ class DeviceHealth:
     self_test: Mapping[str, str] = field(default_factory=dict)
     self_test_at_ms: int = 0
     celsius: int | None = None
+    system: str = ""
 
     def __post_init__(self) -> None:
         bounds = ((self.models, MOST_MODELS, LONGEST_MODEL), (self.self_test, MOST_PARTS, LONGEST_PART))

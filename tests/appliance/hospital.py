@@ -1,4 +1,4 @@
-"""The hospital that an emulated box belongs to: real servers on this machine, which the box finds at the end of its cable."""
+"""The hospital that an emulated box belongs to: real servers here, which it finds at the end of its cable."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.appliance.machine import HOSPITAL
-
 from firmware.demo.place import DemoPlace, answers, make_place
 from firmware.demo.story import BADGE, CLINICIAN
 from firmware.hospital import open_archive
@@ -17,6 +15,7 @@ from firmware.supervision import Supervisor
 from provisioning.roster import Role
 from provisioning.site import Site
 from provisioning.terms import BrokerAddress, Protocol
+from tests.appliance.machine import HOSPITAL
 
 PIN = "515356"
 

@@ -193,9 +193,8 @@ class Machine:
 
     def _connected(self) -> socket.socket:
         port = socket.socket(socket.AF_UNIX)
-        port.settimeout(30)
-        port.connect(str(self.folder / "agent.sock"))
         self._port, self._heard = port, b""
+        port.connect(str(self.folder / "agent.sock"))
         return port
 
     def _forget(self) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tests.appliance.hospital import Hospital
-from tests.appliance.machine import Machine
 
 from inference.scenes import SceneSpec, draw_scene
 from provisioning.devices import DeviceState
 from provisioning.qr import qr_png
+from tests.appliance.hospital import Hospital
+from tests.appliance.machine import Machine
 
 LAYER = "/usr/lib/wardlens-virtual"
 PYTHON = "/opt/wardlens/bin/python"

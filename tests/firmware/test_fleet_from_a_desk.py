@@ -66,7 +66,9 @@ def test_the_command_shows_each_device_of_the_site_with_its_last_word(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: str
 ) -> None:
     ward, lost, _ = site.devices()
-    facts = DeviceFacts(this_release().version, 2, 1, 10**10, 20, MODELS, {"phantom": "failed"}, 10**12)
+    facts = DeviceFacts(
+        this_release().version, 2, 1, 10**10, 20, MODELS, {"phantom": "failed"}, 10**12, system="2026.48.1"
+    )
     heard(tmp_path / "archive", ward.id, facts)
     monkeypatch.setenv("WARDLENS_RECEIVER__ARCHIVE", str(tmp_path / "archive"))
     words = [group, "devices", "--site", str(site.folder)]
@@ -75,6 +77,7 @@ def test_the_command_shows_each_device_of_the_site_with_its_last_word(
     first, second = json.loads(done.stdout)
     assert (first["device"], first["name"], first["presence"]) == (ward.id, "Ward 9, cart A", "online")
     assert (first["queued"], first["parked"], first["self_test"]) == (2, 1, {"phantom": "failed"})
+    assert first["system"] == "2026.48.1"
     assert {model["is"] for model in first["models"].values()} == {"known"}
     assert [said["concern"] for said in first["attention"]] == ["self-test-failed", "parked"]
     assert (second["device"], second["status"], second["attention"]) == (lost.id, "revoked", [])

@@ -26,6 +26,16 @@ def test_what_one_process_leaves_the_other_reads(settings):
     assert b"Call IT" not in (settings.state / FILE).read_bytes()
 
 
+def test_the_system_is_what_its_own_file_says_whatever_the_camera_service_left(settings, tmp_path):
+    release = tmp_path / "wardlens-release"
+    assert read_health(settings.state, release).system == ""
+    release.write_text("2026.48.1\n")
+    (settings.state / FILE).parent.mkdir()
+    (settings.state / FILE).write_bytes(b'{"system": "9999.0.0"}')
+    assert read_health(settings.state, release).system == "2026.48.1"
+    assert read_health(settings.state).system == ""
+
+
 @pytest.mark.parametrize(
     "said", [b"", b"[]", b"{", b'{"models": 1}', b'{"self_test_at_ms": -1}', b'{"self_test": {"a": 1}}', b'{"x": 1}']
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -18,8 +19,10 @@ from firmware.device import sealing_forward
 from firmware.in_force import InForce
 from firmware.ledgers import verify_ledgers
 from firmware.settings import load_settings
+from firmware.updating.record import Reason, Record, Step
 from firmware.wiping import wipe_state
 from provisioning.errors import InvitationRefused
+from provisioning.updates import Version
 
 SIGNER = KeySigner(ec.derive_private_key(7, ec.SECP256R1()))
 
@@ -48,6 +51,30 @@ def test_a_first_start_takes_its_manifest_and_renews_nothing(tmp_path):
     with Ledger(tmp_path, "sync", SIGNER) as ledger:
         begun(ledger, identity(1, 0xA)).taken(identity(1, 0xA))
     assert lines(tmp_path) == [("manifest-taken", 1), ("service-started", "a", "0.1.0")]
+
+
+def updates(folder):
+    return [line for line in lines(folder) if str(line[0]).startswith("update-")]
+
+
+def test_an_update_is_on_the_chain_from_its_beginning_to_its_end_each_once(tmp_path):
+    begun = Record(Step.INSTALLING, 7, Version(2026, 48, 1), *[Version(2026, 40, 0)] * 2, slot="A", boot="1", tries=1)
+    confirmed, bad = replace(begun, step=Step.CONFIRMED), {"reason": Reason.NOT_WELL, "said": "It is not well."}
+    with Ledger(tmp_path, "sync", SIGNER) as ledger:
+        in_force = InForce(ledger, lambda one: one.chain[0])
+        for record in (None, begun, begun, replace(begun, step=Step.INSTALLED)):
+            in_force.updated(record)
+    with Ledger(tmp_path, "sync", SIGNER) as ledger:  # after the restart
+        in_force = InForce(ledger, lambda one: one.chain[0])
+        for record in (confirmed, confirmed, replace(begun, number=8, step=Step.FAILED, **bad)):
+            in_force.updated(record)
+        in_force.updated(replace(begun, number=9, slot="", step=Step.FAILED, **bad))
+    assert updates(tmp_path) == [
+        ("update-begun", 7, "2026.48.1"),
+        ("update-confirmed", 7, "2026.48.1"),
+        ("update-begun", 8, "2026.48.1"),
+        ("update-failed", 8, "not-well", "2026.48.1"),
+    ]
 
 
 def test_what_changes_while_it_runs_is_said_once(tmp_path):

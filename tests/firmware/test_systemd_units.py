@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from firmware.health import FILE as HEALTH
 from firmware.settings import load_settings
+from firmware.updating.record import ORDER as UPDATE_ORDER
 from firmware.wiping import ORDER
 
 UNITS = Path(__file__).parents[2] / "firmware" / "systemd"
@@ -57,7 +59,7 @@ def settings_of(service: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "opener"])
+@pytest.mark.parametrize("service", [*SERVICES, "opener", "update", "trial"])
 def test_a_service_is_exposed_two_points_of_ten_at_most(service: str, program: Callable[[str], Path]) -> None:
     told = subprocess.run(
         [program("systemd-analyze"), "security", "--offline=yes", "--no-pager", UNITS / f"wardlens-{service}.service"],
@@ -69,7 +71,7 @@ def test_a_service_is_exposed_two_points_of_ten_at_most(service: str, program: C
 
 def test_systemd_knows_every_word_of_the_units(program: Callable[[str], Path]) -> None:
     units = sorted(UNITS.glob("wardlens*.*"))
-    assert len(units) == 9
+    assert len(units) == 12
     told = subprocess.run(
         [program("systemd-analyze"), "verify", "--man=no", *units], check=False, capture_output=True, text=True
     )
@@ -135,6 +137,13 @@ def test_each_service_has_a_user_of_its_own() -> None:
     assert all(f"\nu wl-{service} " in declared for service in SERVICES)
 
 
+def test_what_one_system_wrote_belongs_to_the_same_services_in_the_next() -> None:
+    rows = [line.split() for line in (UNITS / "sysusers.conf").read_text("utf-8").splitlines()]
+    numbers = [int(words[2]) for words in rows if words[:1] in (["u"], ["g"])]
+    assert len(set(numbers)) == len(numbers) == 5
+    assert all(100 <= number < 1000 for number in numbers)
+
+
 def test_only_camera_and_panel_share_the_group_of_the_live_view() -> None:
     def groups(service: str) -> set[str]:
         unit = settings_of(service)
@@ -177,7 +186,7 @@ def test_the_sync_service_renews_what_it_owns_and_root_keeps_what_the_device_is_
 
 
 def test_what_runs_as_root_has_no_network_and_little_to_do() -> None:
-    for name in ("wipe", "owners"):
+    for name in ("wipe", "owners", "update", "trial"):
         unit = settings_of(name)
         assert unit["PrivateNetwork"] == ["yes"]
         assert unit["ReadWritePaths"] == ["/var/lib/wardlens"]
@@ -200,3 +209,32 @@ def test_root_wipes_by_a_command_that_wardlens_has_and_only_when_no_service_runs
     assert set(before.split()) == {f"wardlens-{service}.service" for service in SERVICES}
     watched = (UNITS / "wardlens-wipe.path").read_text("utf-8")
     assert f"PathChanged=/var/lib/wardlens/{ORDER}" in watched
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("update", ["device", "update", "--ordered"]), ("trial", ["device", "trial"])]
+)
+def test_root_updates_by_a_command_that_wardlens_has_and_is_begun_again_until_it_is_done(
+    name: str, words: list[str]
+) -> None:
+    unit = settings_of(name)
+    assert unit["ExecStart"] == [f"/opt/wardlens/bin/wardlens {' '.join(words)}"]
+    subprocess.run([sys.executable, "-m", "firmware", *words, "--help"], check=True, capture_output=True)
+    assert unit["Restart"] == ["on-failure"]
+    assert unit["StartLimitIntervalSec"] == ["0"]
+    assert "/etc/rauc/system.conf" in unit["ConditionPathExists"]
+
+
+def test_an_update_that_is_ordered_starts_its_unit_and_one_that_was_cut_off_does_at_the_next_start() -> None:
+    watched = (UNITS / "wardlens-update.path").read_text("utf-8")
+    assert f"PathChanged=/var/lib/wardlens/{UPDATE_ORDER}" in watched
+    assert f"/var/lib/wardlens/{UPDATE_ORDER}" in settings_of("update")["ConditionPathExists"]
+    wanted = (UNITS / "wardlens.target").read_text("utf-8")
+    assert all(unit in wanted for unit in ("wardlens-update.path", "wardlens-update.service", "wardlens-trial.service"))
+
+
+def test_what_the_last_start_found_of_itself_is_gone_before_a_system_is_tried() -> None:
+    lines = (UNITS / "tmpfiles.conf").read_text("utf-8").splitlines()
+    assert f"r! /var/lib/wardlens/{HEALTH}" in lines
+    for service in ("camera", "trial"):
+        assert "systemd-tmpfiles-setup.service" in settings_of(service)["After"][0]

@@ -96,6 +96,20 @@ def refused_commands() -> list[dict[str, Any]]:
             commanded(COMMAND | {"name": "renew", "argument": "even-unsent"}),
         ),
         ("a new name that is none", "damaged", commanded(COMMAND | {"name": "rename", "argument": ""})),
+        *(
+            (f"a new system, {what}", "damaged", commanded(COMMAND | {"name": "update", "argument": argument}))
+            for what, argument in {
+                "of no version": f"newest 283115520 {'ab' * 32}",
+                "of a version of two numbers": f"2026.48 283115520 {'ab' * 32}",
+                "of a version with a zero before it": f"2026.048.1 283115520 {'ab' * 32}",
+                "of no length": f"2026.48.1 {'ab' * 32}",
+                "of no bytes": f"2026.48.1 0 {'ab' * 32}",
+                "longer than 4 GiB": f"2026.48.1 4294967297 {'ab' * 32}",
+                "with half a digest": f"2026.48.1 283115520 {'ab' * 16}",
+                "with a digest in capitals": f"2026.48.1 283115520 {'AB' * 32}",
+                "with two spaces": f"2026.48.1  283115520 {'ab' * 32}",
+            }.items()
+        ),
         ("number 0", "damaged", commanded(COMMAND | {"number": 0})),
         ("a number as text", "damaged", commanded(COMMAND | {"number": "7"})),
         ("expires when it is issued", "damaged", commanded(COMMAND | {"expires": ISSUED})),
@@ -135,6 +149,7 @@ def vectors() -> dict[str, Any]:
         "a wipe that does not": COMMAND | {"argument": "even-unsent"},
         "a self-test": COMMAND | {"name": "self-test"},
         "a renewal": COMMAND | {"name": "renew"},
+        "a new system": COMMAND | {"name": "update", "argument": f"2026.48.1 283115520 {'ab' * 32}"},
         "a new name": COMMAND | {"name": "rename", "argument": "Ward 9, Wundzimmer für Gäste"},
     }
     results = {

@@ -63,6 +63,7 @@ class DeviceShown:
     since: Moment | None
     heard: Moment | None
     version: str
+    system: str
     attention: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     self_test: str
@@ -84,6 +85,7 @@ def shown_device(device: FleetDevice) -> DeviceShown:
         since=None if device.since_ms is None or not device.active else moment(device.since_ms),
         heard=None if device.heard_at_ms is None else moment(device.heard_at_ms),
         version=_UNKNOWN if facts is None or not facts.version else facts.version,
+        system="" if facts is None else facts.system,
         attention=tuple(sentence(device, concern) for concern in device.concerns),
         facts=() if facts is None else tuple(_facts(device)),
         self_test=_self_test(device),

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from capture.vault import Vault
 from firmware.settings import Settings
+from provisioning.bundles import publish
+from provisioning.commands import CommandName
 from provisioning.identity import DeviceIdentity
+from provisioning.site import Site
+from tests.firmware.upkeep.machines import NEW, STANDINS, Vendor, World
 from tests.sealing import sealed_by
 
 _SPEC = importlib.util.spec_from_file_location(
@@ -41,3 +48,41 @@ def waiting(device: DeviceIdentity) -> None:
 def put_one(device: DeviceIdentity) -> None:
     with Vault(device.state / "vault") as vault:
         vault.put(sealed_by(device, number=7))
+
+
+@pytest.fixture(scope="session")
+def vendor(tmp_path_factory: pytest.TempPathFactory, program: Callable[[str], Path]) -> Vendor:
+    """Who makes the bundles that this machine believes."""
+    program("rauc")
+    program("openssl")
+    return Vendor(tmp_path_factory.mktemp("vendor") / "ours")
+
+
+@pytest.fixture(scope="session")
+def newer(vendor: Vendor) -> Path:
+    """A bundle with a newer system than runs."""
+    return vendor.bundle(NEW)
+
+
+@pytest.fixture
+def world(
+    *, device: DeviceIdentity, vendor: Vendor, tmp_path: Path, program: Callable[[str], Path], monkeypatch: Any
+) -> World:
+    """A machine with two slots around that device."""
+    rauc = program("rauc")
+    made = World.made(tmp_path / "machine", device.state, vendor, rauc)
+    monkeypatch.setenv("STANDIN_MACHINE", str(made.file))
+    monkeypatch.setattr("firmware.updating.trial.LOOK_SECONDS", 10.0)
+    monkeypatch.setenv("PATH", f"{STANDINS}:{os.environ['PATH']}")
+    return made
+
+
+@pytest.fixture
+def offered(site: Site, world: World, device: DeviceIdentity, newer: Path) -> int:
+    """The site has offered the newer system: the command's number."""
+    return offer(site, device, newer)
+
+
+def offer(site: Site, device: DeviceIdentity, bundle: Path) -> int:
+    update = publish(site.layout.updates, bundle, None)
+    return site.command(device.device, CommandName.UPDATE, str(update)).number

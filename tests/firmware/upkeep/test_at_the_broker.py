@@ -12,6 +12,7 @@ import pytest
 from capture.ledger import LedgerEvent, parse_line
 from firmware.demo.place import free_ports
 from firmware.settings import Settings
+from firmware.updating.record import ORDER
 from firmware.upkeep import serve_sync
 from provisioning.broker import mosquitto_config
 from provisioning.commands import CommandName
@@ -20,6 +21,7 @@ from provisioning.site import Site
 from provisioning.terms import BrokerAddress
 from sync.brokers import PrivateMosquitto
 from sync.uplink import read_status
+from tests.firmware.upkeep.machines import NEW, World
 
 
 @pytest.fixture
@@ -77,3 +79,25 @@ def test_another_broker_and_fresh_certificates_are_taken_up_by_themselves(
     assert LedgerEvent.MANIFEST_TAKEN in said
     renewed = DeviceIdentity.load(device.state)
     assert renewed.identity_chain[0].serial_number != device.identity_chain[0].serial_number
+
+
+def test_a_running_service_takes_a_new_system_and_says_so_on_its_chain(
+    *, world: World, device: DeviceIdentity, site: Site, broker: int, offered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way as an appliance has it: service, root, restart, service, trial, answer."""
+    monkeypatch.setattr("firmware.upkeep.pace.FIRST_SECONDS", 0.1)
+    monkeypatch.setattr("firmware.upkeep.pace.CALL_SECONDS", 0.2)
+    site.set_broker(BrokerAddress("127.0.0.1", broker))
+    with serving(world.settings):
+        wait_until((device.state / ORDER).exists)
+        world.install()
+    world.boot()
+    with serving(world.settings):
+        wait_until(lambda: read_status(device.state).connected)
+        assert events(device.state).count(LedgerEvent.UPDATE_BEGUN) == 1
+        world.trial()
+        wait_until(lambda: site.commands(device.device)[0].outcome == "done")
+    with serving(world.settings):
+        wait_until(lambda: LedgerEvent.UPDATE_CONFIRMED in events(device.state))
+    assert events(device.state).count(LedgerEvent.UPDATE_BEGUN) == 1
+    assert world.runs == NEW

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 import traceback
@@ -12,18 +14,25 @@ from pathlib import Path
 
 import pytest
 
+from firmware.errors import WorkFailed
 from firmware.settings import Settings
+from firmware.updating import Machine, install_ordered
+from firmware.updating.bundle import taken_over, whole
+from firmware.updating.record import FILE as RECORD
+from firmware.updating.record import ORDER, Record, Step, read_record, write_record
 from firmware.upkeep import finish_ordered_wipe, wipe_ordered
 from firmware.upkeep.orders import WipeBegins
 from firmware.upkeep.running import Upkeep
 from firmware.upkeep.wipe_order import tell_of_wipe
 from provisioning import durable
+from provisioning.bundles import path_of
 from provisioning.commands import CommandName
 from provisioning.devices import DeviceState
 from provisioning.enrolment import RunningEnrolment, calling, pair, renew
 from provisioning.errors import SigningRequestMissing
 from provisioning.identity import DeviceIdentity, StateLayout
 from provisioning.site import Site
+from provisioning.updates import Update, Version
 
 TMPFILES = Path(__file__).parents[3] / "firmware" / "systemd" / "tmpfiles.conf"
 USERS = {"root": 0, "wl-camera": 61001, "wl-sync": 61002, "wl-panel": 61003}
@@ -134,3 +143,66 @@ def test_a_wipe_goes_from_the_sync_service_to_root_and_its_result_back(appliance
     assert can("wl-sync", told)
     assert list(state.iterdir()) == []
     assert site.device(appliance.device).state is DeviceState.WIPED
+
+
+def test_who_fetched_a_bundle_cannot_write_or_replace_it_once_root_has_it(appliance: DeviceIdentity) -> None:
+    state, raw = appliance.state, b"a bundle"
+    update = Update(Version(2026, 48, 1), len(raw), hashlib.sha256(raw).hexdigest())
+    path = whole(state, update)
+    assert can("wl-sync", lambda: path.write_bytes(raw))
+    assert can("wl-sync", lambda: path.open("r+b").close())
+    assert taken_over(state, update) == path
+    other = path.with_name("other")
+    assert can("wl-sync", lambda: other.write_bytes(b"an older"))
+    for work in (path.unlink, lambda: path.write_bytes(raw), lambda: other.replace(path), lambda: path.chmod(0o600)):
+        assert not can("wl-sync", work)
+    assert path.read_bytes() == raw
+
+
+def test_roots_record_is_read_by_the_services_and_written_by_root_alone(appliance: DeviceIdentity) -> None:
+    state, old = appliance.state, Version(2026, 40, 0)
+    record = Record(Step.INSTALLING, 7, Version(2026, 48, 1), old, old, slot="A", boot="1", tries=1)
+    write_record(state, record)
+
+    def known() -> None:
+        assert read_record(state) == record
+
+    for user in ("wl-camera", "wl-panel", "wl-sync"):
+        assert can(user, known)
+        assert not can(user, lambda: write_record_as_oneself(state, record))
+        assert not can(user, (state / RECORD).unlink)
+
+
+def write_record_as_oneself(state: Path, record: Record) -> None:
+    try:
+        write_record(state, record)
+    except WorkFailed as failed:
+        raise PermissionError from failed
+
+
+def test_a_bundle_goes_from_the_sync_service_to_root_and_the_answer_back(
+    appliance: DeviceIdentity, site: Site, tmp_path: Path
+) -> None:
+    """What needs no RAUC: a system that is not newer by the time root looks, because another one runs."""
+    state = appliance.state
+    system, release = state.parent / "system.conf", state.parent / "release"
+    system.write_text("")
+    release.write_text("2026.40.0\n")
+    settings = Settings(state=state, update={"system": system, "release": release, "room_megabytes": 1})  # type: ignore[arg-type]
+    raw = secrets.token_bytes(100_000)
+    update = Update(Version(2026, 48, 1), len(raw), hashlib.sha256(raw).hexdigest())
+    site.layout.updates.mkdir()
+    path_of(site.layout.updates, update.sha256).write_bytes(raw)
+    site.command(appliance.device, CommandName.UPDATE, str(update))
+
+    def call() -> None:
+        Upkeep(settings, lambda: (True, "All is well.")).call()
+
+    assert can("wl-sync", call)
+    assert (state / ORDER).read_bytes() == (state / "updates" / "wanted.json").read_bytes()
+    release.write_text("2026.48.1\n")
+    install_ordered(settings, Machine(system))
+    assert not (state / ORDER).exists()
+    assert can("wl-sync", call)
+    assert site.commands(appliance.device)[0].outcome == "failed"
+    assert list((state / "updates").iterdir()) == []

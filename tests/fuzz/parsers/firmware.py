@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from firmware.errors import RequestWrong
 from firmware.health import FILE as HEALTH
 from firmware.health import read_health
+from firmware.release import read_release
 from firmware.settings import load_settings
+from firmware.updating.record import FILE as RECORD
+from firmware.updating.record import Reason, Record, Step, parse_record, read_record, write_record
 from firmware.upkeep.memory import FILE, Remembered, parse_memory, read_memory
 from firmware.upkeep.wipe_order import parse_order
 from parsers.parser import Parser
 from parsers.seeds import as_file, vectors
 from provisioning import canonical
+from provisioning.updates import Version
 from sync.protocol import DeviceFacts, DeviceState, decode_state
 
 
@@ -64,6 +69,24 @@ def _orders() -> list[bytes]:
     return [canonical.encode(fields)]
 
 
+def _records() -> list[bytes]:
+    old, new = Version(2026, 40, 0), Version(2026, 48, 1)
+    begun = Record(Step.INSTALLING, 1_772_366_400, new, old, old, slot="A", boot="c0ffee", tries=1)
+    failed = replace(begun, step=Step.FAILED, reason=Reason.NOT_WELL, said="Its test of itself did not end.")
+    return [_written(begun), _written(failed), _written(replace(begun, step=Step.CONFIRMED, confirmed=new))]
+
+
+def _written(record: Record) -> bytes:
+    state = as_file("recorded/.keep", b"").parent
+    write_record(state, record)
+    return (state / RECORD).read_bytes()
+
+
+def _record(data: bytes) -> Record:
+    read_record(as_file(f"recorded/{RECORD}", data).parent)
+    return parse_record(data)
+
+
 PARSERS = (
     Parser("device-health", ("firmware.health.read_health",), _healths, _said),
     Parser(
@@ -72,6 +95,21 @@ PARSERS = (
         _remembered,
         _memory,
         (ValueError,),
+    ),
+    Parser(
+        "update-record",
+        ("firmware.updating.record.parse_record", "firmware.updating.record.read_record"),
+        _records,
+        _record,
+        (ValueError,),
+        _written,
+        one_spelling=True,
+    ),
+    Parser(
+        "release-file",
+        ("firmware.release.read_release",),
+        lambda: [b"2026.48.1\n", b"0.1.0"],
+        lambda data: read_release(as_file("wardlens-release", data)),
     ),
     Parser("wipe-order", ("firmware.upkeep.wipe_order.parse_order",), _orders, parse_order, (ValueError,)),
     Parser(

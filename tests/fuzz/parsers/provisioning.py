@@ -22,6 +22,7 @@ from parsers.seeds import as_file, in_words, vectors
 from provisioning import canonical
 from provisioning.break_glass import FORMAT as BREAK_GLASS_FORMAT
 from provisioning.break_glass import read_break_glass
+from provisioning.bundles import parse_bundle_version
 from provisioning.certificates import from_der, from_pem, make_root, to_der
 from provisioning.commands import (
     EVEN_UNSENT,
@@ -64,6 +65,7 @@ from provisioning.panel.routes.review import Decide
 from provisioning.requests import read_request
 from provisioning.sealing_keys import FORMAT as OPENING_FORMAT
 from provisioning.sealing_keys import read_opening_key
+from provisioning.updates import Update
 from sync.receiver.opening import OpeningKey
 from tests.tpm import KEY_FILE
 
@@ -160,7 +162,9 @@ def _command_root() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
 @cache
 def _commands() -> list[bytes]:
     issued = datetime(2026, 3, 1, tzinfo=UTC)
+    update = f"2026.48.1 283115520 {'ab' * 32}"
     asked = [(CommandName.WIPE, EVEN_UNSENT), (CommandName.SELF_TEST, ""), (CommandName.RENAME, "Ward 7 ä")]
+    asked += [(CommandName.UPDATE, update)]
     site, device = SiteId("st-elsewhere"), DeviceId("wl-0123456789")
     given = [Command(site, device, 7, name, argument, issued, issued + timedelta(days=7)) for name, argument in asked]
     return [sign_command(command, _command_root()[1]) for command in given]
@@ -249,6 +253,20 @@ def _gated(data: bytes) -> object:
 _PANEL: TypeAdapter[object] = TypeAdapter(SignIn | InvitationBody | EncounterFields | Decide)
 
 
+def _der(tag: int, *parts: bytes) -> bytes:
+    inside = b"".join(parts)
+    length = bytes([len(inside)]) if len(inside) < 0x80 else b"\x82" + len(inside).to_bytes(2, "big")
+    return bytes([tag]) + length + inside
+
+
+def _bundle_signature() -> bytes:
+    """What RAUC puts at the end of a bundle, as far as it is read here: the manifest within a CMS signature."""
+    manifest = b"[update]\ncompatible=wardlens\nversion=2026.48.1\n\n[bundle]\nformat=verity\nverity-size=8192\n"
+    signed, data = bytes.fromhex("06092a864886f70d010702"), bytes.fromhex("06092a864886f70d010701")
+    content = _der(0x30, data, _der(0xA0, _der(0x04, manifest)))
+    return _der(0x30, signed, _der(0xA0, _der(0x30, b"\x02\x01\x01", _der(0x31), content, _der(0x31))))
+
+
 PARSERS = (
     Parser(
         "site-json",
@@ -307,6 +325,29 @@ PARSERS = (
         _command,
         (CommandRefused,),
         only_seeds=True,
+    ),
+    Parser(
+        "update",
+        ("provisioning.updates.Update.parse", "provisioning.updates.Version.parse"),
+        lambda: [f"2026.48.1 283115520 {'ab' * 32}".encode(), f"0.0.0 1 {'07' * 32}".encode()],
+        lambda data: Update.parse(in_words(data)),
+        (ValueError,),
+        lambda update: str(update).encode(),
+        one_spelling=True,
+    ),
+    Parser(
+        "bundle-signature",
+        ("provisioning.bundles.parse_bundle_version",),
+        lambda: [_bundle_signature()],
+        parse_bundle_version,
+        (ValueError,),
+    ),
+    Parser(
+        "range",
+        ("provisioning.enrolment.wire.parse_range",),
+        lambda: [b"bytes=0-1048575", b"bytes=283115519-283115519"],
+        lambda data: wire.parse_range(in_words(data)),
+        (ValueError,),
     ),
     Parser(
         "command-result",

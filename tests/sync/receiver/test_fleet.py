@@ -192,7 +192,9 @@ def mixed(make_archive):
     """An archive with a device that is well, one whose self-test failed, and one that is no longer trusted."""
     archive = make_archive()
     now = archive.clock()
-    failed = replace(HEALTHY, self_test={"phantom": "failed"}, queued=4, oldest_seconds=300, version="<b>0.1.0")
+    failed = replace(
+        HEALTHY, self_test={"phantom": "failed"}, queued=4, oldest_seconds=300, version="<b>0.1.0", system="2026.48.1"
+    )
     devices = (("bed-1", failed), ("bed-2", HEALTHY), ("old", replace(HEALTHY, parked=9)))
     kept = [state(facts, device=name, heard=now, since=now) for name, facts in devices]
     archive.keep_states((one, False) for one in kept)
@@ -227,6 +229,7 @@ def test_the_page_has_each_device_with_its_figures_and_those_that_need_attention
         "failed: phantom",
         "by the device's own clock",
         "1 known",
+        "system 2026.48.1",
         "No longer trusted (revoked)",
         "0 pictures in 28 days",
     ):

@@ -163,7 +163,7 @@ def test_receivers_that_leave_are_seen_on_the_panel(mosquitto, ward_at, hospital
     assert "wait safely" in ward.uplink.status().sentence
 
 
-HEALTH = DeviceHealth({"faces": "ab" * 32}, {"phantom": "passed"}, 7, celsius=63)
+HEALTH = DeviceHealth({"faces": "ab" * 32}, {"phantom": "passed"}, 7, celsius=63, system="2026.48.1")
 
 
 def test_the_fleet_sees_birth_and_leave_with_one_session_number(broker, ward_at, simulated, certificates, eventually):
@@ -189,6 +189,7 @@ def test_the_fleet_sees_birth_and_leave_with_one_session_number(broker, ward_at,
     assert (birth.facts.version, birth.facts.queued, dict(birth.facts.models)) == ("0.0", 0, {"faces": "ab" * 32})
     assert (dict(birth.facts.self_test), birth.facts.self_test_at_ms) == ({"phantom": "passed"}, 7)
     assert birth.facts.celsius == 60, "rounded, so that warmth alone is no change worth saying"
+    assert birth.facts.system == "2026.48.1"
     assert birth.facts.certificate_days in {1, 2}
     assert not leave.online
     assert birth.session == leave.session == 1

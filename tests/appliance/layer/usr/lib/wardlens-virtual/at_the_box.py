@@ -22,7 +22,8 @@ BADGE = "4711"
 
 
 def say(**facts):
-    print(json.dumps(facts), flush=True)
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
 
 
 def asked(path, method="GET"):
@@ -50,7 +51,7 @@ def pair():
         if (digits := now.get("digits")) and digits != shown:
             shown = digits
             say(digits=digits)
-        if now.get("step") in {"paired", "failed"} or "error" in now and read:
+        if now.get("step") in {"paired", "failed"} or (read and "error" in now):
             say(**now)
             return
         time.sleep(0.5)

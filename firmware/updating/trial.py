@@ -1,0 +1,177 @@
+"""Root's second part, after each start: a new system stays only once it has shown that it works.
+
+`Watch` decides, and is pure; `after_boot` looks and acts (wardlens-trial.service). A start that is no trial is called
+good at once, so that a bootloader which counts starts begins to count anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from firmware.events import Event
+from firmware.health import read_health
+from firmware.release import read_release
+from firmware.settings import Settings
+from firmware.updating.installing import dropped, on_trial, printable
+from firmware.updating.programs import Machine, ProgramFailed, Service
+from firmware.updating.record import Reason, Record, Step, move, read_record
+
+STEADY_SECONDS: Final = 20.0
+"""For how long all is well, without a service that was started again, before a system stays."""
+LOOK_SECONDS: Final = 2.0
+MOST_TRIES: Final = 3
+"""How often a system that did not pass tries to go back."""
+_log = structlog.get_logger(__name__)
+
+
+class Verdict(Enum):
+    """What is known of a new system."""
+
+    NOT_YET = "not-yet"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Watch:
+    """How a new system does, look by look. Times are seconds of a clock that only grows.
+
+    Attributes:
+        until: when it must have passed.
+        wrong: what stood against it at the last look, as a sentence.
+    """
+
+    until: float
+    wrong: str = "It was not looked at."
+    _well_since: float | None = None
+    _restarts: Mapping[str, int] = field(default_factory=dict)
+
+    def look(self, now: float, parts: Mapping[str, str], services: Mapping[str, Service]) -> Verdict:
+        """What is known once this was seen: each part of the device's test of itself in this boot, and each service."""
+        self.wrong = _wrong(parts, services)
+        restarts = {name: service.restarts for name, service in services.items()}
+        if self.wrong or restarts != self._restarts:
+            self._well_since, self._restarts = None, restarts
+        if not self.wrong and self._well_since is None:
+            self._well_since = now
+        if self._well_since is not None and now - self._well_since >= STEADY_SECONDS:
+            return Verdict.PASSED
+        if now < self.until:
+            return Verdict.NOT_YET
+        self.wrong = self.wrong or "Its services were started again and again."
+        return Verdict.FAILED
+
+
+def _wrong(parts: Mapping[str, str], services: Mapping[str, Service]) -> str:
+    if not parts:
+        return "Its test of itself did not end."
+    if failed := sorted(part for part, said in parts.items() if said != "passed"):
+        return f"Its test of itself failed ({', '.join(failed)})."
+    if down := sorted(name for name, service in services.items() if not service.active):
+        return f"Not all of its services run ({', '.join(down)})."
+    return ""
+
+
+def after_boot(
+    settings: Settings,
+    machine: Machine,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
+    """The system that runs stays, or the machine restarts into the one before it.
+
+    Raises:
+        WorkFailed: the disk or systemd refused; it is to be tried again.
+    """
+    if not settings.update.system.exists():
+        return
+    state, record = settings.state, read_record(settings.state)
+    if record is None or record.ended or record.boot == machine.boot_id():
+        _stays(machine)
+    elif not on_trial(settings, machine, record):
+        _stays(machine)
+        if record.step is not Step.INSTALLING:  # that one was interrupted, and is installed anew
+            _not_started(state, machine, record)
+    elif record.step is Step.REJECTED:
+        _back(state, machine, record)
+    else:
+        if record.step is Step.INSTALLING:  # the power went between RAUC's last word and ours
+            record = move(state, record, Step.INSTALLED)
+        _tried(settings, machine, record, monotonic, wait)
+
+
+def _tried(
+    settings: Settings, machine: Machine, record: Record, monotonic: Callable[[], float], wait: Callable[[float], None]
+) -> None:
+    watch = Watch(monotonic() + settings.update.trial_minutes * 60)
+    running = read_release(settings.update.release)
+    if running != record.version:
+        said = f"The new system says it is {running}, and not {record.version}."
+        _back(settings.state, machine, move(settings.state, record, Step.REJECTED, Reason.NOT_WELL, said))
+        return
+    while True:
+        now = monotonic()
+        if _look(settings, machine, watch, now) is Verdict.PASSED:
+            if _stays(machine):
+                break
+            watch.wrong = "RAUC did not mark it as good."
+        if now >= watch.until:
+            minutes = settings.update.trial_minutes
+            said = printable(f"{record.version} was on trial for {minutes} minutes. {watch.wrong}")
+            _back(settings.state, machine, move(settings.state, record, Step.REJECTED, Reason.NOT_WELL, said))
+            return
+        wait(LOOK_SECONDS)
+    move(settings.state, record, Step.CONFIRMED)
+    _log.info(Event.UPDATE_CONFIRMED, version=str(record.version))
+    dropped(settings.state)
+
+
+def _look(settings: Settings, machine: Machine, watch: Watch, now: float) -> Verdict:
+    try:
+        services = machine.services()
+    except ProgramFailed:
+        services = {"systemd": Service(active=False, restarts=0)}
+    return watch.look(now, read_health(settings.state).self_test, services)
+
+
+def _back(state: Path, machine: Machine, record: Record) -> None:
+    """The machine restarts into the system before; after three tries that led nowhere it stays as it is and says so."""
+    _log.error(Event.UPDATE_ROLLED_BACK, version=str(record.version), reason=str(record.reason and record.reason.value))
+    if record.tries > MOST_TRIES:
+        said = printable(f"It could not go back to {record.before}. {record.said}")
+        move(state, record, Step.FAILED, Reason.NOT_BACK, said)
+        dropped(state)
+        return
+    move(state, record, Step.REJECTED)
+    with suppress(ProgramFailed):  # a bootloader that counts starts goes back all the same
+        machine.mark_bad()
+    machine.reboot()
+
+
+def _not_started(state: Path, machine: Machine, record: Record) -> None:
+    """The slot from before runs after a restart: what was to be tried did not start, or went back as it was told."""
+    with suppress(ProgramFailed):  # or it might be started later, when nobody tries it any more
+        machine.mark_bad("other")
+    reason, said = record.reason or Reason.NOT_STARTED, record.said or "The new system did not start."
+    move(state, record, Step.FAILED, reason, printable(f"{said} It runs {record.before} again."))
+    _log.error(Event.UPDATE_FAILED, version=str(record.version), reason=reason.value)
+    dropped(state)
+
+
+def _stays(machine: Machine) -> bool:
+    """Whether the slot that runs is marked as good."""
+    try:
+        machine.mark_good()
+    except ProgramFailed as failed:
+        _log.error(Event.SLOT_NOT_MARKED, sentence=str(failed))
+        return False
+    return True

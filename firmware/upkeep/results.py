@@ -1,0 +1,18 @@
+"""What a device says became of a command, signed while there is a key to sign with."""
+
+from __future__ import annotations
+
+from provisioning.clock import Clock
+from provisioning.commands import Outcome, Result, sign_result
+from provisioning.identity import DeviceIdentity
+from provisioning.keys import read_ec_key
+
+
+def signed(of: DeviceIdentity, number: int, outcome: Outcome, sentence: str, clock: Clock) -> bytes:
+    """The result of the command with that number, as the site gets it.
+
+    Raises:
+        KeyExposed: others can read the identity key.
+    """
+    said = "".join(one if one.isprintable() else " " for one in sentence)[:300] or "It gave no reason."
+    return sign_result(Result(of.site, of.device, number, outcome, said, clock()), read_ec_key(of.identity_key))
