@@ -34,7 +34,7 @@ from firmware.updating.record import read_record
 from firmware.upkeep.wipe_order import ended_when, finish_ordered_wipe, unsent, wipe_ordered
 from firmware.wiping import MARK, finish_wipe
 from provisioning import durable
-from provisioning.errors import NotPaired, PicturesWait
+from provisioning.errors import IdentityDamaged, NotPaired, PicturesWait
 from provisioning.identity import DeviceIdentity, IdentityFollower, StateLayout
 from provisioning.keys import KeyMaker, make_leaf_key, write_key
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = version("wardlens")
 _POLL_SECONDS: Final = 0.5
+_GIVEN_SECONDS: Final = 30.0
 _CHANCE: Final = secrets.SystemRandom().random
 _log = structlog.get_logger(__name__)
 
@@ -76,7 +77,7 @@ def identity_when_paired(
     Raises:
         IdentityDamaged: there is one, and it cannot be believed.
     """
-    waiting = False
+    waiting, until = False, 0.0
     while not stop.is_set():
         try:
             if finish_ordered_wipe(settings.state, settings.socket):
@@ -84,6 +85,12 @@ def identity_when_paired(
             if finish_wipe(settings.state):
                 _log.warning(Event.WIPE_FINISHED)
             return DeviceIdentity.load(settings.state)
+        except IdentityDamaged as damaged:
+            # Just paired: root is about to give each service its files (wardlens-owners.service).
+            until = until or time.monotonic() + _GIVEN_SECONDS
+            if not isinstance(damaged.__cause__, PermissionError) or time.monotonic() > until:
+                raise
+            stop.wait(_POLL_SECONDS)
         except (NotPaired, WorkFailed):  # a service that may not finish the wipe waits for the one that may
             if not waiting:
                 _log.info(Event.WAITING_FOR_PAIRING)

@@ -84,14 +84,19 @@ class UnpairedCameraService:
 
 
 def create_unpaired_app(service: UnpairedCameraService) -> Starlette:
-    """The application in front of `service`; whatever needs a hospital is refused by name."""
+    """The application in front of `service`; what needs a hospital is refused by name. To drop all stills needs none."""
     return Starlette(
         routes=[
             *SeeingRoutes(service, READS).routes(),
+            Route("/stills", _nothing_held, methods=["DELETE"]),
             Route("/{path:path}", _no_hospital, methods=["GET", "POST", "DELETE"]),
         ],
         exception_handlers={CaptureError: refuse},
     )
+
+
+async def _nothing_held(_request: Request) -> Response:
+    return Response(status_code=204)
 
 
 async def _no_hospital(_request: Request) -> Response:

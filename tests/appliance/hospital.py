@@ -38,11 +38,11 @@ class Hospital:
         """Where a box finds the enrolment server."""
         return f"{HOSPITAL}:{self.place.settings.enrolment.port}"
 
-    def received(self) -> dict[str, str]:
-        """Capture → patient, of every picture that is filed."""
+    def session(self) -> int:
+        """Of the box's connection that last said it is there; 0 before any did, or while it is away."""
         archive = open_archive(self.place.settings, new=False)
         try:
-            return {row.capture: row.patient for row in archive.newest(1000)}
+            return max((state.session for state in archive.states() if state.online), default=0)
         finally:
             archive.close()
 

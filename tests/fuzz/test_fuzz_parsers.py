@@ -16,8 +16,8 @@ from parsers import EXCEPTIONS, PARSERS, judge
 FOUND = Path(__file__).parent / "found"
 PROJECT = Path(__file__).parents[2]
 ROOMS = ("capture", "sync", "provisioning", "inference", "firmware")
-WITHOUT_PARSERS = {("inference", "scenes"), ("inference", "training")}
-"""They draw and train, from files of the project."""
+WITHOUT_PARSERS = {("inference", "scenes"), ("inference", "training"), ("firmware", "image")}
+"""They draw, train and build, from files of the project."""
 READS = re.compile(r"(^|\.)(parse|decode|read|load|from)(_|$)|_from_(json|file|bytes)$")
 EXAMPLES = 80
 NAMES = sorted(PARSERS)

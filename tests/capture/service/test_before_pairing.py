@@ -78,3 +78,8 @@ def test_what_is_shown_before_the_device_has_a_hospital_is_covered_too(device):
     message = story(device, act)
     assert [region["kind"] for region in message.facts["regions"]] == ["face"]
     assert bytes(MAGENTA) not in message.jpeg
+
+
+def test_a_screen_that_begins_by_dropping_all_stills_is_not_refused(device):
+    """The panel asks for it at each start and until it is done; a refusal would fill the journal."""
+    assert story(device, lambda client: client.discard_all()) is None
