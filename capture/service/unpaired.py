@@ -84,7 +84,7 @@ class UnpairedCameraService:
 
 
 def create_unpaired_app(service: UnpairedCameraService) -> Starlette:
-    """The application in front of `service`; what needs a hospital is refused by name. To drop all stills needs none."""
+    """The application in front of `service`; what needs a hospital is refused by name. Dropping all stills needs none."""
     return Starlette(
         routes=[
             *SeeingRoutes(service, READS).routes(),
