@@ -84,7 +84,7 @@ class UnpairedCameraService:
 
 
 def create_unpaired_app(service: UnpairedCameraService) -> Starlette:
-    """The application in front of `service`; what needs a hospital is refused by name. Dropping all stills needs none."""
+    """The application in front of `service`; what needs a hospital is refused by name. Dropping all stills is not."""
     return Starlette(
         routes=[
             *SeeingRoutes(service, READS).routes(),
