@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The pure cores are covered whole, every branch; a part of the tests cannot show that.
 PURE := $(foreach core,capture.envelope capture.vault.states sync.protocol,--cov=$(core)) --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
 
-.PHONY: help setup demo test test-camera lint fault fuzz bench bench-peers clean train lock
+.PHONY: help setup demo test test-camera test-appliance image bundle lint fault fuzz bench bench-peers clean train lock
 
 help:  ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -42,6 +42,15 @@ test: setup $(VENV)/.test  ## all checks and tests; asks for the real servers th
 
 test-camera: setup  ## the camera against the real libcamera and picamera2, in a Debian root that is made once (root; mmdebstrap)
 	$(BIN)/python tests/camera/root.py $(ARGS)
+
+test-appliance: setup $(VENV)/.test  ## a whole box: its image, started in an emulated machine, paired, frozen, unplugged, wiped (root; QEMU; 20 minutes)
+	$(BIN)/python tests/appliance/run.py $(ARGS)
+
+image: setup  ## the image of a ward device's disk, in build/image (root; mmdebstrap): ARGS="--version 2026.48.1 --keyring FILE"
+	$(BIN)/python -m firmware.image $(ARGS)
+
+bundle: setup  ## what updates a ward device: ARGS="--version 2026.48.2 --keyring FILE --key FILE --certificate FILE" (root; mmdebstrap, rauc)
+	$(BIN)/python -m firmware.image --bundle $(ARGS)
 
 lint: $(VENV)/.test  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -79,6 +88,7 @@ lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade requirements/build.in -o requirements/build.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade requirements/peers.in -o requirements/peers.txt
 	uv pip compile --python-version 3.13 --python-platform linux --generate-hashes --no-header --no-annotate --upgrade --extra device pyproject.toml requirements/camera.in -o requirements/camera.txt
+	uv pip compile --python-version 3.13 --python-platform linux --generate-hashes --no-header --no-annotate --upgrade --extra device --extra picamera pyproject.toml -o requirements/device.txt
 
 clean:  ## remove all that the other targets made
 	rm -rf $(VENV) $(PEERS) demo-received build dist test-output *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
