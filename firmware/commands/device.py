@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -194,9 +195,10 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
 
     Example: wardlens camera run --config /etc/wardlens/wardlens.toml
     """
-    from firmware.device import camera_service_parts, identity_when_paired, see_until_paired
+    from firmware.device import camera_service_parts, identity_when_paired, see_until_paired, test_now
     from firmware.last_resort import LastResort, served
     from firmware.memory import keep_large_buffers
+    from firmware.self_test import answering_self_tests
     from firmware.upkeep.wipe_order import ended_when, wipe_ordered
 
     keep_large_buffers()
@@ -208,7 +210,10 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
         resort = LastResort()
         parts = camera_service_parts(settings, identity, resort.beat)
         try:
-            with ended_when(stop, lambda: wipe_ordered(settings.state)) as ended:
+            with (
+                ended_when(stop, lambda: wipe_ordered(settings.state)) as ended,
+                answering_self_tests(settings.state, partial(test_now, settings)),
+            ):
                 status = served(parts, settings.socket, ended)
         finally:
             resort.disarm()

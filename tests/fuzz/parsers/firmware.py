@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from firmware.errors import RequestWrong
 from firmware.health import FILE as HEALTH
 from firmware.health import read_health
+from firmware.self_test import ANSWER, ASKED, read_answer, read_question
 from firmware.settings import load_settings
 from firmware.upkeep.memory import FILE, Remembered, parse_memory, read_memory
 from firmware.upkeep.wipe_order import parse_order
@@ -40,6 +41,21 @@ def _said(data: bytes) -> DeviceState:
     return decode_state(DeviceState(1, facts).encode())
 
 
+QUESTION = "5e" * 16
+
+
+def _asked_and_answered() -> list[bytes]:
+    answer = {"asked": QUESTION, "failed": ["phantom", "clock"]}
+    return [QUESTION.encode(), json.dumps(answer).encode(), json.dumps(answer | {"failed": []}).encode()]
+
+
+def _self_test(data: bytes) -> tuple[str | None, tuple[str, ...] | None]:
+    """What either service makes of what the other one left."""
+    state = as_file(f"tested/{ASKED}", data).parents[1]
+    as_file(f"tested/{ANSWER}", data)
+    return read_question(state), read_answer(state, QUESTION)
+
+
 def _remembered() -> list[bytes]:
     return [
         b'{"format":"wardlens-commands/1","number":1772366400,"result":"","step":"begun"}',
@@ -66,6 +82,12 @@ def _orders() -> list[bytes]:
 
 PARSERS = (
     Parser("device-health", ("firmware.health.read_health",), _healths, _said),
+    Parser(
+        "self-test-asked",
+        ("firmware.self_test.read_answer", "firmware.self_test.read_question"),
+        _asked_and_answered,
+        _self_test,
+    ),
     Parser(
         "command-memory",
         ("firmware.upkeep.memory.parse_memory", "firmware.upkeep.memory.read_memory"),
