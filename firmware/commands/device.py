@@ -199,7 +199,7 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
     from firmware.last_resort import LastResort, served
     from firmware.memory import keep_large_buffers
     from firmware.self_test import answering_self_tests
-    from firmware.upkeep.wipe_order import ended_when, wipe_ordered
+    from firmware.upkeep.wipe_order import ended_when, unpaired_or_to_be
 
     keep_large_buffers()
     settings = _service_settings(config, state)
@@ -211,7 +211,7 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
         parts = camera_service_parts(settings, identity, resort.beat)
         try:
             with (
-                ended_when(stop, lambda: wipe_ordered(settings.state)) as ended,
+                ended_when(stop, unpaired_or_to_be(settings.state)) as ended,
                 answering_self_tests(settings.state, partial(test_now, settings)),
             ):
                 status = served(parts, settings.socket, ended)
@@ -244,13 +244,13 @@ def run_panel_service(state: StateOption = None, config: ConfigOption = None) ->
     Example: wardlens panel run --config /etc/wardlens/wardlens.toml
     """
     from firmware.device import VERSION, make_panel, note
-    from firmware.upkeep.wipe_order import ended_when, wipe_ordered
+    from firmware.upkeep.wipe_order import ended_when, unpaired_or_to_be
     from provisioning.panel import run_panel
 
     settings = _service_settings(config, state)
     with stop_on_signal() as stop:
         note(settings, LedgerEvent.SERVICE_STARTED, version=VERSION)
-        with ended_when(stop, lambda: wipe_ordered(settings.state)) as ended:
+        with ended_when(stop, unpaired_or_to_be(settings.state)) as ended:
             run_panel(*make_panel(settings), ended)
         note(settings, LedgerEvent.SERVICE_STOPPED)
 
