@@ -29,6 +29,9 @@ ANSWER: Final = "health/self-test.json"
 ANSWER_SECONDS: Final = 75.0
 """How long an answer is waited for: the camera service gives a test 60 s (capture.service.app.SELF_TEST_S)."""
 
+REST_SECONDS: Final = 30.0
+"""Between an answer and the next test: whoever breaks into the process with the network cannot keep the camera busy."""
+
 _LOOK_SECONDS: Final = 0.25
 _MODE: Final = 0o640
 _LONGEST: Final = 1024
@@ -76,15 +79,16 @@ def ask_for_self_test(
 
 
 @contextmanager
-def answering_self_tests(state: Path, test: Test) -> Iterator[None]:
+def answering_self_tests(state: Path, test: Test, rest: float = REST_SECONDS) -> Iterator[None]:
     """While the block lasts, whoever asks for a test of the device gets one, and its answer.
 
     Args:
         state: the device's state folder.
         test: tests it; raises a CaptureError where it cannot yet, and is called again.
+        rest: seconds between an answer and the next test.
     """
     stop = threading.Event()
-    thread = threading.Thread(target=_answer, args=(state, test, stop), name="self-test-asked", daemon=True)
+    thread = threading.Thread(target=_answer, args=(state, test, rest, stop), name="self-test-asked", daemon=True)
     thread.start()
     try:
         yield
@@ -115,7 +119,7 @@ def read_answer(state: Path, question: str) -> tuple[str, ...] | None:
     return tuple(failed)
 
 
-def _answer(state: Path, test: Test, stop: threading.Event) -> None:
+def _answer(state: Path, test: Test, rest: float, stop: threading.Event) -> None:
     answered = None
     while not stop.wait(_LOOK_SECONDS):
         question = read_question(state)
@@ -130,6 +134,7 @@ def _answer(state: Path, test: Test, stop: threading.Event) -> None:
             _write(state / ANSWER, json.dumps({"asked": question, "failed": failed}).encode())
         except WorkFailed:
             structlog.get_logger().error(Event.HEALTH_UNWRITTEN, error="self-test-answer")
+        stop.wait(rest)
 
 
 def _write(path: Path, data: bytes) -> None:

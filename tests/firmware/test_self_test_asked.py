@@ -39,7 +39,7 @@ def ask(state, **patience):
 @pytest.mark.parametrize("failed", [(), ("phantom",), ("sealing", "clock")])
 def test_each_question_begins_a_test_of_its_own(tmp_path, failed):
     device = Device(*failed)
-    with answering_self_tests(tmp_path, device):
+    with answering_self_tests(tmp_path, device, rest=0.0):
         assert [ask(tmp_path) for _ in range(3)] == [failed] * 3
     assert device.runs == 3
     assert not (tmp_path / ASKED).exists()
@@ -49,7 +49,7 @@ def test_a_question_that_is_left_lying_is_answered_once(tmp_path):
     device = Device()
     (tmp_path / ASKED).parent.mkdir()
     (tmp_path / ASKED).write_text(QUESTION)
-    with answering_self_tests(tmp_path, device):
+    with answering_self_tests(tmp_path, device, rest=0.0):
         until(lambda: read_answer(tmp_path, QUESTION) is not None)
         assert ask(tmp_path) == ()  # by then it has looked at the old one again
     assert device.runs == 2
@@ -58,9 +58,18 @@ def test_a_question_that_is_left_lying_is_answered_once(tmp_path):
 def test_a_camera_service_that_does_not_listen_yet_is_asked_again(tmp_path):
     device = Device()
     device.away = 2
-    with answering_self_tests(tmp_path, device):
+    with answering_self_tests(tmp_path, device, rest=0.0):
         assert ask(tmp_path) == ()
     assert (device.away, device.runs) == (0, 1)
+
+
+def test_between_two_tests_the_camera_service_rests(tmp_path):
+    device = Device()
+    with answering_self_tests(tmp_path, device):
+        assert ask(tmp_path) == ()
+        with pytest.raises(WorkFailed, match="did not answer"):
+            ask(tmp_path, seconds=1.0)
+    assert device.runs == 1
 
 
 def test_a_camera_service_that_is_silent_is_said_in_words_and_in_time(tmp_path):
