@@ -23,7 +23,7 @@ IDS: Final = (17, 42)
 """The left and the right square, in the dictionary below."""
 CARD_MM: Final = (90.0, 26.0)
 LOOK_AT: Final = 1280
-"""The picture is looked at with a long side of so many pixels."""
+"""The picture is looked at with a long side of about so many pixels."""
 MOST_SLANT: Final = 0.05
 """How much the card's millimetres may differ from each other before it lies too aslant to say how large they are."""
 LEAST_PIXELS: Final = 16
@@ -57,11 +57,11 @@ class Marker:
 
 def look_for_marker(pixels: Pixels) -> Marker:
     """Whether the card is in this picture (H×W×3 uint8 RGB), and its scale."""
-    scale = min(1.0, LOOK_AT / max(pixels.shape[:2]))
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    if scale < 1.0:
-        size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    times = max(1, min(round(max(grey.shape) / LOOK_AT), *grey.shape))  # whole, which is three times as quick
+    if times > 1:
+        height, width = (side // times for side in grey.shape)
+        grey = cv2.resize(grey[: height * times, : width * times], (width, height), interpolation=cv2.INTER_AREA)
     settings = cv2.aruco.DetectorParameters()
     settings.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
     try:
@@ -71,7 +71,7 @@ def look_for_marker(pixels: Pixels) -> Marker:
     found = [] if ids is None else [int(one) for one in ids.ravel()]
     if any(found.count(one) != 1 for one in IDS):
         return Marker()
-    left, right = (np.asarray(corners[found.index(one)], np.float64).reshape(4, 2) / scale for one in IDS)
+    left, right = (np.asarray(corners[found.index(one)], np.float64).reshape(4, 2) * times for one in IDS)
     return Marker(seen=True, pixels_per_mm=_scale(left, right))
 
 
