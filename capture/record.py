@@ -14,6 +14,7 @@ from typing import Any, Final
 from capture.canonical import to_canonical
 from capture.encounter import BODY_SITES, Consent, Encounter, Laterality
 from capture.identifiers import CaptureId, DeviceId, SiteId
+from capture.scale_marker import Marker
 from inference.picture import Action, Decision, Kind, Outcome, Polygon, Redaction, Region, Shown
 
 FORMAT: Final = "wardlens-capture-manifest/1"
@@ -45,6 +46,7 @@ def capture_manifest(
     taken_at_ms: int,
     encounter: Encounter,
     redaction: Redaction,
+    marker: Marker,
     jpeg: bytes,
 ) -> bytes:
     """The capture manifest as canonical JSON: everything the hospital is told besides the pixels."""
@@ -64,6 +66,7 @@ def capture_manifest(
                 "bytes": len(jpeg),
                 "sha256": hashlib.sha256(jpeg).hexdigest(),
             },
+            "marker": marker.to_json(),
             "redaction": redaction_to_json(redaction),
         }
     )

@@ -11,6 +11,7 @@ from capture.envelope import Body, BodySuite, Envelope, SealingContext, seal
 from capture.errors import StillUnanswered
 from capture.identifiers import CaptureId
 from capture.record import DeviceFacts, capture_manifest
+from capture.scale_marker import Marker
 from inference.picture import Photo
 
 __all__ = ["Capture", "DeviceFacts", "encoded", "seal_capture"]
@@ -30,6 +31,7 @@ class Capture:
     encounter: Encounter
     taken_at_ms: int
     facts: DeviceFacts
+    marker: Marker
 
     def __post_init__(self) -> None:
         if type(self.photo) is not Photo:
@@ -72,6 +74,7 @@ def seal_capture(
         taken_at_ms=capture.taken_at_ms,
         encounter=capture.encounter,
         redaction=capture.photo.redaction,
+        marker=capture.marker,
         jpeg=jpeg,
     )
     return seal(Body(manifest, jpeg), context, suite=suite)

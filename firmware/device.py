@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
 import time
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from sync.uplink import DeviceHealth, Uplink
 
 VERSION: Final = version("wardlens")
+SELF_TEST_SECONDS: Final = 65.0
+"""A little more than the camera service gives a test of the device."""
 _POLL_SECONDS: Final = 0.5
 _GIVEN_SECONDS: Final = 30.0
 _CHANCE: Final = secrets.SystemRandom().random
@@ -244,6 +247,21 @@ def self_test_checks(settings: Settings) -> dict[str, Callable[[], str]]:
         return sentence if state is CheckState.FAILED else ""
 
     return {part: partial(wrong, part) for part in ("models", "keys", "clock")}
+
+
+def test_now(settings: Settings) -> tuple[str, ...]:
+    """The parts that fail in a test of the device that its camera service, on this machine, begins now.
+
+    Raises:
+        CaptureError: it does not answer, or the test did not end.
+    """
+    from capture.service import CameraClient
+
+    async def ask() -> tuple[str, ...]:
+        async with CameraClient(settings.socket, timeout_s=SELF_TEST_SECONDS) as client:
+            return tuple((await client.self_test())["failed"])
+
+    return asyncio.run(ask())
 
 
 def make_uplink(

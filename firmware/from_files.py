@@ -12,6 +12,7 @@ from capture.encounter import Encounter
 from capture.identifiers import CaptureId
 from capture.pictures import read_picture
 from capture.quality import assess
+from capture.scale_marker import look_for_marker
 from capture.service import CameraServiceParts, HeldStill, Keeper, Kept
 from firmware.errors import WorkFailed
 from inference import Action, Decision, Deidentifier, Frame, Kind
@@ -71,6 +72,7 @@ class FileCapturer:
             frame=frame,
             photo=photo,
             quality=assess(frame.pixels),
+            marker=look_for_marker(frame.pixels),
             taken_at_ms=time.time_ns() // 1_000_000,
             milliseconds={"deidentify": photo.milliseconds["total"]},
             within=photo.milliseconds,

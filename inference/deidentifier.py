@@ -28,7 +28,7 @@ from inference.detectors import (
     ReadyDetector,
     features,
     lines,
-    read_codes,
+    scan_codes,
 )
 from inference.detectors.features import FeatureFinder
 from inference.detectors.lines import LineReader
@@ -318,7 +318,7 @@ class Deidentifier:
 
     def scan(self, frame: Frame) -> list[Decoded]:
         """The codes in the frame that can be read, for the encounter (a wristband, a badge). Never log them."""
-        return read_codes(frame.pixels, side=SCAN_SIDE)
+        return scan_codes(frame.pixels, side=SCAN_SIDE)
 
     def _watches(self) -> tuple[Watch, ...]:
         """The guard's look at one picture; none where there is no guard."""

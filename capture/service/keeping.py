@@ -167,7 +167,7 @@ class Keeper:
 
         context = self._sealing_context(still.capture, self._vault.next_counter())
         facts = DeviceFacts(context.device, self._software, self._camera)
-        capture = Capture(still.capture, still.photo, encounter, still.taken_at_ms, facts)
+        capture = Capture(still.capture, still.photo, encounter, still.taken_at_ms, facts, still.marker)
         envelope = seal_capture(capture, context, encode=encode)
         sealed = self._clock()
         self._vault.put(envelope, urgent=encounter.urgent)

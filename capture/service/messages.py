@@ -69,6 +69,7 @@ def still_to_json(still: HeldStill) -> Json:
         "milliseconds": {**still.within, **still.milliseconds},
         "unanswered": [kind.value for kind in redaction.unanswered],
         "quality": quality_to_json(still.quality),
+        "marker": still.marker.to_json(),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import Final
 from capture.camera import CameraState, CameraSupervisor
 from capture.errors import CameraFailed, CodesDiffer, CodeUnseen, ScanBusy, ScanStopped
 from capture.service.engine import Engine
+from inference import Decoded
 
 SCAN_S: Final = 8.0
 """How long one request looks."""
@@ -110,16 +111,18 @@ class Scanner:
                     raise CameraFailed(status.sentence)
                 continue
             sequence, frame = newer
-            seen = frozenset(
-                code
-                for code in (ScannedCode(_plain(found.format), found.text) for found in self._engine.scan(frame))
-                if code.symbology in SYMBOLOGIES[kind]
-            )
+            seen = codes_of(self._engine.scan(frame), kind)
             if code := agreed(before, seen):
                 return code
             before = seen
             self._stopped.wait(PACE_S)  # somebody may wait all day at the sign-in page
         raise CodeUnseen
+
+
+def codes_of(found: Iterable[Decoded], kind: CodeKind) -> frozenset[ScannedCode]:
+    """What one look has read that may be of this kind."""
+    read = (ScannedCode(_plain(one.format), one.text) for one in found)
+    return frozenset(code for code in read if code.symbology in SYMBOLOGIES[kind])
 
 
 def agreed(before: frozenset[ScannedCode], now: frozenset[ScannedCode]) -> ScannedCode | None:

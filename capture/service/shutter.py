@@ -13,6 +13,7 @@ from capture.errors import FeaturesForbidden
 from capture.events import Event
 from capture.identifiers import CaptureId
 from capture.quality import assess
+from capture.scale_marker import look_for_marker
 from capture.service.engine import Engine
 from capture.service.stills import HeldStill, Shelf
 from inference.picture import Decision
@@ -62,10 +63,10 @@ class Shutter:
         seen = self._clock()
         photo = self._engine.still(frame)
         looked = self._clock()
-        quality = assess(frame.pixels)
+        quality, marker = assess(frame.pixels), look_for_marker(frame.pixels)
         stages = {"camera": _ms(began, seen), "deidentify": _ms(seen, looked), "quality": _ms(looked, self._clock())}
         within = {stage: round(took, 1) for stage, took in photo.milliseconds.items() if stage != "total"}
-        still = HeldStill(self._new_capture(), frame, photo, quality, taken_at_ms, stages, within)
+        still = HeldStill(self._new_capture(), frame, photo, quality, marker, taken_at_ms, stages, within)
         self._shelf.add(still, ticket)
         self._log.info(Event.STILL_TAKEN, width=photo.width, height=photo.height, ms=_ms(began, self._clock()))
         return still

@@ -10,6 +10,7 @@ from typing import Final
 from capture.errors import StillDropped, StillsFull, StillUnknown
 from capture.identifiers import CaptureId
 from capture.quality import Quality
+from capture.scale_marker import Marker
 from inference.picture import Frame, Photo
 
 MOST_HELD: Final = 4
@@ -25,6 +26,7 @@ class HeldStill:
         frame: the raw pixels, kept so that a person can uncover what was covered wrongly. Never encoded.
         photo: the picture as it is now.
         quality: what the quality gate measured.
+        marker: whether our scale is in view.
         taken_at_ms: Unix milliseconds.
         milliseconds: stage → what it took, one after the other, from the shutter on.
         within: what de-identification took inside, some of it side by side.
@@ -34,6 +36,7 @@ class HeldStill:
     frame: Frame = field(repr=False)
     photo: Photo = field(repr=False)
     quality: Quality
+    marker: Marker
     taken_at_ms: int
     milliseconds: Mapping[str, float]
     within: Mapping[str, float] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -198,11 +199,12 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
 
     Example: wardlens camera run --config /etc/wardlens/wardlens.toml
     """
-    from firmware.device import camera_service_parts, identity_when_paired, see_until_paired
+    from firmware.device import camera_service_parts, identity_when_paired, see_until_paired, test_now
     from firmware.last_resort import LastResort, served
     from firmware.life import LOOP_SECONDS, living
     from firmware.memory import keep_large_buffers
-    from firmware.upkeep.wipe_order import ended_when, wipe_ordered
+    from firmware.self_test import answering_self_tests
+    from firmware.upkeep.wipe_order import ended_when, unpaired_or_to_be
 
     keep_large_buffers()
     settings = _service_settings(config, state)
@@ -213,7 +215,10 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
         resort = LastResort()
         parts = camera_service_parts(settings, identity, resort.beat)
         try:
-            with ended_when(stop, lambda: wipe_ordered(settings.state)) as ended:
+            with (
+                ended_when(stop, unpaired_or_to_be(settings.state)) as ended,
+                answering_self_tests(settings.state, partial(test_now, settings)),
+            ):
                 status = served(parts, settings.socket, ended, life.sign)
         finally:
             resort.disarm()
@@ -246,13 +251,13 @@ def run_panel_service(state: StateOption = None, config: ConfigOption = None) ->
     """
     from firmware.device import VERSION, make_panel, note
     from firmware.life import LOOP_SECONDS, living
-    from firmware.upkeep.wipe_order import ended_when, wipe_ordered
+    from firmware.upkeep.wipe_order import ended_when, unpaired_or_to_be
     from provisioning.panel import run_panel
 
     settings = _service_settings(config, state)
     with stop_on_signal() as stop, living(LOOP_SECONDS) as life:
         note(settings, LedgerEvent.SERVICE_STARTED, version=VERSION)
-        with ended_when(stop, lambda: wipe_ordered(settings.state)) as ended:
+        with ended_when(stop, unpaired_or_to_be(settings.state)) as ended:
             run_panel(*make_panel(settings), ended, life.sign)
         note(settings, LedgerEvent.SERVICE_STOPPED)
 

@@ -42,3 +42,22 @@ def draw(
         except FolderNotEmpty as error:
             raise RequestWrong(str(error)) from None
     out.print(f"{count} pictures with their masks and annotations.json are in {to}.")
+
+
+def scale(
+    to: Annotated[Path, typer.Option("--out", help="The SVG file; a file of that name is replaced.")],
+) -> None:
+    """Draw the printed scale that the camera knows: laid beside a wound, it says how many pixels are a millimetre.
+
+    Print it at 100 % on matt white and measure its ruler: 50 mm. The record of each picture then has the scale; the
+    picture itself may show the card covered, as printed things are.
+
+    Example: wardlens scale --out scale.svg
+    """
+    from capture.scale_marker import marker_svg
+
+    try:
+        to.write_text(marker_svg(), "utf-8")
+    except OSError as error:
+        raise RequestWrong(f"{to} cannot be written ({error.strerror}). Name another file.") from error
+    out.print(f"{to} is the scale. Print it at 100 %; its ruler is 50 mm long.", markup=False)

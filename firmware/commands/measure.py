@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from firmware.errors import RequestWrong
+from firmware.errors import RequestWrong, WorkFailed
 from firmware.looking import load_deidentifier
 from firmware.settings import load_settings
 from firmware.terminal import ConfigOption, out, print_facts, progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from firmware.measuring.reading import Tally
 
 app = typer.Typer()
 
@@ -98,6 +103,53 @@ def transfer(
     with progress("bench", len(chosen)) as advance:
         figures = measure_transfer(plan, advance)
     _show(figures, json_file)
+
+
+@app.command()
+def scan(
+    over: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder of JPEGs, behind the cards; drawn skin without it."),
+    ] = None,
+    cards: Annotated[int, typer.Option(min=1, help="Cards of each symbology, for each way to hold them.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other cards.")] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+) -> None:
+    """Measure how many badges and wristbands that are held to the camera are read, and that none is misread.
+
+    It ends with status 1 where one is. docs/evaluation.md says what each figure is.
+
+    Example: wardlens bench scan --over pictures/ --cards 20
+    """
+    from firmware.measuring.reading import PRINTED, ReadingPlan, behind_cards, measure_reading
+
+    plan = ReadingPlan(cards=cards, seed=seed)
+    with progress("scan", plan.steps) as advance:
+        tallies = measure_reading(behind_cards(over or []), plan, advance)
+    out.print(_reading_table(tallies, list(PRINTED)))
+    if json_file is not None:
+        said = {name: {one: tally.figures() for one, tally in row.items()} for name, row in tallies.items()}
+        json_file.write_text(json.dumps(said, indent=2) + "\n", "utf-8")
+    every = [tally for row in tallies.values() for tally in row.values()]
+    misread, looks = sum(tally.misread for tally in every), sum(tally.looks_misread for tally in every)
+    out.print(
+        f"{sum(tally.cards for tally in every)} cards: {misread} misread; {looks} single looks read another code."
+    )
+    if misread:
+        raise WorkFailed(f"{misread} cards were misread. Compare `misread` in the figures, by --json.")
+
+
+def _reading_table(tallies: Mapping[str, Mapping[str, Tally]], symbologies: list[str]) -> Table:
+    """Ways to hold it down, symbologies across: how many of a hundred are read."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("read, of 100")
+    for symbology in symbologies:
+        table.add_column(symbology, justify="right")
+    for name, row in tallies.items():
+        table.add_row(name, *(f"{100 * row[one].read / row[one].cards:.0f}" for one in symbologies))
+    return table
 
 
 def _show(figures: Mapping[str, Any], json_file: Path | None) -> None:

@@ -14,7 +14,7 @@ import structlog
 from firmware.checks import CHECKS, State
 from firmware.errors import WorkFailed
 from firmware.events import Event
-from firmware.health import read_health
+from firmware.self_test import ask_for_self_test
 from firmware.settings import Settings
 from firmware.upkeep.fetching import Fetching
 from firmware.upkeep.offered import Offered
@@ -138,9 +138,9 @@ def upkeep_running(settings: Settings, stop: threading.Event, self_test: SelfTes
     Args:
         settings: of this device.
         stop: ends it.
-        self_test: what the command `self-test` runs; what the sync service sees by itself, if not given.
+        self_test: what the command `self-test` runs; a test of the whole device, if not given.
     """
-    upkeep = Upkeep(settings, self_test or own_self_test(settings))
+    upkeep = Upkeep(settings, self_test or whole_self_test(settings, stop))
     thread = threading.Thread(target=upkeep.run, args=(stop,), name="upkeep", daemon=True)
     thread.start()
     try:
@@ -168,18 +168,24 @@ def serve_sync(settings: Settings, stop: threading.Event, alive: Callable[[], No
                     uplink.close()
 
 
-def own_self_test(settings: Settings) -> SelfTest:
-    """What the sync service sees of the device: clock, disk, broker, and how its last test on a phantom ended."""
+def whole_self_test(settings: Settings, stop: threading.Event) -> SelfTest:
+    """A test that the camera service begins now, and what the sync service sees by itself: clock, disk, broker."""
 
     def test() -> tuple[bool, str]:
+        try:
+            failed = ask_for_self_test(settings.state, stop)
+        except WorkFailed as error:
+            return False, str(error)
+        if failed:
+            return (
+                False,
+                f"Its test of itself failed ({', '.join(failed)}), so it takes no picture. Look at its screen.",
+            )
         for part in SELF_TEST_PARTS:
             state, sentence = CHECKS[part](settings)
             if state is State.FAILED:
                 return False, sentence
-        parts = read_health(settings.state).self_test
-        if failed := sorted(part for part, result in parts.items() if result != "passed"):
-            return False, f"Its own test failed ({', '.join(failed)}), so it takes no picture. Look at its screen."
-        return True, f"All is well: {', '.join(SELF_TEST_PARTS)}."
+        return True, f"It has tested itself anew, and all is well; so are {', '.join(SELF_TEST_PARTS)}."
 
     return test
 

@@ -111,6 +111,29 @@ def wipe_ordered(state: Path) -> bool:
         return False  # not paired, or being paired: there is nobody to wipe
 
 
+def unpaired_or_to_be(state: Path) -> Callable[[], bool]:
+    """Says, each time it is asked, whether the device that was here is to be wiped, or is no longer here.
+
+    A wipe takes less time than lies between two looks: whoever missed the order still sees what came of it.
+    """
+    known = b""
+
+    def so() -> bool:
+        nonlocal known
+        try:
+            now = StateLayout(state).facts.read_bytes()
+        except FileNotFoundError:
+            now = b""
+        except OSError:
+            now = known
+        gone = bool(known) and now != known
+        known = known or now
+        return gone or wipe_ordered(state)
+
+    so()
+    return so
+
+
 def finish_ordered_wipe(state: Path, camera: Path) -> bool:
     """Whether a wipe had been ordered here; if so, it is done now, or was called off because pictures wait.
 

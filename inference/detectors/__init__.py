@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from inference.canvas import Canvas
 from inference.detectors import faces, lines, skinmap, text
-from inference.detectors.codes import CodeDetector, Decoded, read_codes
+from inference.detectors.codes import CodeDetector, Decoded, read_codes, scan_codes
 from inference.detectors.detector import Detector
 from inference.detectors.faces import FaceDetector
 from inference.detectors.skin import SkinDetector
@@ -20,7 +20,18 @@ from inference.detectors.text import TextDetector
 from inference.models import LoadedModel
 from inference.policy import Thresholds
 
-__all__ = ["GUARDED", "LIVE", "SECOND_LOOK", "STILL", "Decoded", "Detector", "Factory", "ReadyDetector", "read_codes"]
+__all__ = [
+    "GUARDED",
+    "LIVE",
+    "SECOND_LOOK",
+    "STILL",
+    "Decoded",
+    "Detector",
+    "Factory",
+    "ReadyDetector",
+    "read_codes",
+    "scan_codes",
+]
 
 
 class ReadyDetector(Detector, Protocol):

@@ -105,6 +105,32 @@ def read_codes(image: Pixels, *, side: int) -> list[Decoded]:
     ]
 
 
+def scan_codes(image: Pixels, *, side: int) -> list[Decoded]:
+    """The same of a picture that somebody holds a code to: what is not read as it lies is looked at doubled and turned.
+
+    Small bars and modules are read once they are enlarged. Bars are read along rows, columns and a few degrees beside
+    them, and a badge hangs as it hangs.
+    """
+    grey, scale = _grey(image, side)
+    for seen, back, thorough in _held_looks(grey, side):
+        found = [one for one in _read(seen, thorough=thorough) if one.valid]
+        if found:
+            places = [_polygon(_quad(one) @ back[:, :2].T + back[:, 2], scale) for one in found]
+            return [Decoded(str(one.format), one.text, place) for one, place in zip(found, places, strict=True)]
+    return []
+
+
+def _held_looks(grey: Grey, side: int) -> Iterator[tuple[Grey, NDArray[np.float64], bool]]:
+    """The picture as it lies, doubled where `side` has room for that, and turned; each with the way back from it."""
+    yield grey, np.eye(2, 3), True
+    if 2 * max(grey.shape) <= side:
+        doubled = cv2.resize(grey, (2 * grey.shape[1], 2 * grey.shape[0]), interpolation=cv2.INTER_CUBIC)
+        yield np.asarray(doubled, np.uint8), np.eye(2, 3) / 2, True
+    for degrees in _SLANTS:
+        turned, back = _turned(grey, degrees)
+        yield turned, back, False
+
+
 def _read(grey: Grey, *, thorough: bool) -> list[zxingcpp.Barcode]:
     return list(
         zxingcpp.read_barcodes(grey, try_rotate=True, try_downscale=thorough, try_invert=thorough, return_errors=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,8 @@ from provisioning.errors import EnrolmentRefusal, EnrolmentRefused, EnrolmentUnr
 from provisioning.invitation import Address
 
 TIMEOUT = 10.0
+KEPT_SECONDS = 5.0
+"""A connection that was silent for longer is made anew before the next request: the server gives one up after 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +49,18 @@ def verified_context(authorities_pem: str) -> ssl.SSLContext:
 class Line:
     """A connection that is verified, by the context's rules, before the first byte of a request leaves."""
 
-    def __init__(self, address: Address, context: ssl.SSLContext, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        address: Address,
+        context: ssl.SSLContext,
+        timeout: float = TIMEOUT,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._connection = http.client.HTTPSConnection(address.host, address.port, timeout=timeout, context=context)
-        try:
-            self._connection.connect()
-        except ssl.SSLCertVerificationError as error:
-            raise SiteNotProven from error
-        except (OSError, http.client.HTTPException) as error:
-            raise EnrolmentUnreachable(
-                f"The hospital's enrolment server at {address} does not answer. Check the network, then try again."
-            ) from error
+        self._address = address
+        self._monotonic = monotonic
+        self._used = monotonic()
+        self._connect()
 
     def __enter__(self) -> Self:
         return self
@@ -78,21 +83,37 @@ class Line:
         """The server's answer.
 
         Raises:
+            SiteNotProven: the connection was made anew, and whoever answers is not the site.
             EnrolmentRefused: the server says no, and why.
             EnrolmentUnreachable: no answer, or none that makes sense.
         """
+        if self._monotonic() - self._used > KEPT_SECONDS:
+            self._connection.close()
+            self._connect()
         try:
             self._connection.request(method, path, body or None, dict(headers))
             response = self._connection.getresponse()
             answer = response.read(wire.MAX_ANSWER + 1)
         except (OSError, http.client.HTTPException) as error:
             raise EnrolmentUnreachable from error
+        self._used = self._monotonic()
         if len(answer) > wire.MAX_ANSWER:
             raise EnrolmentUnreachable("The hospital's enrolment server sends more than it should. Call IT.")
         status, fields = response.status, {name.lower(): value for name, value in response.getheaders()}
         if status >= 400 and not (status == 401 and wire.NONCE_HEADER in fields):
             raise _refused(status, answer)
         return Answer(status, fields, answer)
+
+    def _connect(self) -> None:
+        try:
+            self._connection.connect()
+        except ssl.SSLCertVerificationError as error:
+            raise SiteNotProven from error
+        except (OSError, http.client.HTTPException) as error:
+            raise EnrolmentUnreachable(
+                f"The hospital's enrolment server at {self._address} does not answer. "
+                "Check the network, then try again."
+            ) from error
 
 
 def _refused(status: int, answer: bytes) -> EnrolmentRefused | EnrolmentUnreachable:

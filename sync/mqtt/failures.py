@@ -70,8 +70,13 @@ def is_unsupported_version(reason: int) -> bool:
 
 def connection_lost(host: str, port: int, words: str = "") -> BrokerUnavailable:
     """An open connection ended."""
-    because = f" ({words})" if words else ""
+    where = f"{host}:{port}"
+    if words:
+        return BrokerUnavailable(
+            f"The connection with the broker at {where} was lost ({words}). The device tries again by itself; pictures "
+            "are safe in it until then."
+        )
     return BrokerUnavailable(
-        f"The connection with the broker at {host}:{port} was lost{because}. The device tries again by itself; "
-        "pictures are safe in it until then."
+        f"The connection with the broker at {where} was lost. The device tries again by itself; pictures are safe in "
+        "it until then."
     )

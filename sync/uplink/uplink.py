@@ -14,7 +14,7 @@ import structlog
 from capture.errors import CaptureError
 from capture.ledger import Ledger
 from capture.vault import Vault
-from sync.errors import BrokerUnavailable
+from sync.errors import BrokerNotThere, BrokerUnavailable
 from sync.events import SyncEvent
 from sync.mqtt import Connection, open_connection
 from sync.protocol.backoff import Chance, delay
@@ -85,7 +85,7 @@ class Uplink:
                 self._once(stop)
             except BrokerUnavailable as error:
                 _log.warning(SyncEvent.BROKER_UNREACHABLE, kind=type(error).__name__, sentence=str(error))
-                self._say(str(error))
+                self._say(_for_the_bedside(error))
             except CaptureError as error:
                 _log.error(SyncEvent.VAULT_UNREADABLE, kind=type(error).__name__)
                 self._say(error.sentence)
@@ -140,3 +140,10 @@ class Uplink:
 
     def _say(self, sentence: str) -> None:
         self._status.show(UplinkStatus(sentence=sentence, broker=self._where), at_once=True)
+
+
+def _for_the_bedside(error: BrokerUnavailable) -> str:
+    """What is wrong, for who stands before the device: when nobody answers, first that no picture is lost by it."""
+    if isinstance(error, BrokerNotThere):
+        return f"The hospital cannot be reached. Pictures are safe here and sent later. For IT: {error}"
+    return str(error)

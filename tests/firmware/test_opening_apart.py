@@ -13,16 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from capture.canonical import to_canonical
 from capture.envelope import Body
 from capture.identifiers import CaptureId
-from firmware.hospital import receiver_parts
+from firmware.hospital import open_archive, receiver_parts
+from firmware.hospital_view import hospital_view, login_link
 from firmware.settings import load_settings
 from provisioning.enrolment import pair, serving_enrolment
 from provisioning.site import Site
 from sync.protocol import Chunk, Offer, Upload, topics
+from sync.receiver import view_served
 from tests.sealing import sealed_by
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,6 +159,27 @@ def test_a_machine_without_an_opening_key_receives_and_one_with_it_opens(machine
     assert wardlens(machines.receiving, "status", "--json")["counts"]["sealed"] == 0
     wardlens(machines.receiving, "export", "--out", tmp_path / "out")
     assert (tmp_path / "out" / f"{envelope.capture}.jpg").read_bytes() == JPEG
+
+
+def test_a_receiver_with_its_view_runs_without_the_keys_that_make_devices(machines, paired):
+    """Root, issuing CA and the enrolment server's key stay on the machine that enrols (docs/adr/0020)."""
+    keys = machines.receiving.sealing.parent
+    makers = [keys / "root.pem", *keys.glob("issuing*.pem"), keys / "enrolment.pem"]
+    assert [
+        path for path in received(machines.receiving, taken(paired.device, 1))["read"] if Path(path) in makers
+    ] == []
+    for path in makers:
+        path.unlink()
+    assert received(machines.receiving, taken(paired.device, 2))["answers"] == ["receipt"]
+    settings = load_settings(machines.receiving.config)
+    view = hospital_view(settings, Site.load(settings.receiver.site), open_archive(settings))
+    with (
+        view_served(view) as address,
+        httpx.Client(base_url=address, follow_redirects=True, trust_env=False) as browser,
+    ):
+        token = login_link(settings, "Ada Admin", ["it"]).partition("token=")[2]
+        assert paired.device.device in browser.get("/login", params={"token": token}).text
+        assert browser.get("/devices/invite").status_code == 404
 
 
 def test_a_wrong_key_is_reported_and_tried_again_when_asked(machines, paired):

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,12 @@ from hypothesis import strategies as st
 from provisioning.certificates import to_der, to_pem
 from provisioning.enrolment import RunningEnrolment, pair, serving_enrolment, wire
 from provisioning.enrolment.limits import MAX_PEERS, RateLimit
-from provisioning.enrolment.line import verified_context
+from provisioning.enrolment.line import KEPT_SECONDS, Line, verified_context
 from provisioning.enrolment.nonces import LIFETIME, Nonces
 from provisioning.enrolment.waiting import DeviceKeys
-from provisioning.errors import EnrolmentRefusal, EnrolmentRefused
+from provisioning.errors import EnrolmentRefusal, EnrolmentRefused, EnrolmentUnreachable
 from provisioning.identity import DeviceIdentity
-from provisioning.invitation import Invitation
+from provisioning.invitation import Address, Invitation
 from provisioning.keys import key_hash
 from provisioning.requests import device_of_key, make_request, read_request
 from provisioning.site import Site
@@ -428,3 +429,21 @@ def test_proof_and_digits_are_those_of_the_vectors(vector):
 
 def test_a_refusal_carries_its_reason():
     assert EnrolmentRefused(EnrolmentRefusal.PROOF_WRONG).reason is EnrolmentRefusal.PROOF_WRONG
+
+
+@pytest.mark.parametrize(
+    ("silent", "then"), [(KEPT_SECONDS + 1, nullcontext()), (0.0, pytest.raises(EnrolmentUnreachable))]
+)
+def test_a_connection_that_was_silent_for_long_is_made_anew(
+    site: Site, silent: float, then: AbstractContextManager[object]
+) -> None:
+    """A device tests itself for half a minute, and then has its result to post: the server gave its connection up."""
+    now = [0.0]
+    context = verified_context(to_pem(site.root).decode())
+    with serving_enrolment(site) as first:
+        line = Line(Address("127.0.0.1", first.port), context, monotonic=lambda: now[0])
+        assert line.ask("GET", wire.CACERTS, {}).status == 200
+    with line, serving_enrolment(site, port=first.port):
+        now[0] += silent
+        with then:
+            assert line.ask("GET", wire.CACERTS, {}).status == 200

@@ -66,6 +66,7 @@ def test_a_device_is_asked_renamed_wiped_and_paired_anew(place: DemoPlace) -> No
             ("rename Ward 9, cart A", "done"),
             ("self-test", "done"),
         ]
+        assert told[-1]["said"].startswith("It has tested itself anew, and all is well")
         (shown,) = json.loads(wardlens(place, "site", "show", "--json"))["devices"]
         assert (shown["state"], shown["name"]) == ("wiped", "Ward 9, cart A")
         again = pair_again(place, site)

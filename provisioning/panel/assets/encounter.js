@@ -126,9 +126,14 @@ function open(id) {
   for (const name of CONSENTS) if (at(`consent-${name}`)) at(`consent-${name}`).checked = draft.consent[name];
   noteLeft();
   if (id === "site-dialog") openView("body");
-  if (id === "since-dialog" && !draft.body_site) return open("site-dialog");
+  if (id === "since-dialog" && !draft.body_site) {
+    open("site-dialog");
+    return;
+  }
   if (id === "since-dialog") showSince();
-  return at(id).showModal();
+  at(id).showModal();
+  // Typed or scanned, the next number takes the place of the one before, and is never hung on to it.
+  if (id === "patient-dialog") at("patient").select();
 }
 
 export function openConsent(then) {

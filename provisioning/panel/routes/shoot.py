@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -75,7 +76,8 @@ async def live(socket: WebSocket) -> None:
         await asyncio.wait({passing, ending}, return_when=asyncio.FIRST_COMPLETED)
         code = 4401 if session.ended.is_set() else await passing
         if code:
-            await socket.close(code)
+            with suppress(WebSocketDisconnect):  # the page may have gone in the same moment
+                await socket.close(code)
     finally:
         passing.cancel()
         ending.cancel()

@@ -34,6 +34,7 @@ _SEALED: Final = {
 }
 _LARGEST_SHOWN: Final = 10**9
 
+_MOST_PIXELS_PER_MM: Final = 10_000
 PAGE: Final = 20
 """Captures on one page."""
 
@@ -124,6 +125,7 @@ class Shown:
     consent: str
     note: str
     series: str
+    scale: str
     camera: str
     software: str
     width: int
@@ -159,6 +161,7 @@ def shown(filed: FiledCapture, keys: Mapping[str, Ed25519PublicKey]) -> Shown:
         consent=consent_in_words(mapping(encounter.get("consent"))),
         note=text(encounter.get("note")),
         series=series_in_words(filed.series),
+        scale=scale_in_words(mapping(manifest.get("marker"))),
         camera=text(device.get("camera")),
         software=text(device.get("software")),
         width=whole(redaction.get("width")) or 1,
@@ -195,6 +198,16 @@ def series_in_words(series: str) -> str:
         return series
     since = f"since {wound.since.day} {wound.since:%b %Y}"
     return since if wound.number == 1 else f"{since}, no. {wound.number}"
+
+
+def scale_in_words(marker: Mapping[str, Any]) -> str:
+    """What our printed scale beside the wound says; nothing where it was not seen."""
+    if marker.get("seen") is not True:
+        return ""
+    size = marker.get("pixels_per_mm")
+    if isinstance(size, int | float) and type(size) is not bool and 0 < size < _MOST_PIXELS_PER_MM:
+        return f"{size:.1f} pixels a millimetre, where the scale lay"
+    return "in view, but aslant or too small to measure by"
 
 
 def consent_in_words(consent: Mapping[str, Any]) -> str:

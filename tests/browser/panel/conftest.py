@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 import httpx
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
@@ -23,6 +24,9 @@ from capture.envelope import FileSigner, SealingContext
 from capture.ledger import Ledger
 from capture.service import CameraClient, CameraServiceParts, run_camera_service
 from capture.vault import Vault
+from firmware.demo.place import DemoPlace, make_place
+from firmware.demo.story import Paired, Story
+from firmware.supervision import Supervisor
 from inference import Deidentifier
 from inference.picture import Pixels
 from inference.scenes import demo_row
@@ -31,6 +35,7 @@ from provisioning.identity import DeviceIdentity
 from provisioning.panel import PanelSettings, UplinkView, create_panel, load_facts, run_panel
 from provisioning.panel.ports import CameraPort
 from provisioning.site import Site
+from tests.browser.panel.hospital import put
 
 OUTPUT = Path(__file__).parents[3] / "test-output" / "panel"
 SIZES = ((800, 480), (1280, 800))
@@ -284,3 +289,19 @@ def ward_seeing(scenes: Sequence[Pixels], state: Path, models_folder: Path, tmp_
             panel_running(CameraClient(at), vault, state, uplink=lambda: uplink[0], clock=clock) as url,
         ):
             yield Ward(url, vault, clock, at, uplink)
+
+
+@pytest.fixture
+def demo_place(models_folder: Path, tmp_path: Path) -> DemoPlace:
+    """Where a whole hospital with one ward device may run, whose camera sees skin and nothing else."""
+    (tmp_path / "pictures").mkdir()
+    put(tmp_path / "pictures", np.full((600, 800, 3), (205, 160, 135), np.uint8))
+    return make_place(tmp_path, tmp_path / "pictures", models=models_folder, mqtt="auto")
+
+
+@pytest.fixture
+def demo_ward(demo_place: DemoPlace, program: Callable[[str], Any]) -> Iterator[tuple[Supervisor, Paired]]:
+    """That hospital, running in processes of its own, and the device that it has paired."""
+    program("mosquitto")
+    with Supervisor(demo_place.logs) as services:
+        yield services, Story(demo_place, services, lambda _said: None, embedded=False).begin()

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
-import httpx
-import numpy as np
 import pytest
 
-from firmware.demo.place import DemoPlace, make_place
-from firmware.demo.story import BADGE, CLINICIAN, Paired, Story
+from firmware.demo.story import BADGE, CLINICIAN
 from firmware.hospital import open_archive
-from firmware.supervision import Supervisor
-from inference.picture import Pixels
 from inference.scenes import SceneSpec, draw_scene
 from tests.browser.panel.cards import held
+from tests.browser.panel.hospital import camera_is, show
+from tests.browser.panel.nurse import ANSWERED, ASKED
 
 pytestmark = pytest.mark.models
 
 PATIENT = "00418273"
-ANSWERED = "(before) => document.getElementById('facts').dataset.unanswered !== before"
-ASKED = "#accept:visible, .answer[data-confirm]:visible"
 MOST_TAPS = 8
 """From the signed-in screen to the picture in the queue; the PIN's digits are counted beside it."""
 
@@ -50,42 +44,8 @@ class Watch:
         self.waited[what] = time.monotonic() - began
 
 
-def camera_is(socket: Path, state: str) -> bool:
-    """Whether the camera service says so of its camera."""
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://camera", timeout=30) as client:
-        return bool(client.get("/health").json()["camera"]["state"] == state)
-
-
-def show(services: Supervisor, place: DemoPlace, pixels: Pixels) -> None:
-    """What the camera sees from now on: it looked away in between."""
-    pictures, aside = place.folder / "pictures", place.folder / "aside"
-    pictures.rename(aside)
-    services.wait_until(lambda: not camera_is(place.settings.socket, "ready"), "The camera to look away")
-    put(aside, pixels)
-    aside.rename(pictures)
-    services.wait_until(lambda: camera_is(place.settings.socket, "ready"), "The camera")
-
-
-def put(folder: Path, pixels: Pixels) -> None:
-    assert cv2.imwrite(str(folder / "seen.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-
-
-@pytest.fixture
-def place(models_folder: Path, tmp_path: Path) -> DemoPlace:
-    (tmp_path / "pictures").mkdir()
-    put(tmp_path / "pictures", np.full((600, 800, 3), (205, 160, 135), np.uint8))
-    return make_place(tmp_path, tmp_path / "pictures", models=models_folder, mqtt="auto")
-
-
-@pytest.fixture
-def ward(place: DemoPlace, program: Callable[[str], Any]) -> Iterator[tuple[Supervisor, Paired]]:
-    program("mosquitto")
-    with Supervisor(place.logs) as services:
-        yield services, Story(place, services, lambda _said: None, embedded=False).begin()
-
-
-def test_from_the_badge_to_the_hospitals_receipt_with_the_clock_on_it(place, ward, visiting):
-    services, paired = ward
+def test_from_the_badge_to_the_hospitals_receipt_with_the_clock_on_it(demo_place, demo_ward, visiting):
+    place, (services, paired) = demo_place, demo_ward
     visit = visiting(f"http://127.0.0.1:{place.settings.panel.port}")
     page, watch = visit.page, Watch(visit.page)
     page.wait_for_selector("body[data-ready]", timeout=60_000)

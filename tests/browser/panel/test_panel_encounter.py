@@ -241,6 +241,28 @@ def test_one_more_picture_of_a_wound_takes_three_taps_with_the_real_models_quest
     assert len(ward.vault.entries()) == 2
 
 
+@pytest.mark.parametrize("by", ["keypad", "scanner", "erase"])
+def test_a_number_that_is_typed_takes_the_place_of_the_patient_before(url, visiting, by):
+    """Hung on to it, it would be somebody's number, or nobody's, and the picture theirs."""
+    visit = visiting(url)
+    page = begin(visit, "40213")
+    page.click("[data-opens=patient-dialog]")
+    if by == "scanner":
+        page.keyboard.type("40214")
+    elif by == "keypad":
+        for digit in "40214":
+            page.click(f"#patient-dialog [data-key='{digit}']")
+    else:
+        page.click("#patient-dialog [data-erase]")
+        assert page.input_value("#patient") == ""
+        page.keyboard.type("40215")
+        page.click("#patient-dialog [data-erase]")
+        page.click("#patient-dialog [data-key='4']")
+    assert page.input_value("#patient") == "40214"
+    page.click("#patient-dialog .go")
+    visit.until(VALUE, ["patient-value", "40214"])
+
+
 def test_another_patient_takes_over_nothing_of_the_one_before(url, camera, visiting):
     visit = visiting(url)
     page = begin(visit)

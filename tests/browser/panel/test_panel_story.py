@@ -10,6 +10,7 @@ import pytest
 
 from capture.vault import State
 from provisioning.panel import UplinkView
+from tests.browser.panel.nurse import answer_all, set_encounter
 
 SIZES = ((800, 480), (1280, 800))
 FRAMES_A_SECOND = 15
@@ -39,30 +40,6 @@ def health(socket: Path) -> dict:
 
 def held(socket: Path) -> int:
     return health(socket)["stills_held"]
-
-
-def set_encounter(visit) -> None:
-    page = visit.page
-    page.click("[data-opens=patient-dialog]")
-    for digit in "40213":
-        page.click(f"#patient-dialog [data-key='{digit}']")
-    page.click("#patient-dialog .go")
-    page.click("[data-opens=site-dialog]")
-    page.click("[data-spot='84607009'][data-spot-side=left]")
-    visit.until("() => document.getElementById('site-value').textContent === 'Heel, left'")
-
-
-def answer_all(visit) -> int:
-    """Answers every question with No, as there is nothing else in the drawn scene; gives how many were asked."""
-    page, asked = visit.page, 0
-    while True:
-        page.wait_for_selector("#accept:visible, .answer[data-confirm]:visible")
-        if page.is_visible("#accept"):
-            return asked
-        before = page.get_attribute("#facts", "data-unanswered")
-        page.click(".answer[data-confirm]")
-        visit.until("(before) => document.getElementById('facts').dataset.unanswered !== before", before)
-        asked += 1
 
 
 @pytest.mark.models

@@ -11,6 +11,7 @@ from capture.encounter import Consent, Encounter, Laterality
 from capture.errors import StillUnanswered
 from capture.identifiers import CaptureId, DeviceId
 from capture.record import encounter_from_json, redaction_from_json
+from capture.scale_marker import Marker
 from capture.sealing import Capture, DeviceFacts, seal_capture
 from inference import picture
 from inference.picture import Action, Decision, Frame, Kind, Outcome, Photo, Redaction
@@ -38,7 +39,9 @@ def photo_with(*, tattoo: Outcome = Outcome.CLEAR, decisions: tuple[Decision, ..
 @pytest.fixture
 def capture(maker):
     facts = DeviceFacts(maker.DEVICE, "0.1.0", "replay")
-    return Capture(maker.CAPTURE, photo_with(), ENCOUNTER, 1_700_000_000_000, facts)
+    return Capture(
+        maker.CAPTURE, photo_with(), ENCOUNTER, 1_700_000_000_000, facts, Marker(seen=True, pixels_per_mm=9.5)
+    )
 
 
 def test_the_hospital_opens_what_the_clinician_saw(maker, capture):
@@ -48,6 +51,7 @@ def test_the_hospital_opens_what_the_clinician_saw(maker, capture):
     assert encounter_from_json(manifest["encounter"]) == ENCOUNTER
     assert redaction_from_json(manifest["redaction"]) == capture.photo.redaction
     assert manifest["encounter"]["body_site"]["term"] == "Skin of heel"
+    assert manifest["marker"] == {"seen": True, "pixels_per_mm": 9.5}
     assert manifest["taken_at_ms"] == 1_700_000_000_000
     assert manifest["device"] == {"id": maker.DEVICE, "software": "0.1.0", "camera": "replay"}
     assert (manifest["image"]["width"], manifest["image"]["height"]) == (64, 48)

@@ -38,7 +38,7 @@ FRAME = Frame(np.zeros((20, 20, 3), np.uint8), 1)
 
 
 def still(name):
-    return HeldStill(name * 32, FRAME, None, None, 0, {})
+    return HeldStill(name * 32, FRAME, None, None, None, 0, {})
 
 
 def test_a_still_that_was_being_taken_when_the_screen_locked_is_not_kept():

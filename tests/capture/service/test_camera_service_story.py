@@ -9,6 +9,7 @@ import stat
 import time
 
 import httpx
+import numpy as np
 import pytest
 
 from capture.encounter import BODY_SITES
@@ -16,10 +17,12 @@ from capture.envelope import parse_envelope
 from capture.errors import CameraServiceAway, CameraServiceRefused, LedgerUnwritable
 from capture.ledger import LedgerEvent, parse_line
 from capture.pictures import read_picture
+from capture.scale_marker import marker_boxes
 from capture.service import CameraClient, parse_live_message
 from inference import Kind
 from inference.errors import ModelUnusable
 from sync.receiver.opening import open_envelope
+from tests.capture.service.conftest import ward_picture, write_picture
 
 ENCOUNTER = {
     "patient": "PAT-4711",
@@ -48,10 +51,26 @@ def test_an_accepted_still_is_in_the_vault_and_opens_to_what_was_reviewed(device
     assert opened.jpeg == shown
     assert opened.manifest["encounter"]["patient"] == "PAT-4711"
     assert opened.manifest["redaction"] == still["redaction"]
+    assert opened.manifest["marker"] == still["marker"] == {"seen": False, "pixels_per_mm": None}
     assert [region["kind"] for region in still["redaction"]["regions"]] == ["face"]
     pixels = read_picture(shown)
     assert (still["width"], still["height"]) == (pixels.shape[1], pixels.shape[0]) == (800, 600)
     assert pixels[150, 150].max() < 60, "the square that stands for a face is filled"
+
+
+def test_a_scale_beside_the_wound_goes_with_the_picture(device):
+    card = np.full((260, 900, 3), 255, np.uint8)
+    for x, y, width, height in (np.array(box) * 10 for box in marker_boxes()):
+        card[round(y) : round(y + height), round(x) : round(x + width)] = 0
+    for path in device.pictures.iterdir():
+        path.unlink()
+    scene = ward_picture(1600, 1200)
+    scene[800:1060, 400:1300] = card
+    write_picture(device.pictures / "scene.png", scene)
+    kept = device.story(_accepted)
+    opened = open_envelope(parse_envelope(device.vault.read(kept["capture"])), [device.opening])
+    assert opened.manifest["marker"]["seen"]
+    assert opened.manifest["marker"]["pixels_per_mm"] == pytest.approx(10.0, rel=0.01)
 
 
 def test_the_ledger_says_that_a_capture_was_sealed_before_the_client_hears_it(device, tmp_path):

@@ -7,14 +7,18 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from firmware.errors import WorkFailed
+from firmware.self_test import ANSWER, ASKED, answering_self_tests, ask_for_self_test
 from firmware.settings import Settings
 from firmware.updating import Machine, install_ordered
 from firmware.updating.bundle import taken_over, whole
@@ -86,6 +90,13 @@ def can(user: str, work: Callable[[], object]) -> bool:
     return status == 0
 
 
+def wait_until(so: Callable[[], bool], seconds: float = 30.0) -> None:
+    until = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 def keep_up(state: Path) -> None:
     with calling(DeviceIdentity.load(state)) as call:
         assert call.refresh()
@@ -112,6 +123,25 @@ def test_each_key_is_read_by_its_own_service_alone(appliance: DeviceIdentity) ->
     for owner, key in (("wl-camera", appliance.signing_key), ("wl-sync", appliance.identity_key)):
         for user in ("wl-camera", "wl-sync", "wl-panel"):
             assert can(user, key.read_bytes) is (user == owner)
+
+
+def test_the_sync_service_asks_for_a_test_and_the_camera_service_answers(appliance: DeviceIdentity) -> None:
+    state = appliance.state
+
+    def answer() -> None:
+        with answering_self_tests(state, lambda: ("phantom",)):
+            wait_until((state / ANSWER).exists)
+
+    def ask() -> None:
+        assert ask_for_self_test(state, threading.Event(), seconds=30) == ("phantom",)
+
+    with ThreadPoolExecutor(1) as camera:
+        answering = camera.submit(can, "wl-camera", answer)
+        assert can("wl-sync", ask)
+        assert answering.result()
+    assert not can("wl-sync", lambda: durable.write(state / ANSWER, b"mine"))
+    assert can("wl-sync", lambda: durable.write(state / ASKED, b"mine", mode=0o640))
+    assert not can("wl-camera", (state / ASKED).unlink)
 
 
 def test_what_root_renews_by_hand_stays_the_sync_services(appliance: DeviceIdentity, site: Site) -> None:

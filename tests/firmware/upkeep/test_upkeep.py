@@ -7,14 +7,16 @@ import sys
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from capture.errors import VaultDamaged
 from firmware.errors import WorkFailed
+from firmware.self_test import answering_self_tests, ask_for_self_test
 from firmware.upkeep.memory import Remembered, Step, parse_memory, read_memory, write_memory
 from firmware.upkeep.orders import WipeBegins
-from firmware.upkeep.running import Upkeep, own_self_test
+from firmware.upkeep.running import Upkeep, whole_self_test
 from firmware.upkeep.wipe_order import parse_order, unsent, wipe_ordered
 from provisioning.clock import utc_now
 from provisioning.commands import EVEN_UNSENT, CommandName, sign_command
@@ -287,10 +289,27 @@ def wait_until(so, seconds=30):
     raise AssertionError("it did not happen in time")
 
 
-def test_what_the_sync_service_sees_of_itself_is_a_self_test(settings, device):
-    passed, sentence = own_self_test(settings)()
+@pytest.mark.parametrize(
+    ("failed", "sentence"),
+    [
+        (("phantom", "sealing"), "Its test of itself failed (phantom, sealing), so it takes no picture."),
+        ((), "broker"),
+    ],
+)
+def test_a_self_test_is_the_camera_services_and_then_what_the_sync_service_sees(settings, failed, sentence):
+    with answering_self_tests(settings.state, lambda: failed):
+        passed, said = whole_self_test(settings, threading.Event())()
     assert not passed
-    assert "broker" in sentence
+    assert sentence in said
+
+
+def test_a_camera_service_that_does_not_answer_fails_the_command_in_words(settings, device, site, monkeypatch):
+    monkeypatch.setattr("firmware.upkeep.running.ask_for_self_test", partial(ask_for_self_test, seconds=0.0))
+    site.command(device.device, CommandName.SELF_TEST)
+    Upkeep(settings, whole_self_test(settings, threading.Event())).call()
+    ((_, outcome, sentence),) = said(site, device)
+    assert outcome == "failed"
+    assert sentence.startswith("Its camera service did not answer within")
 
 
 def test_a_name_that_it_was_given_is_part_of_the_identity(device):

@@ -16,7 +16,7 @@ from firmware.errors import WorkFailed
 from firmware.upkeep import finish_ordered_wipe, serve_sync, wipe_ordered
 from firmware.upkeep.orders import WipeBegins
 from firmware.upkeep.running import Upkeep
-from firmware.upkeep.wipe_order import parse_order, tell_of_wipe, write_order
+from firmware.upkeep.wipe_order import parse_order, tell_of_wipe, unpaired_or_to_be, write_order
 from firmware.wiping import finish_wipe
 from provisioning.commands import EVEN_UNSENT, CommandName, sign_command
 from provisioning.devices import DeviceState
@@ -99,6 +99,29 @@ def test_while_the_camera_service_runs_nothing_is_wiped(ordered, tmp_path):
             finish_ordered_wipe(ordered.state, tmp_path / "camera.sock")
     assert ordered.identity_key.exists()
     assert finish_ordered_wipe(ordered.state, tmp_path / "camera.sock")
+
+
+def test_a_service_that_missed_the_order_sees_that_its_device_is_gone(ordered):
+    order = (ordered.state / "wipe-ordered.json").read_bytes()
+    (ordered.state / "wipe-ordered.json").unlink()
+    looks = unpaired_or_to_be(ordered.state)
+    assert not looks()
+    (ordered.state / "wipe-ordered.json").write_bytes(order)
+    assert looks()
+    assert finish_ordered_wipe(ordered.state, NOBODY)
+    assert tell_of_wipe(ordered.state)
+    assert looks()
+
+
+def test_a_service_that_began_before_the_pairing_outlives_it(settings, device, tmp_path):
+    facts = StateLayout(device.state).facts
+    aside = facts.rename(tmp_path / "aside")
+    looks = unpaired_or_to_be(device.state)
+    assert not looks()
+    aside.rename(facts)
+    assert not looks()
+    facts.write_bytes(b"another device's")
+    assert looks()
 
 
 def test_a_service_that_does_not_own_the_state_leaves_the_wipe_to_who_does(ordered, monkeypatch):

@@ -10,6 +10,7 @@ from firmware.errors import RequestWrong
 from firmware.health import FILE as HEALTH
 from firmware.health import read_health
 from firmware.release import read_release
+from firmware.self_test import ANSWER, ASKED, read_answer, read_question
 from firmware.settings import load_settings
 from firmware.updating.record import FILE as RECORD
 from firmware.updating.record import Reason, Record, Step, parse_record, read_record, write_record
@@ -43,6 +44,21 @@ def _said(data: bytes) -> DeviceState:
         "1", 0, 0, 0, 0, health.models, health.self_test, self_test_at_ms=health.self_test_at_ms, celsius=health.celsius
     )
     return decode_state(DeviceState(1, facts).encode())
+
+
+QUESTION = "5e" * 16
+
+
+def _asked_and_answered() -> list[bytes]:
+    answer = {"asked": QUESTION, "failed": ["phantom", "clock"]}
+    return [QUESTION.encode(), json.dumps(answer).encode(), json.dumps(answer | {"failed": []}).encode()]
+
+
+def _self_test(data: bytes) -> tuple[str | None, tuple[str, ...] | None]:
+    """What either service makes of what the other one left."""
+    state = as_file(f"tested/{ASKED}", data).parents[1]
+    as_file(f"tested/{ANSWER}", data)
+    return read_question(state), read_answer(state, QUESTION)
 
 
 def _remembered() -> list[bytes]:
@@ -89,6 +105,12 @@ def _record(data: bytes) -> Record:
 
 PARSERS = (
     Parser("device-health", ("firmware.health.read_health",), _healths, _said),
+    Parser(
+        "self-test-asked",
+        ("firmware.self_test.read_answer", "firmware.self_test.read_question"),
+        _asked_and_answered,
+        _self_test,
+    ),
     Parser(
         "command-memory",
         ("firmware.upkeep.memory.parse_memory", "firmware.upkeep.memory.read_memory"),

@@ -12,6 +12,7 @@ from typing import Any
 from capture.encounter import Consent, Encounter, Laterality
 from capture.identifiers import CaptureId, DeviceId, SiteId
 from capture.record import DeviceFacts, capture_manifest
+from capture.scale_marker import Marker
 from inference.picture import Action, Decision, Kind, Outcome, Redaction, Region
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -81,6 +82,7 @@ def manifest() -> bytes:
         taken_at_ms=1_790_000_000_000,
         encounter=encounter(),
         redaction=redaction(),
+        marker=Marker(seen=True, pixels_per_mm=12.5),
         jpeg=b"a picture",
     )
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import ast
+import errno
 import inspect
+import os
 import re
 import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from capture.encounter import BODY_SITES, Consent, Encounter
 from capture.errors import CaptureError
 from capture.ledger import FIELDS, LedgerEvent
 from capture.vault import State
+from firmware.device import self_test_checks
+from firmware.settings import Settings
 from inference.errors import DecisionRefused, InferenceError, ModelUnusable
 from provisioning.errors import ManifestRefused, PeerRefused, ProvisioningError
 from provisioning.panel import words
@@ -23,6 +29,7 @@ from provisioning.panel.guard import Refusal
 from provisioning.panel.languages import LANGUAGES, language_of
 from provisioning.panel.look import Hand, Light, Look, parse_look
 from provisioning.panel.queue_view import rows
+from sync.mqtt.failures import connecting_failed, connection_lost, not_accepted
 
 ROOT = Path(__file__).resolve().parents[3]
 PANEL = ROOT / "provisioning" / "panel"
@@ -32,14 +39,16 @@ PYTHON = sorted(path for path in PANEL.rglob("*.py") if path.parent.name != "lan
 OTHERS = [language for language in LANGUAGES.values() if language.code != "en"]
 ENGLISH = LANGUAGES["en"]
 VALUE = re.compile(r"\{(\w+)\}")
+REFUSED = 128
+"""From this MQTT reason code on something went wrong (MQTT 5.0, section 2.4)."""
 LETTERS = re.compile(r"[^\W\d_]{2,}")
 
 HEARD = (
-    "capture/camera/*.py", "capture/ledger/ledger.py", "capture/quality.py", "capture/service/*.py",
-    "inference/deidentifier.py", "inference/facial.py", "inference/guard.py", "inference/looking.py",
-    "inference/models.py", "inference/workers.py", "provisioning/enrolment/line.py", "provisioning/enrolment/trust.py",
-    "provisioning/manifest.py", "provisioning/panel/*.py", "provisioning/panel/routes/*.py", "sync/mqtt/*.py",
-    "sync/uplink/*.py",
+    "capture/camera/*.py", "capture/envelope/signing.py", "capture/ledger/ledger.py", "capture/quality.py",
+    "capture/service/*.py", "firmware/device.py", "inference/deidentifier.py", "inference/facial.py",
+    "inference/guard.py", "inference/looking.py", "inference/models.py", "inference/workers.py",
+    "provisioning/enrolment/line.py", "provisioning/enrolment/trust.py", "provisioning/manifest.py",
+    "provisioning/panel/*.py", "provisioning/panel/routes/*.py", "sync/mqtt/*.py", "sync/uplink/*.py",
 )  # fmt: skip
 """Where sentences come from that the panel shows as it hears them."""
 
@@ -50,6 +59,59 @@ UNSEEN = {
     "provisioning/panel/settings.py": "a panel that does not start has no screen",
     "capture/camera/showing.py": "films are read by `wardlens redact` and `wardlens capture` alone",
 }
+
+
+UNREACHED = (
+    "ENETUNREACH EHOSTUNREACH EHOSTDOWN ENETDOWN ENETRESET ECONNRESET ECONNABORTED ECONNREFUSED ETIMEDOUT EPIPE "
+    "EADDRNOTAVAIL ENOTCONN EACCES EPERM ENOSPC EDQUOT EROFS EIO EMFILE ENFILE ENOENT ENOMEM ENOBUFS EBUSY ENODEV"
+)
+"""What a network, a disk or a camera may answer: errno(3). Their sentences stand in ours, in brackets."""
+
+DOUBTED = (
+    "certificate has expired",
+    "certificate is not yet valid",
+    "self-signed certificate",
+    "self-signed certificate in certificate chain",
+    "unable to get local issuer certificate",
+    "unable to get issuer certificate",
+    "unable to verify the first certificate",
+    "certificate signature failure",
+    "unsuitable certificate purpose",
+    "Hostname mismatch, certificate is not valid for 'ward.example'.",
+    "IP address mismatch, certificate is not valid for '10.0.0.5'.",
+)
+"""What OpenSSL has against a broker's certificate (crypto/x509/x509_txt.c, and Python's _ssl.c for names)."""
+
+
+def systems() -> set[str]:
+    """What the system and the libraries say in the places of our sentences' values."""
+    said = {os.strerror(getattr(errno, name)) for name in UNREACHED.split()} | set(DOUBTED)
+    said.add(str(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "device.json")))
+    reasons = ReasonCode(PacketTypes.CONNACK).names
+    said |= {
+        name
+        for code, names in reasons.items()
+        for name, packets in names.items()
+        if code >= REFUSED and {PacketTypes.CONNACK, PacketTypes.DISCONNECT} & set(packets)
+    }
+    return said
+
+
+def failed_self_tests() -> set[str]:
+    """What the parts of the device's test of itself say that firmware looks at, where something is wrong."""
+    tree = ast.parse((ROOT / "firmware" / "checks.py").read_text())
+    parts = {f"check_{name}" for name in self_test_checks(Settings())}
+    return {
+        "".join(str(part.value) if isinstance(part, ast.Constant) else "VALUE" for part in said.values)
+        if isinstance(said, ast.JoinedStr)
+        else said.value
+        for function in tree.body
+        if isinstance(function, ast.FunctionDef) and function.name in parts
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return) and ast.unparse(node.value.elts[0]) == "State.FAILED"
+        for said in node.value.elts[1:]
+        if isinstance(said, ast.JoinedStr | ast.Constant)
+    }
 
 
 def flat(said) -> list[str]:
@@ -131,13 +193,40 @@ def test_every_error_that_can_reach_the_screen_is_known(language):
 
 
 @pytest.mark.parametrize("language", OTHERS, ids=lambda one: one.code)
+def test_what_the_system_and_the_libraries_say_is_known(language):
+    assert sorted(one for one in systems() if language.heard(one) == one) == []
+
+
+@pytest.mark.parametrize("language", OTHERS, ids=lambda one: one.code)
+def test_what_a_failed_self_test_says_is_known(language):
+    said = failed_self_tests()
+    assert len(said) == 2
+    assert sorted(one for one in said if language.heard(one) == one) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "german"),
+    [
+        (connecting_failed(OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH)), "ward", 8883), "Netz nicht"),
+        (connection_lost("ward", 8883, "Session taken over"), "(ein anderer hat sich unter diesem Namen angemeldet)"),
+        (connection_lost("ward", 8883), "Die Verbindung"),
+        (not_accepted(137, "Server busy", "ward", 8883), "(Broker überlastet)"),
+    ],
+)
+def test_no_english_of_the_systems_is_left_in_a_german_sentence(failure, german):
+    said = LANGUAGES["de"].heard(str(failure))
+    assert german in said
+    assert not re.search(r"\b(the|is|was|over|busy)\b", said)
+
+
+@pytest.mark.parametrize("language", OTHERS, ids=lambda one: one.code)
 def test_nothing_is_translated_that_nobody_says(language):
     rooms = ("capture", "firmware", "inference", "sync", "provisioning")
     said = {one for room in rooms for path in (ROOT / room).rglob("*.py") for one in strings(path)}
     said |= {
         sentence for family in (CaptureError, InferenceError, ProvisioningError) for sentence in first_lines(family)
     }
-    said |= first_lines(PanelError)
+    said |= first_lines(PanelError) | systems()
     assert set(language.plain) - said == set()
     assert [one.said for one in language.patterns if not any(map(one.pattern.fullmatch, said))] == []
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 from capture.errors import LedgerUnwritable
 from provisioning.panel import PanelSettings
 from provisioning.panel.lockout import LONGEST_WAIT, SignInTries, wait_after
+from tests.provisioning.panel.conftest import ORIGIN, OURS
 
 BADGE, PIN = "4711", "1234"
 
@@ -146,6 +149,46 @@ def test_lock_by_hand_discards_and_ends_the_live_view(bench):
         assert ended.value.code == 4401
         assert bench.camera.stills == {}
         assert client.get("/status").status_code == 401
+
+
+def test_a_page_that_goes_in_the_moment_of_the_lock_is_no_error(bench):
+    """As a server says it: whatever is sent to somebody who has gone raises OSError (ASGI, WebSocket send)."""
+    closed = []
+
+    async def play():
+        app = bench.app()
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=OURS) as page:
+            await page.post("/sign-in", json={"badge": BADGE, "pin": PIN})
+            (cookie,) = page.cookies.jar
+            headers = {"host": ORIGIN[8:], "origin": ORIGIN, "cookie": f"{cookie.name}={cookie.value}"}
+            said = iter(({"type": "websocket.connect"},))
+
+            async def receive():
+                if first := next(said, None):
+                    return first
+                await page.post("/lock")
+                return {"type": "websocket.disconnect", "code": 1006}
+
+            async def send(message):
+                if message["type"] == "websocket.close":
+                    closed.append(message["code"])
+                    raise OSError("gone")
+
+            scope = {
+                "type": "websocket",
+                "scheme": "wss",
+                "path": "/live",
+                "raw_path": b"/live",
+                "query_string": b"",
+                "subprotocols": [],
+                "client": ("127.0.0.1", 50000),
+                "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            }
+            await app(scope, receive, send)
+
+    asyncio.run(play())
+    assert closed == [4401]
 
 
 def test_discard_that_could_not_be_told_is_told_once_the_camera_service_is_back(bench):

@@ -279,6 +279,27 @@ def test_a_picture_that_shows_something_of_a_face_says_so_and_who_showed_it(brow
     assert "recognisable" not in other
 
 
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [
+        ({"seen": True, "pixels_per_mm": 12.54}, "12.5 pixels a millimetre, where the scale lay"),
+        ({"seen": True, "pixels_per_mm": 9}, "9.0 pixels a millimetre"),
+        ({"seen": True, "pixels_per_mm": None}, "in view, but aslant or too small"),
+        ({"seen": True, "pixels_per_mm": True}, "in view, but aslant or too small"),
+        ({"seen": True, "pixels_per_mm": -1}, "in view, but aslant or too small"),
+        ({"seen": True, "pixels_per_mm": "<b>"}, "in view, but aslant or too small"),
+        ({"seen": False, "pixels_per_mm": None}, None),
+        ("seen", None),
+    ],
+)
+def test_the_page_says_the_scale_that_the_device_saw(*, browser, small_archive, ward, hospital, marker, said):
+    envelope = ward.envelope(1, manifest={"marker": marker})
+    hospital.drive(ward.ingest(small_archive), envelope)
+    page = browser.get(f"/captures/{envelope.capture}").text
+    assert ("<dt>Scale</dt>" in page) is (said is not None)
+    assert (said or "") in page
+
+
 def test_a_wounds_pictures_are_listed_from_each_of_them_and_the_address_names_no_patient(
     browser, small_archive, ward, hospital
 ):
