@@ -92,7 +92,7 @@ def read_the_kernels_log():
 
 @way
 def see_others_processes():
-    if not any(Path(p, "cmdline").read_bytes() for p in Path("/proc").glob("[0-9]*") if p.name != str(os.getpid())):
+    if not any(process.stat().st_uid != os.getuid() for process in Path("/proc").glob("[0-9]*")):
         raise PermissionError
 
 
