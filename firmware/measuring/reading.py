@@ -6,6 +6,7 @@ or whom a picture would be filed for.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,6 @@ PRINTED: Final[Mapping[str, CodeKind]] = MappingProxyType(
         "Code128": CodeKind.WRISTBAND,
         "DataMatrix": CodeKind.WRISTBAND,
         "QRCode": CodeKind.WRISTBAND,
-        "PDF417": CodeKind.WRISTBAND,
         "Code39": CodeKind.BADGE,
     }
 )
@@ -157,9 +157,10 @@ def measure_reading(
     for name, how in plan.held.items():
         for symbology in plan.symbologies:
             tally = tallies.setdefault(name, {}).setdefault(symbology, Tally())
+            chance = zlib.crc32(f"{symbology}, {name}".encode())
             for card in range(plan.cards):
-                rng = np.random.default_rng((plan.seed, step, card))
-                _hold(symbology, pictures[card % len(pictures)], how, tally, rng)
+                rng = np.random.default_rng((plan.seed, chance, card))
+                _hold(symbology, pictures[int(rng.integers(len(pictures)))], how, tally, rng)
             step += 1
             told(step, f"{symbology}, {name}")
     return tallies
