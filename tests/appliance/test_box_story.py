@@ -10,15 +10,20 @@ import json
 import os
 import random
 import re
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from firmware.bundles import make_bundle
+from firmware.image.__main__ import COMPATIBLE
 from provisioning.commands import EVEN_UNSENT, CommandName
 from provisioning.devices import DeviceState
+from provisioning.updates import Version
 from tests.appliance.hospital import Hospital
 from tests.appliance.machine import HOSPITAL, Machine
+from tests.story.desk import wardlens
 
 LAYER = "/usr/lib/wardlens-virtual"
 PYTHON = "/opt/wardlens/bin/python"
@@ -175,6 +180,35 @@ def test_whenever_its_plug_is_pulled_it_starts_again_and_is_there(box: Machine, 
         box.until_so(lambda before=before: hospital.session() > before, SLOW_S, "its state at the hospital")
         back.append(time.monotonic() - box.began)
     note("plug pulled", f"{PLUGS} times; back at the hospital after {', '.join(f'{s:.0f}' for s in back)} s")
+
+
+def test_a_new_system_that_does_not_start_is_left_again(
+    box: Machine, hospital: Hospital, image: Path, tmp_path: Path, note
+) -> None:
+    root, system, bundle = tmp_path / "root", tmp_path / "empty.squashfs", tmp_path / "empty.raucb"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/wardlens-release").write_text("9.9.9\n")  # and nothing to start
+    subprocess.run(["mksquashfs", str(root), str(system), "-quiet", "-no-progress"], check=True)
+    key, certificate = (str(image.parent / f"development.{kind}.pem") for kind in ("key", "cert"))
+    make_bundle(system, bundle, version=Version(9, 9, 9), compatible=COMPATIBLE, key=key, certificate=certificate)
+    (device,) = hospital.site.devices()
+    before = box.run("cat", "/etc/wardlens-release").good()
+
+    wardlens(hospital.place, "site", "offer-update", device.id, "--bundle", str(bundle))
+    began = time.monotonic()
+    box.run("systemctl", "restart", "wardlens-sync", seconds=SLOW_S).good()
+    box.until_off(SLOW_S)  # it starts anew
+    note("an update until the restart", f"{time.monotonic() - began:.0f} s")
+    box.start()
+    until_running(box)
+    assert "rauc.slot=A" in box.run("cat", "/proc/cmdline").good()
+    assert box.run("cat", "/etc/wardlens-release").good() == before
+
+    def answer() -> str:
+        return wardlens(hospital.place, "site", "commands", device.id, "--json")
+
+    box.until_so(lambda: '"failed"' in answer(), SLOW_S, "the device's answer")
+    assert "did not start" in answer()
 
 
 def test_wiped_from_a_desk_it_holds_nothing_of_its_hospital(box: Machine, hospital: Hospital) -> None:
