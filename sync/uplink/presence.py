@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -36,13 +37,24 @@ def next_session(state: Path) -> int:
         number = max(0, int(file.read_text(encoding="ascii"))) + 1
     except (OSError, ValueError):
         number = 1
-    temporary = file.with_suffix(".part")
-    try:
-        temporary.write_text(f"{number}\n", encoding="ascii")
-        os.replace(temporary, file)  # noqa: PTH105 - the same as Path.replace, and its name says what counts
-    except OSError:
-        return number
+    with suppress(OSError):
+        _keep(file, f"{number}\n".encode("ascii"))
     return number
+
+
+def _keep(file: Path, data: bytes) -> None:
+    """`data` in `file`, also after a power cut: a number that was used twice is taken for an old one."""
+    temporary = file.with_suffix(".part")
+    with temporary.open("wb") as aside:
+        aside.write(data)
+        aside.flush()
+        os.fsync(aside.fileno())
+    os.replace(temporary, file)  # noqa: PTH105 - the same as Path.replace, and its name says what counts
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 class Presence:

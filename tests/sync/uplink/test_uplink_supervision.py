@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import subprocess
 import sys
 import threading
@@ -201,6 +203,16 @@ def test_session_numbers_grow_and_survive_a_lost_file(tmp_path):
     (tmp_path / "sync-session").write_text("not a number")
     assert next_session(tmp_path) == 1
     assert next_session(tmp_path / "absent") == 1
+
+
+def test_the_number_of_a_connection_survives_the_power_before_anybody_hears_of_it(tmp_path, monkeypatch):
+    """Used twice, it would be taken for an old one, and the device for away."""
+    steps, real, moved = [], os.fsync, os.replace
+    kinds = {True: "folder", False: "file"}
+    monkeypatch.setattr(os, "fsync", lambda at: (steps.append(kinds[stat.S_ISDIR(os.fstat(at).st_mode)]), real(at)))
+    monkeypatch.setattr(os, "replace", lambda *names: (steps.append("rename"), moved(*names)))
+    assert next_session(tmp_path) == 1
+    assert steps == ["file", "rename", "folder"]
 
 
 def test_a_certificate_that_cannot_be_read_has_no_days(tmp_path):
