@@ -85,7 +85,10 @@ class TpmKey(ec.EllipticCurvePrivateKey):
         blob, public = _BLOB.search(pem), _PUBLIC.search(pem)
         if blob is None or public is None:
             raise ValueError("not a key that a TPM holds")
-        key = serialization.load_pem_public_key(public[0])
+        try:
+            key = serialization.load_pem_public_key(public[0])
+        except UnsupportedAlgorithm as error:
+            raise ValueError("a key that a TPM holds is of a known kind") from error
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ValueError("a key that a TPM holds is ECDSA P-256")  # noqa: TRY004 - a wrong file
         self._blob, self._public = blob[0], key

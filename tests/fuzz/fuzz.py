@@ -167,7 +167,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--child", help=argparse.SUPPRESS)
     asked = options.parse_args()
-    sys.path[:0] = [str(HERE)]
+    sys.path[:0] = [str(HERE), str(PROJECT)]
     logging.disable(logging.CRITICAL)
     if asked.child:
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
