@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2]))  # what the tests of a box share
-
 IMAGE = os.environ.get("WARDLENS_IMAGE", "")
 collect_ignore_glob = [] if IMAGE else ["test_box_*.py"]
 OUTPUT = Path(__file__).parents[2] / "test-output" / "appliance"
