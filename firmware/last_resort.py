@@ -45,7 +45,7 @@ class LastResort:
 
 
 def served(
-    parts: CameraServiceParts, socket: Path, stop: threading.Event, alive: Callable[[], None] | None = None
+    parts: CameraServiceParts, socket: Path, stop: threading.Event, alive: Callable[[], None] = lambda: None
 ) -> int:
     """The exit status of a camera service that ran until `stop` was set: 0, or 1 if its camera hung."""
     from capture.service import run_camera_service

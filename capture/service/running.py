@@ -31,7 +31,7 @@ _LONGEST_PATH: Final = 107
 
 
 def run_camera_service(
-    parts: CameraServiceParts, socket: Path, stop: threading.Event, alive: Callable[[], None] | None = None
+    parts: CameraServiceParts, socket: Path, stop: threading.Event, alive: Callable[[], None] = lambda: None
 ) -> None:
     """Serve on the unix socket `socket` (0660) until `stop` is set; then end within two seconds and leave no socket.
 
@@ -50,7 +50,7 @@ def run_camera_service(
 
 
 def run_unpaired_camera_service(
-    parts: UnpairedParts, socket: Path, stop: threading.Event, alive: Callable[[], None] | None = None
+    parts: UnpairedParts, socket: Path, stop: threading.Event, alive: Callable[[], None] = lambda: None
 ) -> None:
     """The same for a device that has no hospital yet; it takes no picture.
 
@@ -69,7 +69,7 @@ class _Service(Protocol):
 
 
 def _serve(
-    service: _Service, app: Starlette, listener: sockets.socket, stop: threading.Event, alive: Callable[[], None] | None
+    service: _Service, app: Starlette, listener: sockets.socket, stop: threading.Event, alive: Callable[[], None]
 ) -> None:
     service.start()
     try:
@@ -78,12 +78,9 @@ def _serve(
         service.stop()
 
 
-async def _served(
-    app: Starlette, listener: sockets.socket, stop: threading.Event, alive: Callable[[], None] | None
-) -> None:
+async def _served(app: Starlette, listener: sockets.socket, stop: threading.Event, alive: Callable[[], None]) -> None:
     async def turned() -> None:
-        if alive is not None:
-            alive()
+        alive()
 
     server = _Server(
         uvicorn.Config(

@@ -104,14 +104,15 @@ def bootstrap(root: Path, packages: Sequence[str], *, variant: str, epoch: int |
     run("mmdebstrap", "--quiet", *wanted, *_apt_options(), SUITE, str(root), *_mirrors(), environment=environment)
 
 
-def make_venv(root: Path, place: str, requirements: Sequence[str], parts: Sequence[str] = ()) -> None:
+def make_venv(root: Path, place: str, requirements: Sequence[str]) -> None:
     """A virtual environment at `place` of `root`, which also sees the root's own Python packages.
+
+    Of the project it has the distribution's metadata only: the code is imported from a checkout, or put there later.
 
     Args:
         root: has python3-venv, and a compiler for what has no wheel.
         place: absolute, in the root.
         requirements: files of the folder `requirements`, with hashes.
-        parts: the project's folders to install; without them it has only the distribution's metadata.
     """
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     options, folders = _pip_configuration()
@@ -124,7 +125,7 @@ def make_venv(root: Path, place: str, requirements: Sequence[str], parts: Sequen
     script = f"""
         python3 -m venv --system-site-packages {place}
         {install} --require-hashes {" ".join(f"--requirement {HERE}/requirements/{one}" for one in requirements)}
-        mkdir /tmp/project && cd {HERE} && cp -r {shlex.join([*_METADATA, *parts])} /tmp/project && cd /tmp/project
+        mkdir /tmp/project && cd {HERE} && cp -r {shlex.join(_METADATA)} /tmp/project && cd /tmp/project
         {install} --no-deps --no-build-isolation --no-index .
     """
     binds = [(PROJECT, HERE), *((folder, str(folder)) for folder in folders)]
