@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from firmware.stopping import beside
+
 LOOP_SECONDS: Final = 5.0
 """No turn of a loop that only answers takes this long."""
 NETWORK_SECONDS: Final = 60.0
@@ -62,10 +64,5 @@ class Life:
 def living(patience_s: float) -> Iterator[Life]:
     """The life of this service for the time of a block; see :class:`Life`."""
     life, ended = Life(patience_s), threading.Event()
-    passing = threading.Thread(target=life.pass_on, args=(ended,), name="life", daemon=True)
-    passing.start()
-    try:
+    with beside("life", lambda: life.pass_on(ended), ended):
         yield life
-    finally:
-        ended.set()
-        passing.join()

@@ -22,6 +22,7 @@ import structlog
 from capture.errors import CaptureError
 from firmware.errors import WorkFailed
 from firmware.events import Event
+from firmware.stopping import beside
 from provisioning import durable
 
 ASKED: Final = "health/self-test-asked"
@@ -88,13 +89,8 @@ def answering_self_tests(state: Path, test: Test, rest: float = REST_SECONDS) ->
         rest: seconds between an answer and the next test.
     """
     stop = threading.Event()
-    thread = threading.Thread(target=_answer, args=(state, test, rest, stop), name="self-test-asked", daemon=True)
-    thread.start()
-    try:
+    with beside("self-test-asked", lambda: _answer(state, test, rest, stop), stop, 2 * _LOOK_SECONDS):
         yield
-    finally:
-        stop.set()
-        thread.join(2 * _LOOK_SECONDS)
 
 
 def read_question(state: Path) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -22,6 +22,27 @@ def stop_on_signal() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def beside(
+    name: str, work: Callable[[], object], stop: threading.Event, patience_s: float | None = None
+) -> Iterator[None]:
+    """`work` in a thread called `name` while the block lasts; then `stop` is set, and it is waited for.
+
+    Args:
+        name: for who looks at the threads of a process.
+        work: ends soon once `stop` is set.
+        stop: set at the end of the block.
+        patience_s: for how long it is waited for; a process that ends does not wait for it at all.
+    """
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(patience_s)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from firmware.errors import WorkFailed
 from firmware.events import Event
 from firmware.self_test import ask_for_self_test
 from firmware.settings import Settings
+from firmware.stopping import beside
 from firmware.upkeep.fetching import Fetching
 from firmware.upkeep.offered import Offered
 from firmware.upkeep.orders import Orders, SelfTest, WipeBegins
@@ -141,13 +142,8 @@ def upkeep_running(settings: Settings, stop: threading.Event, self_test: SelfTes
         self_test: what the command `self-test` runs; a test of the whole device, if not given.
     """
     upkeep = Upkeep(settings, self_test or whole_self_test(settings, stop))
-    thread = threading.Thread(target=upkeep.run, args=(stop,), name="upkeep", daemon=True)
-    thread.start()
-    try:
+    with beside("upkeep", lambda: upkeep.run(stop), stop, JOIN_SECONDS):
         yield upkeep
-    finally:
-        stop.set()
-        thread.join(JOIN_SECONDS)
 
 
 def serve_sync(settings: Settings, stop: threading.Event, alive: Callable[[], None] = lambda: None) -> None:

@@ -25,6 +25,7 @@ from capture.identifiers import DeviceId, device_id
 from capture.vault import State, Vault
 from firmware.errors import WorkFailed
 from firmware.events import Event
+from firmware.stopping import beside
 from firmware.wiping import MARK, ORDER, wipe_state
 from provisioning import canonical, durable
 from provisioning.certificates import from_der, to_der
@@ -192,13 +193,8 @@ def unsent(state: Path) -> int:
 def telling_of_wipe(state: Path, stop: threading.Event, chance: Chance) -> Iterator[None]:
     """While the block lasts, whatever a wipe has left to say is posted until the site has it."""
     ended = threading.Event()
-    thread = threading.Thread(target=_tell, args=(state, stop, ended, chance), name="wipe-told", daemon=True)
-    thread.start()
-    try:
+    with beside("wipe-told", lambda: _tell(state, stop, ended, chance), ended, 1.0):
         yield
-    finally:
-        ended.set()
-        thread.join(1.0)
 
 
 def _tell(state: Path, stop: threading.Event, ended: threading.Event, chance: Chance) -> None:
@@ -241,13 +237,8 @@ def ended_when(stop: threading.Event, so: Callable[[], bool], every: float = LOO
             stop.wait(every)
         ended.set()
 
-    thread = threading.Thread(target=look, name="ended-when", daemon=True)
-    thread.start()
-    try:
+    with beside("ended-when", look, left, 2 * every):
         yield ended
-    finally:
-        left.set()
-        thread.join(2 * every)
 
 
 def _answers(path: Path) -> bool:
