@@ -100,7 +100,7 @@ def make_system(
         _lay(folder, root)
     for unit in sorted(UNITS.iterdir()):
         shutil.copy(unit, root / PLACES.get(unit.name, f"usr/lib/systemd/system/{unit.name}"))
-    for definition in (root / "usr/lib/wardlens/repart.d").glob("*/*.conf"):
+    for definition in (root / "usr/lib/wardlens/repart.d").glob("*.conf"):
         definition.write_text(definition.read_text("utf-8").replace("=SLOT\n", f"={slot_bytes}\n"), "utf-8")
     shutil.copyfile(keyring, root / "etc/rauc/keyring.pem")
     (root / "etc/os-release").unlink()

@@ -38,20 +38,17 @@ def test_boot_loader_updates_and_partitions_call_the_systems_the_same() -> None:
         label = f"wardlens-{letter}"
         assert f"by-partlabel/{label}\ntype=raw\nbootname={letter.upper()}" in rauc
         assert f"system={label}" in grub
-        for kind in ("plain", "tpm"):
-            (made,) = (FILES / "usr/lib/wardlens/repart.d" / kind).glob(f"*-system-{letter}.conf")
-            assert f"Label={label}\n" in made.read_text("utf-8")
+        (made,) = (FILES / "usr/lib/wardlens/repart.d").glob(f"*-system-{letter}.conf")
+        assert f"Label={label}\n" in made.read_text("utf-8")
     assert "grubenv=/efi/grubenv" in rauc
     assert "--file ($efi)/grubenv" in grub
 
 
-def test_only_a_device_with_a_tpm_encrypts_and_nothing_else_differs() -> None:
-    plain, tpm = (FILES / "usr/lib/wardlens/repart.d" / kind for kind in ("plain", "tpm"))
-    assert [path.name for path in sorted(plain.iterdir())] == [path.name for path in sorted(tpm.iterdir())]
-    for path in plain.iterdir():
-        other = (tpm / path.name).read_text("utf-8")
-        assert path.read_text("utf-8") == other.replace("Encrypt=tpm2\n", "")
-    assert "Encrypt=tpm2\n" in (tpm / "40-data.conf").read_text("utf-8")
+def test_a_tpm_adds_to_the_data_partition_that_it_is_encrypted_and_to_nothing_else() -> None:
+    with_tpm = FILES / "usr/lib/wardlens/repart.tpm.d"
+    added = {str(path.relative_to(with_tpm)): path.read_text("utf-8") for path in with_tpm.rglob("*") if path.is_file()}
+    assert added == {"40-data.conf.d/encrypt.conf": "[Partition]\nEncrypt=tpm2\n"}
+    assert (FILES / "usr/lib/wardlens/repart.d/40-data.conf").exists()
 
 
 @pytest.fixture

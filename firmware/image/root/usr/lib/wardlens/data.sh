@@ -6,12 +6,13 @@ set -eu
 
 data=/dev/disk/by-partlabel/wardlens-data
 disk=/dev/$(lsblk --noheadings --output PKNAME "$(findmnt --noheadings --output SOURCE /)")
-kind=plain
-[ -e /dev/tpmrm0 ] && kind=tpm
+definitions=--definitions=/usr/lib/wardlens/repart.d
+[ -e /dev/tpmrm0 ] && definitions="$definitions --definitions=/usr/lib/wardlens/repart.tpm.d"
 
 udevadm wait --timeout=60 "$disk"
 if ! sfdisk --dump "$disk" | grep -q 'name="wardlens-data"'; then
-    systemd-repart --dry-run=no --no-pager --definitions="/usr/lib/wardlens/repart.d/$kind" "$disk"
+    # shellcheck disable=SC2086  # each definition is a word
+    systemd-repart --dry-run=no --no-pager $definitions "$disk"
 fi
 udevadm wait --timeout=60 "$data"
 if blkid --match-token TYPE=crypto_LUKS "$data" >/dev/null; then
