@@ -44,7 +44,7 @@ test-camera: setup  ## the camera against the real libcamera and picamera2, in a
 	$(BIN)/python tests/camera/root.py $(ARGS)
 
 test-appliance: setup $(VENV)/.test  ## a whole box: its image, started in an emulated machine, paired, frozen, unplugged, wiped (root; QEMU; 20 minutes)
-	$(BIN)/python tests/appliance/run.py $(ARGS)
+	$(BIN)/python -m tests.appliance.run $(ARGS)
 
 image: setup  ## the image of a ward device's disk, in build/image (root; mmdebstrap): ARGS="--version 2026.48.1 --keyring FILE"
 	$(BIN)/python -m firmware.image $(ARGS)

@@ -126,7 +126,8 @@ def _install(root: Path, models: Path) -> None:
         site=$(echo /out{VENV}/lib/python3*/site-packages)
         python3 -m zipfile -e /tmp/wheel/*.whl "$site"
         rm -rf "$site"/pip "$site"/pip-* "$site"/setuptools* "$site"/pkg_resources "$site"/_distutils_hack
-        rm -f "$site"/distutils-precedence.pth /out{VENV}/bin/pip*
+        rm -f "$site"/distutils-precedence.pth
+        find /out{VENV}/bin ! -name wardlens ! -name 'python*' -type f -delete
         find /out{VENV} -name __pycache__ -prune -exec rm -rf {{}} +
     """
     (root / "opt").mkdir(exist_ok=True)

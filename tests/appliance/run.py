@@ -9,16 +9,10 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-import cv2
+from tests.appliance.building import OUT, PROJECT, build
 
-from inference.scenes import SceneSpec, draw_scene
-
-PROJECT = Path(__file__).resolve().parents[2]
-OUT = PROJECT / "build" / "test-image"
-SIZE = (1280, 960)
 NEEDED = {
     "qemu-system-x86_64": "qemu-system-x86",
     "swtpm": "swtpm",
@@ -38,17 +32,8 @@ def main() -> int:
     if missing:
         sys.stderr.write(f"make test-appliance cannot run: sudo apt install {' '.join(missing)}\n")
         return 1
-    with tempfile.TemporaryDirectory() as seen:
-        scene = draw_scene(SceneSpec(11), SIZE).pixels
-        folder = Path(seen) / "usr/share/wardlens-virtual"
-        folder.mkdir(parents=True)
-        cv2.imwrite(str(folder / "0.jpg"), cv2.cvtColor(scene, cv2.COLOR_RGB2BGR))
-        layers = ["--layer", str(Path(__file__).parent / "layer"), "--layer", seen]
-        made = subprocess.run(
-            [sys.executable, "-m", "firmware.image", "--out", str(OUT), *layers], cwd=PROJECT, check=False
-        )
-    if made.returncode:
-        return made.returncode
+    if status := build():
+        return status
     (image,) = OUT.glob("*.img")
     tests = [sys.executable, "-m", "pytest", "-x", "-s", "-p", "no:cacheprovider", str(Path(__file__).parent)]
     environment = {**os.environ, "PATH": path, "WARDLENS_IMAGE": str(image), "WARDLENS_REQUIRE_SERVERS": "1"}

@@ -1,4 +1,5 @@
-"""A box from its carton to its end, in the order of its life: each test stands on those before it.
+"""A box from its carton to its daily life, in order: each test stands on those before it. Then come its updates
+(test_box_updates.py), and its end (test_box_wiped.py).
 
 An emulated machine computes a hundred times slower than the one that emulates it: a model takes minutes for a picture.
 So nobody photographs here; tests/camera and tests/story do that. All else of a box is as it is.
@@ -7,41 +8,21 @@ So nobody photographs here; tests/camera and tests/story do that. All else of a 
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from firmware.bundles import make_bundle
-from firmware.image.__main__ import COMPATIBLE
-from provisioning.commands import EVEN_UNSENT, CommandName
 from provisioning.devices import DeviceState
-from provisioning.updates import Version
 from tests.appliance.hospital import Hospital
 from tests.appliance.machine import HOSPITAL, Machine
-from tests.story.desk import wardlens
+from tests.appliance.steps import PLUGS, SLOW_S, show, until_running
 
 LAYER = "/usr/lib/wardlens-virtual"
 PYTHON = "/opt/wardlens/bin/python"
 SERVICES = ("camera", "panel", "sync")
-BOOT_S, SLOW_S = 400, 400
-PLUGS = 20 if os.environ.get("WARDLENS_FAULTS") == "long" else 3
-
-
-def until_running(box: Machine) -> None:
-    """It is started, and nothing has failed."""
-    box.until_it_answers(BOOT_S)
-    state = box.run("systemctl", "is-system-running", "--wait", seconds=BOOT_S).out.strip()
-    assert state == "running", box.run("systemctl", "--failed", "--no-pager").out
-
-
-def show(box: Machine, unit: str, *names: str) -> list[str]:
-    """What systemd knows of a unit."""
-    return box.run("systemctl", "show", "--value", f"--property={','.join(names)}", unit).good().split()
 
 
 def test_out_of_its_carton_it_starts_and_nothing_fails(box: Machine, note) -> None:
@@ -180,47 +161,3 @@ def test_whenever_its_plug_is_pulled_it_starts_again_and_is_there(box: Machine, 
         box.until_so(lambda before=before: hospital.session() > before, SLOW_S, "its state at the hospital")
         back.append(time.monotonic() - box.began)
     note("plug pulled", f"{PLUGS} times; back at the hospital after {', '.join(f'{s:.0f}' for s in back)} s")
-
-
-def test_a_new_system_that_does_not_start_is_left_again(
-    box: Machine, hospital: Hospital, image: Path, tmp_path: Path, note
-) -> None:
-    root, system, bundle = tmp_path / "root", tmp_path / "empty.squashfs", tmp_path / "empty.raucb"
-    (root / "etc").mkdir(parents=True)
-    (root / "etc/wardlens-release").write_text("9.9.9\n")  # and nothing to start
-    subprocess.run(["mksquashfs", str(root), str(system), "-quiet", "-no-progress"], check=True)
-    key, certificate = (str(image.parent / f"development.{kind}.pem") for kind in ("key", "cert"))
-    make_bundle(system, bundle, version=Version(9, 9, 9), compatible=COMPATIBLE, key=key, certificate=certificate)
-    (device,) = hospital.site.devices()
-    before = box.run("cat", "/etc/wardlens-release").good()
-
-    wardlens(hospital.place, "site", "offer-update", device.id, "--bundle", str(bundle))
-    began = time.monotonic()
-    box.run("systemctl", "restart", "wardlens-sync", seconds=SLOW_S).good()
-    box.until_off(SLOW_S)  # it starts anew
-    note("an update until the restart", f"{time.monotonic() - began:.0f} s")
-    box.start()
-    until_running(box)
-    assert "rauc.slot=A" in box.run("cat", "/proc/cmdline").good()
-    assert box.run("cat", "/etc/wardlens-release").good() == before
-
-    def answer() -> str:
-        return wardlens(hospital.place, "site", "commands", device.id, "--json")
-
-    box.until_so(lambda: '"failed"' in answer(), SLOW_S, "the device's answer")
-    assert "did not start" in answer()
-
-
-def test_wiped_from_a_desk_it_holds_nothing_of_its_hospital(box: Machine, hospital: Hospital) -> None:
-    (device,) = hospital.site.devices()
-    mine = [box.run("cat", f"/var/lib/wardlens/keys/{key}.pem").good() for key in ("identity", "signing", "panel")]
-    hospital.site.command(device.id, CommandName.WIPE, EVEN_UNSENT)
-    box.until_so(lambda: hospital.site.devices()[0].state is DeviceState.WIPED, SLOW_S, "the wipe")
-    left = box.run("grep", "-rlE", "St. Emulated|TSS2|Dana Demo", "/var/lib/wardlens").out
-    assert left == ""
-    assert box.run("ls", "/var/lib/wardlens/keys").good().strip() in {"", "panel.pem"}
-    box.run("systemctl", "poweroff")
-    box.until_off(SLOW_S)
-    disk = box.disk.read_bytes()
-    for secret in ("St. Emulated Hospital", "Dana Demo", *(key.splitlines()[2] for key in mine)):
-        assert secret.encode() not in disk

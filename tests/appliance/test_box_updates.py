@@ -1,0 +1,122 @@
+"""Updates of the box of test_box_story.py: one that cannot start, one that is interrupted, one that stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from firmware.bundles import make_bundle
+from firmware.image.__main__ import COMPATIBLE
+from provisioning.updates import Version
+from tests.appliance.building import build
+from tests.appliance.hospital import Hospital
+from tests.appliance.machine import Machine
+from tests.appliance.steps import PLUGS, SLOW_S, until_running
+from tests.story.desk import wardlens
+
+TRIAL_S = 1800
+"""An emulated machine needs minutes for what a device does in a second: its models look at pictures."""
+
+
+def offer(box: Machine, hospital: Hospital, bundle: Path) -> None:
+    """IT offers it, and the box hears of it."""
+    (device,) = hospital.site.devices()
+    wardlens(hospital.place, "site", "offer-update", device.id, "--bundle", str(bundle))
+    box.run("systemctl", "restart", "wardlens-sync", seconds=SLOW_S).good()
+
+
+def answer(hospital: Hospital) -> dict[str, str]:
+    """What became of what it was last told."""
+    (device,) = hospital.site.devices()
+    last: dict[str, str] = json.loads(wardlens(hospital.place, "site", "commands", device.id, "--json"))[0]
+    return last
+
+
+def release(box: Machine) -> str:
+    """The version of the system that runs."""
+    return box.run("cat", "/etc/wardlens-release").good().strip()
+
+
+def slot(box: Machine) -> str:
+    """Of the system that runs."""
+    return next(word for word in box.run("cat", "/proc/cmdline").good().split() if word.startswith("rauc.slot="))
+
+
+def on_again(box: Machine) -> None:
+    """It had its power, or has it again: it runs."""
+    if not box.is_on:
+        box.pull_the_plug()
+        box.start()
+    until_running(box)
+
+
+@pytest.fixture(scope="session")
+def whole(image: Path) -> Path:
+    """A bundle with the system of the image, and a newer version."""
+    assert build("--bundle", "--version", "1.0.2", out=image.parent) == 0
+    return image.parent / "wardlens-1.0.2-amd64.raucb"
+
+
+def test_a_new_system_that_does_not_start_is_left_again(
+    box: Machine, hospital: Hospital, image: Path, tmp_path: Path, note
+) -> None:
+    root, system, bundle = tmp_path / "root", tmp_path / "empty.squashfs", tmp_path / "empty.raucb"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/wardlens-release").write_text("1.0.1\n")
+    (root / "no-kernel").write_bytes(os.urandom(1 << 20))  # and nothing to start
+    subprocess.run(["mksquashfs", str(root), str(system), "-quiet", "-no-progress"], check=True)
+    key, certificate = (str(image.parent / f"development.{kind}.pem") for kind in ("key", "cert"))
+    make_bundle(system, bundle, version=Version(1, 0, 1), compatible=COMPATIBLE, key=key, certificate=certificate)
+    before, began = (release(box), slot(box)), time.monotonic()
+
+    offer(box, hospital, bundle)
+    box.until_off(SLOW_S)  # it starts anew
+    note("an update until the restart", f"{time.monotonic() - began:.0f} s")
+    box.start()
+    until_running(box)
+    assert (release(box), slot(box)) == before
+    box.until_so(lambda: answer(hospital)["outcome"] == "failed", SLOW_S, "the device's answer")
+    assert "did not start" in answer(hospital)["said"]
+
+
+def test_whenever_the_plug_is_pulled_in_an_update_the_old_or_the_new_system_starts(
+    box: Machine, hospital: Hospital, whole: Path, note
+) -> None:
+    chance, found, old = random.Random(11), [], release(box)
+    offer(box, hospital, whole)
+    for _ in range(PLUGS):
+        if answer(hospital)["outcome"] != "waiting":  # it gave up, as it must after some; it is told again
+            offer(box, hospital, whole)
+        time.sleep(chance.uniform(0, 150))  # while it is fetched, written, started, tried
+        box.pull_the_plug()
+        box.start()
+        until_running(box)
+        found.append(f"{slot(box).removeprefix('rauc.slot=')} {release(box)}")
+    note("plug pulled in an update", f"{PLUGS} times; then it ran {', '.join(found)}")
+    assert {one.split()[1] for one in found} <= {old, "1.0.2"}
+
+
+def test_a_whole_new_system_stays_once_it_has_shown_that_it_works(
+    box: Machine, hospital: Hospital, whole: Path, note
+) -> None:
+    began = time.monotonic()
+    while (said := answer(hospital))["outcome"] != "done":
+        assert time.monotonic() - began < 2 * TRIAL_S, said
+        if said["outcome"] == "failed":
+            assert "interrupted" in said["said"] or "did not start" in said["said"], said
+            offer(box, hospital, whole)
+        if not box.is_on:
+            on_again(box)
+        time.sleep(1)
+    note("a whole system", f"{time.monotonic() - began:.0f} s from the offer until it was kept: {said['said']}")
+    assert release(box) == "1.0.2"
+    box.pull_the_plug()
+    on_again(box)
+    assert release(box) == "1.0.2"
+    assert "good" in box.run("rauc", "status", "--output-format=shell").good()
