@@ -14,8 +14,9 @@ import virtual_camera
 from capture.camera import picamera
 from firmware.command import main
 from firmware.last_resort import LastResort
+from inference.deidentifier import Deidentifier
 
-SIZE, PATIENCE_S = (1280, 960), 30.0
+SIZE, PATIENCE_S, LOOK_S = (1280, 960), 30.0, 3600.0
 
 virtual_camera.stand_in()
 virtual_camera.TROUBLE.frames_per_second = 5.0
@@ -36,6 +37,7 @@ class VirtualBoard(picamera.PiCamera):
 
 
 picamera.PiCamera = VirtualBoard
+Deidentifier.__init__.__kwdefaults__.update(still_deadline_seconds=LOOK_S, live_deadline_seconds=LOOK_S)
 LastResort.__init__.__defaults__ = (4 * PATIENCE_S, *LastResort.__init__.__defaults__[1:])
 sys.argv[0] = "wardlens"
 main()
