@@ -35,6 +35,7 @@ from capture.errors import (
 from capture.events import Event
 
 MOST_REQUEST_BYTES: Final = 256 * 1024
+SCAN: Final = "/scan"
 
 ANSWERS: Final[Mapping[type[CaptureError], tuple[int, str]]] = MappingProxyType(
     {
@@ -71,10 +72,11 @@ def answer_to(error: CaptureError) -> tuple[int, dict[str, Any]]:
     return status, body
 
 
-async def refuse(_request: Request, error: Exception) -> Response:
+async def refuse(request: Request, error: Exception) -> Response:
     """The answer to an error of ours, as Starlette asks for it."""
     status, body = answer_to(cast("CaptureError", error))
-    structlog.get_logger().info(Event.STILL_REFUSED, error=body["error"])
+    if request.url.path != SCAN:  # a screen that waits for a badge asks again and again
+        structlog.get_logger().info(Event.STILL_REFUSED, error=body["error"])
     return JSONResponse(body, status)
 
 

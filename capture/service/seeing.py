@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from capture.camera import CameraSupervisor
 from capture.crashes import foreseen
 from capture.errors import NoHospital
-from capture.service.answering import json_body
+from capture.service.answering import SCAN, json_body
 from capture.service.engine import Engine
 from capture.service.live import LiveLoop, LiveMoment
 from capture.service.messages import camera_to_json, engine_to_json, region_to_json, scan_kind_of
@@ -55,8 +55,8 @@ class SeeingRoutes:
         return [
             Route("/health", self.health, methods=["GET"]),
             WebSocketRoute("/live", self.live),
-            Route("/scan", self.scan, methods=["POST"]),
-            Route("/scan", self.stop_scan, methods=["DELETE"]),
+            Route(SCAN, self.scan, methods=["POST"]),
+            Route(SCAN, self.stop_scan, methods=["DELETE"]),
         ]
 
     async def health(self, _request: Request) -> Response:

@@ -21,3 +21,8 @@ def until_running(box: Machine) -> None:
 def show(box: Machine, unit: str, *names: str) -> list[str]:
     """What systemd knows of a unit."""
     return box.run("systemctl", "show", "--value", f"--property={','.join(names)}", unit).good().split()
+
+
+def release(box: Machine) -> str:
+    """The version of the system that runs."""
+    return box.run("cat", "/etc/wardlens-release").good().strip()

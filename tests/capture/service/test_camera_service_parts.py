@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from capture import errors
 from capture.errors import (
@@ -108,6 +109,9 @@ def test_the_service_stays_up_without_models_and_takes_no_still(device):
         health = await device.healthy(client, lambda h: h["engine"]["state"] == "failed")
         with pytest.raises(errors.CameraServiceRefused) as refused:
             await client.take()
+        for _ in range(3):
+            with pytest.raises(errors.CameraServiceRefused):
+                await client.scan("badge")
         async with client.live() as stream:
             return health, refused.value, parse_live_message(await stream.next_message())
 
@@ -115,8 +119,11 @@ def test_the_service_stays_up_without_models_and_takes_no_still(device):
         async with CameraClient(lame.socket) as client:
             return await act(client)
 
-    with lame.running():
+    with capture_logs() as logs, lame.running():
         health, refused, moment = asyncio.run(play())
+    assert [log["error"] for log in logs if log["event"] == "still-refused"] == ["engine_not_ready"], (
+        "scans say nothing"
+    )
     assert health["camera"]["state"] in ("ready", "starting")
     assert (refused.status, refused.error) == (503, "engine_not_ready")
     assert "models fetch" in refused.sentence

@@ -13,7 +13,9 @@ from firmware.image.materials import read_materials
 from firmware.image.system import FILES, UNITS
 
 SYSTEM = FILES / "usr/lib/systemd/system"
-DEBIANS_OWN = {"systemd-networkd.service", "systemd-resolved.service", "nftables.service", "chrony.service"}
+DEBIANS_OWN = {
+    "systemd-networkd.service", "systemd-resolved.service", "nftables.service", "chrony.service", "seatd.service",
+}  # fmt: skip
 
 
 def test_every_unit_that_is_enabled_is_there_and_each_of_ours_that_can_be_is_enabled() -> None:
