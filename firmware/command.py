@@ -26,6 +26,7 @@ from firmware.commands import (
     pictures,
     site,
     site_devices,
+    site_record,
     site_updates,
 )
 from firmware.commands.room_errors import sentence_of
@@ -57,6 +58,7 @@ site.app.command("wipe")(site_devices.wipe)
 site.app.command("rename")(site_devices.rename)
 site.app.command("readmit")(site_devices.readmit)
 site.app.command("return-days")(site_devices.return_days)
+site.app.command("log")(site_record.log)
 site.app.command("offer-update")(site_updates.offer_update)
 site.app.command("devices", help=fleet.help_in("site"))(fleet.devices)
 app.add_typer(device.app, name="device")

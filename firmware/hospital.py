@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import threading
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from firmware.account import account
 from firmware.buckets import bucket_options
 from firmware.errors import RequestWrong
 from firmware.hospital_view import hospital_view
@@ -158,7 +158,7 @@ def settle_alarm(archive: Archive, number: int, *, by: str | None, reason: str) 
     """
     from sync.receiver import LONGEST_SAID, fits_on_record
 
-    who, why = (by if by is not None else getpass.getuser()).strip(), reason.strip()
+    who, why = (by if by is not None else account()).strip(), reason.strip()
     for said, option in ((who, "--by"), (why, "--reason")):
         if not fits_on_record(said):
             raise RequestWrong(f"{option} takes one line of 1 to {LONGEST_SAID} characters.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from capture.identifiers import CaptureId, capture_id, is_badge
 from capture.ledger import LedgerEvent
 from capture.vault import NotInVault, State, TransitionRefused, Vault, VaultDamaged
+from firmware.account import account
 from firmware.device import note, open_vault
 from firmware.errors import RequestWrong, WorkFailed
 from firmware.settings import Settings
@@ -95,5 +95,5 @@ def _not_parked(name: str) -> RequestWrong:
 
 def _who() -> dict[str, str]:
     """The user of this machine, where the ledger has room for his name."""
-    user = getpass.getuser()
+    user = account()
     return {"user": user} if is_badge(user) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firmware.account import account
 from firmware.errors import RequestWrong
 from firmware.settings import Settings
 from provisioning.site import Site
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def open_site(settings: Settings, folder: Path | None = None) -> Site:
-    """The site in `folder`, or where the settings say it is."""
-    return Site.load(folder or settings.receiver.site, token=token_of(settings))
+    """The site in `folder`, or where the settings say it is; what is decided in it is decided by who sits here."""
+    return Site.load(folder or settings.receiver.site, token=token_of(settings), by=account())
 
 
 def token_of(settings: Settings) -> KeyWrapper | None:

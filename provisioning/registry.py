@@ -17,7 +17,7 @@ from urllib.parse import quote
 from provisioning.durable import PRIVATE
 from provisioning.errors import SiteBusy, SiteDamaged, StorageRefused, TrustUnusable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 10.0
 _SCHEMA = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -76,7 +76,19 @@ CREATE TABLE command (
     PRIMARY KEY (device, number)
 ) STRICT;
 """
-_STEPS = {1: _COMMANDS}
+_DECISIONS = """
+CREATE TABLE decision (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL,         -- the account at the desk; empty where a program decided
+    what TEXT NOT NULL,
+    about TEXT NOT NULL,
+    said TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER decision_stays BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'a decision stays as it is'); END;
+CREATE TRIGGER decision_is_kept BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'a decision stays'); END;
+"""
+_STEPS = {1: _COMMANDS, 2: _DECISIONS}
 """What brings a registry from that version to the next."""
 
 

@@ -32,6 +32,7 @@ from provisioning.site_creation import FORMAT, create_site
 from provisioning.site_devices import SiteDevices
 from provisioning.site_keys import SiteKeys
 from provisioning.site_layout import ENROLMENT, SiteLayout, TlsPaths
+from provisioning.site_record import Decided
 from provisioning.terms import BrokerAddress
 from provisioning.wrapping import KeyWrapper
 from sync.receiver.opening import OpeningKey
@@ -43,7 +44,7 @@ _log = structlog.get_logger(__name__)
 class Site(SiteDevices, SiteCommands, SiteChanges):
     """One site, opened."""
 
-    def __init__(self, folder: Path, site: SiteId, clock: Clock, token: KeyWrapper | None = None) -> None:
+    def __init__(self, folder: Path, site: SiteId, clock: Clock, token: KeyWrapper | None = None, by: str = "") -> None:
         self.folder = folder
         self.id = site
         self.layout = SiteLayout(folder)
@@ -51,6 +52,7 @@ class Site(SiteDevices, SiteCommands, SiteChanges):
         self.registry = Registry(self.layout.registry)
         self.clock = clock
         self.token = token
+        self.by = by
         self._publisher = Publisher(self.layout, site, self.registry, self.keys, clock)
 
     @classmethod
@@ -87,13 +89,14 @@ class Site(SiteDevices, SiteCommands, SiteChanges):
         return cls.load(folder, clock=clock)
 
     @classmethod
-    def load(cls, folder: Path, *, clock: Clock = utc_now, token: KeyWrapper | None = None) -> Self:
+    def load(cls, folder: Path, *, clock: Clock = utc_now, token: KeyWrapper | None = None, by: str = "") -> Self:
         """The site in `folder`.
 
         Args:
             folder: where it is.
             clock: the time.
             token: what wraps its opening keys, where they are not to lie there open.
+            by: who decides what is decided, for the record; empty for a program.
 
         Raises:
             SiteMissing: there is none.
@@ -106,7 +109,7 @@ class Site(SiteDevices, SiteCommands, SiteChanges):
             facts = canonical.decode(layout.facts.read_bytes())
             if facts.get("format") != FORMAT:
                 raise ValueError("another format")
-            site = cls(folder, site_id(str(facts.get("site"))), clock, token)
+            site = cls(folder, site_id(str(facts.get("site"))), clock, token, by)
         except (OSError, ValueError) as error:
             raise SiteDamaged(f"{layout.facts} cannot be read. Restore the site folder from its backup.") from error
         site.registry.upgrade()
@@ -202,6 +205,7 @@ class Site(SiteDevices, SiteCommands, SiteChanges):
                 (invitation.id, invitation.secret, seconds(invitation.not_before), seconds(invitation.not_after)),
             )
             open_rows.execute("UPDATE invitation SET secret = NULL WHERE not_after < ?", (seconds(now),))
+            self._on_record(open_rows, Decided.INVITED, invitation.id, f"{minutes} minutes")
         if not names_host(self.keys.chain(ENROLMENT)[0], where.host):
             self.renew_servers([where.host], servers=[ENROLMENT])
         _log.info(Event.INVITATION_MADE.value, site=self.id, invitation=invitation.id, minutes=minutes)

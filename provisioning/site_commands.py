@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from capture.identifiers import SiteId
 from provisioning import rows
-from provisioning.clock import Clock, seconds
+from provisioning.clock import seconds
 from provisioning.commands import Command, CommandName, Outcome, Result, sign_command, verify_result
 from provisioning.devices import DeviceEvent, DeviceState, apply
 from provisioning.errors import CommandRefused, DeviceStateForbids, EnrolmentRefusal, EnrolmentRefused, NotAccepted
 from provisioning.events import Event
-from provisioning.registry import Registry
 from provisioning.site_keys import SiteKeys
+from provisioning.site_record import Decided, SiteRecord
 
 COMMAND_DAYS: Final = 7
 LASTING: Final = {CommandName.WIPE: 365, CommandName.UPDATE: 30}
@@ -41,13 +41,11 @@ class Given:
     answered_at: int
 
 
-class SiteCommands:
+class SiteCommands(SiteRecord):
     """The commands in a site's registry; `Site` owns both."""
 
     id: SiteId
-    registry: Registry
     keys: SiteKeys
-    clock: Clock
 
     def command(self, device: str, name: CommandName, argument: str = "", *, days: int | None = None) -> Command:
         """A fresh command for `device`, which fetches it at its next contact.
@@ -87,6 +85,7 @@ class SiteCommands:
                     sign_command(command, self.keys.root_key),
                 ),
             )
+            self._on_record(open_rows, Decided.TOLD, found.id, " ".join(filter(None, (name.value, argument))))
         _log.info(Event.COMMAND_GIVEN.value, device=device, number=number, command=name.value)
         return command
 

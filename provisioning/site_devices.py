@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from capture.identifiers import DeviceId
 from provisioning import rows
-from provisioning.clock import Clock, seconds
+from provisioning.clock import seconds
 from provisioning.devices import Device, DeviceEvent, DeviceState, apply
 from provisioning.errors import DeviceStateForbids, DigitsDiffer, NotAccepted, UnknownDevice
 from provisioning.events import Event
-from provisioning.registry import Registry
+from provisioning.site_record import Decided, SiteRecord
 
 MAX_WRONG_DIGITS = 3
 MAX_RETURN_DAYS = 3650
@@ -24,11 +24,8 @@ ENROLLED_CHAINS = ("camera", "sync")
 _log = structlog.get_logger(__name__)
 
 
-class SiteDevices:
+class SiteDevices(SiteRecord):
     """The devices in a site's registry; `Site` owns both."""
-
-    registry: Registry
-    clock: Clock
 
     def devices(self) -> tuple[Device, ...]:
         """Every device that ever enrolled, in that order."""
@@ -88,7 +85,9 @@ class SiteDevices:
             right = hmac.compare_digest(_plain(digits).encode(), found.digits.encode())
             if right:
                 rows.write_state(open_rows, found.id, changed, now)
+                self._on_record(open_rows, Decided.APPROVED, found.id)
             else:
+                self._on_record(open_rows, Decided.DIGITS_DIFFERED, found.id)
                 last = rows.count_wrong_digits(open_rows, found.id) >= MAX_WRONG_DIGITS
                 if last:
                     rows.write_state(open_rows, found.id, apply(found.state, DeviceEvent.REFUSED), now)
@@ -131,6 +130,7 @@ class SiteDevices:
                 raise DeviceStateForbids(f"A device that is {found.state.value} cannot be readmitted.")
             now = seconds(self.clock())
             open_rows.execute("UPDATE device SET readmitted_at = ? WHERE id = ?", (now, device))
+            self._on_record(open_rows, Decided.READMITTED, device)
         _log.info(Event.DEVICE_READMITTED.value, device=device)
         return self.device(device)
 
@@ -149,6 +149,7 @@ class SiteDevices:
             raise NotAccepted(f"A device may come back within 0 to {MAX_RETURN_DAYS} days.")
         with self.registry.writing() as open_rows:
             rows.write_settings(open_rows, [("return_days", str(days))])
+            self._on_record(open_rows, Decided.RETURN_DAYS_SET, str(days))
 
     def denied(self) -> tuple[str, ...]:
         """The devices whose certificates may be valid still and that a broker must turn away."""
@@ -160,10 +161,12 @@ class SiteDevices:
             found = rows.read_device(open_rows, device)
             changed = apply(found.state, event)
             rows.write_state(open_rows, found.id, changed, seconds(self.clock()))
+            self._on_record(open_rows, _DECIDED[event], found.id)
         _log.info(Event.DEVICE_CHANGED.value, device=device, state=changed.value)
         return self.device(device)
 
 
+_DECIDED = {DeviceEvent.REFUSED: Decided.REFUSED, DeviceEvent.REVOKED: Decided.REVOKED}
 _STATUS: dict[DeviceState, Literal["active", "revoked", "unknown"]] = {
     DeviceState.WAITING: "unknown",
     DeviceState.ACTIVE: "active",
