@@ -76,8 +76,8 @@ CREATE TABLE command (
     PRIMARY KEY (device, number)
 ) STRICT;
 """
-_DECISIONS = """
-CREATE TABLE decision (
+_RECORD = """
+CREATE TABLE record (
     number INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     by TEXT NOT NULL,         -- the account at the desk; empty where a program decided
@@ -85,10 +85,10 @@ CREATE TABLE decision (
     about TEXT NOT NULL,
     said TEXT NOT NULL
 ) STRICT;
-CREATE TRIGGER decision_stays BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'a decision stays as it is'); END;
-CREATE TRIGGER decision_is_kept BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'a decision stays'); END;
+CREATE TRIGGER record_stays BEFORE UPDATE ON record BEGIN SELECT RAISE(ABORT, 'what is on record stays'); END;
+CREATE TRIGGER record_is_kept BEFORE DELETE ON record BEGIN SELECT RAISE(ABORT, 'what is on record stays'); END;
 """
-_STEPS = {1: _COMMANDS, 2: _DECISIONS}
+_STEPS = {1: _COMMANDS, 2: _RECORD}
 """What brings a registry from that version to the next."""
 
 

@@ -32,7 +32,7 @@ from provisioning.site_creation import FORMAT, create_site
 from provisioning.site_devices import SiteDevices
 from provisioning.site_keys import SiteKeys
 from provisioning.site_layout import ENROLMENT, SiteLayout, TlsPaths
-from provisioning.site_record import Decided
+from provisioning.site_record import Recorded
 from provisioning.terms import BrokerAddress
 from provisioning.wrapping import KeyWrapper
 from sync.receiver.opening import OpeningKey
@@ -205,7 +205,7 @@ class Site(SiteDevices, SiteCommands, SiteChanges):
                 (invitation.id, invitation.secret, seconds(invitation.not_before), seconds(invitation.not_after)),
             )
             open_rows.execute("UPDATE invitation SET secret = NULL WHERE not_after < ?", (seconds(now),))
-            self._on_record(open_rows, Decided.INVITED, invitation.id, f"{minutes} minutes")
+            self._on_record(open_rows, Recorded.INVITED, invitation.id, f"{minutes} minutes")
         if not names_host(self.keys.chain(ENROLMENT)[0], where.host):
             self.renew_servers([where.host], servers=[ENROLMENT])
         _log.info(Event.INVITATION_MADE.value, site=self.id, invitation=invitation.id, minutes=minutes)

@@ -15,7 +15,7 @@ from provisioning.roster import Clinician, enlist
 from provisioning.sealing_keys import make_opening_key, path_of, wrap_opening_keys
 from provisioning.site_keys import SiteKeys
 from provisioning.site_layout import SERVERS, SiteLayout, TlsPaths
-from provisioning.site_record import Decided, SiteRecord
+from provisioning.site_record import Recorded, SiteRecord
 from provisioning.terms import BrokerAddress, SealingTerm, SealingUse, check_receiver
 from provisioning.wrapping import KeyWrapper
 
@@ -46,7 +46,7 @@ class SiteChanges(SiteRecord):
                 "DO UPDATE SET name = excluded.name, role = excluded.role, pin = excluded.pin",
                 (clinician.badge, clinician.name, clinician.role.value, clinician.pin_hash),
             )
-            self._on_record(open_rows, Decided.CLINICIAN_ADDED, clinician.badge, clinician.role.value)
+            self._on_record(open_rows, Recorded.CLINICIAN_ADDED, clinician.badge, clinician.role.value)
         return clinician
 
     def remove_clinician(self, badge: str) -> None:
@@ -58,7 +58,7 @@ class SiteChanges(SiteRecord):
         with self._publisher.changing() as open_rows:
             if not open_rows.execute("DELETE FROM clinician WHERE badge = ?", (badge,)).rowcount:
                 raise NotAccepted("Nobody on the roster has this badge. `wardlens site roster list` shows who is.")
-            self._on_record(open_rows, Decided.CLINICIAN_REMOVED, badge)
+            self._on_record(open_rows, Recorded.CLINICIAN_REMOVED, badge)
 
     def add_receiver(self, name: str) -> TlsPaths:
         """The TLS files of a new receiver called `name`; each receiver has its own.
@@ -76,14 +76,14 @@ class SiteChanges(SiteRecord):
                 raise NotAccepted(f"There is a receiver called {name} already. Choose another name.")
             self.keys.issue_receiver(name, self.clock())
             write_receivers(open_rows, [*known, name])
-            self._on_record(open_rows, Decided.RECEIVER_ADDED, name)
+            self._on_record(open_rows, Recorded.RECEIVER_ADDED, name)
         return self.layout.tls(receiver_common_name(name))
 
     def set_broker(self, broker: BrokerAddress) -> None:
         """Where devices find the broker from the next manifest on."""
         with self._publisher.changing() as open_rows:
             write_broker(open_rows, broker)
-            self._on_record(open_rows, Decided.BROKER_SET, f"{broker.host}:{broker.port}")
+            self._on_record(open_rows, Recorded.BROKER_SET, f"{broker.host}:{broker.port}")
 
     def rotate_sealing_key(self) -> str:
         """A fresh sealing key in force instead of the site's old one, which stays able to open; its id."""
@@ -108,7 +108,7 @@ class SiteChanges(SiteRecord):
         """
         with self._publisher.changing() as open_rows:
             serial = f"{self.keys.rotate_issuing(self.clock()).serial_number:x}"
-            self._on_record(open_rows, Decided.ISSUING_IN_FORCE, serial)
+            self._on_record(open_rows, Recorded.ISSUING_IN_FORCE, serial)
         return serial
 
     def make_break_glass(self, out: Path) -> str:
@@ -136,7 +136,7 @@ class SiteChanges(SiteRecord):
                     (now, term.use.value),
                 )
                 rows.add_key(open_rows, "sealing", term.key_id, use=term.use.value, public=term.public, made_at=now)
-                self._on_record(open_rows, Decided.KEY_IN_FORCE, term.key_id, term.use.value)
+                self._on_record(open_rows, Recorded.KEY_IN_FORCE, term.key_id, term.use.value)
         except BaseException:
             private.unlink(missing_ok=True)
             raise

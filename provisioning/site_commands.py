@@ -18,7 +18,7 @@ from provisioning.devices import DeviceEvent, DeviceState, apply
 from provisioning.errors import CommandRefused, DeviceStateForbids, EnrolmentRefusal, EnrolmentRefused, NotAccepted
 from provisioning.events import Event
 from provisioning.site_keys import SiteKeys
-from provisioning.site_record import Decided, SiteRecord
+from provisioning.site_record import Recorded, SiteRecord
 
 COMMAND_DAYS: Final = 7
 LASTING: Final = {CommandName.WIPE: 365, CommandName.UPDATE: 30}
@@ -85,7 +85,7 @@ class SiteCommands(SiteRecord):
                     sign_command(command, self.keys.root_key),
                 ),
             )
-            self._on_record(open_rows, Decided.TOLD, found.id, " ".join(filter(None, (name.value, argument))))
+            self._on_record(open_rows, Recorded.TOLD, found.id, " ".join(filter(None, (name.value, argument))))
         _log.info(Event.COMMAND_GIVEN.value, device=device, number=number, command=name.value)
         return command
 

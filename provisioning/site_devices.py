@@ -15,7 +15,7 @@ from provisioning.clock import seconds
 from provisioning.devices import Device, DeviceEvent, DeviceState, apply
 from provisioning.errors import DeviceStateForbids, DigitsDiffer, NotAccepted, UnknownDevice
 from provisioning.events import Event
-from provisioning.site_record import Decided, SiteRecord
+from provisioning.site_record import Recorded, SiteRecord
 
 MAX_WRONG_DIGITS = 3
 MAX_RETURN_DAYS = 3650
@@ -85,9 +85,9 @@ class SiteDevices(SiteRecord):
             right = hmac.compare_digest(_plain(digits).encode(), found.digits.encode())
             if right:
                 rows.write_state(open_rows, found.id, changed, now)
-                self._on_record(open_rows, Decided.APPROVED, found.id)
+                self._on_record(open_rows, Recorded.APPROVED, found.id)
             else:
-                self._on_record(open_rows, Decided.DIGITS_DIFFERED, found.id)
+                self._on_record(open_rows, Recorded.DIGITS_DIFFERED, found.id)
                 last = rows.count_wrong_digits(open_rows, found.id) >= MAX_WRONG_DIGITS
                 if last:
                     rows.write_state(open_rows, found.id, apply(found.state, DeviceEvent.REFUSED), now)
@@ -130,7 +130,7 @@ class SiteDevices(SiteRecord):
                 raise DeviceStateForbids(f"A device that is {found.state.value} cannot be readmitted.")
             now = seconds(self.clock())
             open_rows.execute("UPDATE device SET readmitted_at = ? WHERE id = ?", (now, device))
-            self._on_record(open_rows, Decided.READMITTED, device)
+            self._on_record(open_rows, Recorded.READMITTED, device)
         _log.info(Event.DEVICE_READMITTED.value, device=device)
         return self.device(device)
 
@@ -149,7 +149,7 @@ class SiteDevices(SiteRecord):
             raise NotAccepted(f"A device may come back within 0 to {MAX_RETURN_DAYS} days.")
         with self.registry.writing() as open_rows:
             rows.write_settings(open_rows, [("return_days", str(days))])
-            self._on_record(open_rows, Decided.RETURN_DAYS_SET, str(days))
+            self._on_record(open_rows, Recorded.RETURN_DAYS_SET, str(days))
 
     def denied(self) -> tuple[str, ...]:
         """The devices whose certificates may be valid still and that a broker must turn away."""
@@ -161,12 +161,12 @@ class SiteDevices(SiteRecord):
             found = rows.read_device(open_rows, device)
             changed = apply(found.state, event)
             rows.write_state(open_rows, found.id, changed, seconds(self.clock()))
-            self._on_record(open_rows, _DECIDED[event], found.id)
+            self._on_record(open_rows, _RECORDED[event], found.id)
         _log.info(Event.DEVICE_CHANGED.value, device=device, state=changed.value)
         return self.device(device)
 
 
-_DECIDED = {DeviceEvent.REFUSED: Decided.REFUSED, DeviceEvent.REVOKED: Decided.REVOKED}
+_RECORDED = {DeviceEvent.REFUSED: Recorded.REFUSED, DeviceEvent.REVOKED: Recorded.REVOKED}
 _STATUS: dict[DeviceState, Literal["active", "revoked", "unknown"]] = {
     DeviceState.WAITING: "unknown",
     DeviceState.ACTIVE: "active",

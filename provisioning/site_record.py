@@ -10,8 +10,8 @@ from provisioning.clock import Clock, seconds
 from provisioning.registry import Registry
 
 
-class Decided(StrEnum):
-    """What somebody decided."""
+class Recorded(StrEnum):
+    """What is put on record."""
 
     INVITED = "invited"
     APPROVED = "approved"
@@ -30,14 +30,14 @@ class Decided(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RecordEntry:
     """One line of the record.
 
     Attributes:
         number: counts up from 1, without a gap.
         at: seconds since 1970.
         by: the account at the desk; empty where a program decided.
-        what: was decided.
+        what: somebody did.
         about: the device, badge, key or name that it is about.
         said: what belongs to it, such as a command.
     """
@@ -45,7 +45,7 @@ class Decision:
     number: int
     at: int
     by: str
-    what: Decided
+    what: Recorded
     about: str
     said: str
 
@@ -57,18 +57,18 @@ class SiteRecord:
     clock: Clock
     by: str
 
-    def decisions(self, about: str = "") -> tuple[Decision, ...]:
-        """Every decision, or those about one thing; the newest first."""
+    def record(self, about: str = "") -> tuple[RecordEntry, ...]:
+        """Every line, or those about one thing; the newest first."""
         with self.registry.reading() as open_rows:
             found = open_rows.execute(
-                "SELECT number, at, by, what, about, said FROM decision WHERE ? IN ('', about) ORDER BY number DESC",
+                "SELECT number, at, by, what, about, said FROM record WHERE ? IN ('', about) ORDER BY number DESC",
                 (about,),
             ).fetchall()
-        return tuple(Decision(number, at, by, Decided(what), of, said) for number, at, by, what, of, said in found)
+        return tuple(RecordEntry(number, at, by, Recorded(what), of, said) for number, at, by, what, of, said in found)
 
-    def _on_record(self, rows: sqlite3.Connection, what: Decided, about: str, said: str = "") -> None:
-        """The decision is on record once the transaction that is open is."""
+    def _on_record(self, rows: sqlite3.Connection, what: Recorded, about: str, said: str = "") -> None:
+        """It is on record once the transaction that is open is."""
         rows.execute(
-            "INSERT INTO decision (at, by, what, about, said) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO record (at, by, what, about, said) VALUES (?, ?, ?, ?, ?)",
             (seconds(self.clock()), self.by, what.value, about, said),
         )

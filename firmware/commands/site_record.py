@@ -29,6 +29,6 @@ def log(
             "about": one.about,
             "said": one.said,
         }
-        for one in opened(config, site).decisions(about)
+        for one in opened(config, site).record(about)
     ]
     print_rows(rows, as_json=as_json, empty="Nothing is on record.")

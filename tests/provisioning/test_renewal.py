@@ -141,14 +141,14 @@ def test_a_revoked_device_is_not_readmitted(device, site):
 
 def test_a_site_of_an_older_wardlens_is_brought_up_and_its_devices_go_on(device, site):
     with site.registry.writing() as rows:
-        rows.execute("DROP TABLE decision")
+        rows.execute("DROP TABLE record")
         rows.execute("DROP TABLE command")
         rows.execute("ALTER TABLE device DROP COLUMN readmitted_at")
         rows.execute("PRAGMA user_version = 1")
     again = Site.load(site.folder)
     assert again.devices()[0].state is DeviceState.ACTIVE
     assert again.commands(device.device) == ()
-    assert again.decisions() == ()
+    assert again.record() == ()
     assert renew(device.state).device == device.device
 
 

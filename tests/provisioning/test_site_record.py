@@ -14,17 +14,17 @@ from provisioning.devices import DeviceState
 from provisioning.enrolment import pair
 from provisioning.errors import DigitsDiffer, NotAccepted
 from provisioning.site import Site
-from provisioning.site_record import Decided
+from provisioning.site_record import Recorded
 from provisioning.terms import BrokerAddress
 
 
 def lines(site, about=""):
     """What was decided, the oldest first."""
-    return [(one.by, one.what, one.about, one.said) for one in reversed(site.decisions(about))]
+    return [(one.by, one.what, one.about, one.said) for one in reversed(site.record(about))]
 
 
 def test_all_that_somebody_decides_is_on_record_with_who_it_was(device, site, tmp_path):
-    before = len(site.decisions())
+    before = len(site.record())
     desk = Site.load(site.folder, by="it-dana")
     desk.add_clinician("n-17", "Ada", "clinician", "4711")
     desk.remove_clinician("n-17")
@@ -38,20 +38,20 @@ def test_all_that_somebody_decides_is_on_record_with_who_it_was(device, site, tm
     desk.revoke(device.device)
     desk.revoke(device.device)  # changes nothing
     assert lines(site)[before:] == [
-        ("it-dana", Decided.CLINICIAN_ADDED, "n-17", "clinician"),
-        ("it-dana", Decided.CLINICIAN_REMOVED, "n-17", ""),
-        ("it-dana", Decided.RECEIVER_ADDED, "second", ""),
-        ("it-dana", Decided.BROKER_SET, "broker.example:8883", ""),
-        ("it-dana", Decided.KEY_IN_FORCE, key, "site"),
-        ("it-dana", Decided.ISSUING_IN_FORCE, serial, ""),
-        ("it-dana", Decided.KEY_IN_FORCE, glass, "break-glass"),
-        ("it-dana", Decided.RETURN_DAYS_SET, "30", ""),
-        ("it-dana", Decided.READMITTED, device.device, ""),
-        ("it-dana", Decided.TOLD, device.device, "rename Ward 9"),
-        ("it-dana", Decided.REVOKED, device.device, ""),
+        ("it-dana", Recorded.CLINICIAN_ADDED, "n-17", "clinician"),
+        ("it-dana", Recorded.CLINICIAN_REMOVED, "n-17", ""),
+        ("it-dana", Recorded.RECEIVER_ADDED, "second", ""),
+        ("it-dana", Recorded.BROKER_SET, "broker.example:8883", ""),
+        ("it-dana", Recorded.KEY_IN_FORCE, key, "site"),
+        ("it-dana", Recorded.ISSUING_IN_FORCE, serial, ""),
+        ("it-dana", Recorded.KEY_IN_FORCE, glass, "break-glass"),
+        ("it-dana", Recorded.RETURN_DAYS_SET, "30", ""),
+        ("it-dana", Recorded.READMITTED, device.device, ""),
+        ("it-dana", Recorded.TOLD, device.device, "rename Ward 9"),
+        ("it-dana", Recorded.REVOKED, device.device, ""),
     ]
     assert [what for _, what, _, _ in lines(site, device.device)][-3:] == [
-        Decided.READMITTED, Decided.TOLD, Decided.REVOKED,
+        Recorded.READMITTED, Recorded.TOLD, Recorded.REVOKED,
     ]  # fmt: skip
 
 
@@ -67,26 +67,26 @@ def test_who_confirmed_a_device_is_on_record_and_how_often_the_digits_were_other
 
     paired = pair(invitation.line, tmp_path / "state", on_digits=compare)
     assert lines(desk)[-3:] == [
-        ("it-dana", Decided.INVITED, invitation.id, "15 minutes"),
-        ("it-dana", Decided.DIGITS_DIFFERED, paired.device, ""),
-        ("it-dana", Decided.APPROVED, paired.device, ""),
+        ("it-dana", Recorded.INVITED, invitation.id, "15 minutes"),
+        ("it-dana", Recorded.DIGITS_DIFFERED, paired.device, ""),
+        ("it-dana", Recorded.APPROVED, paired.device, ""),
     ]
     assert desk.device(paired.device).state is DeviceState.ACTIVE
 
 
 def test_what_did_not_happen_is_not_on_record(site):
-    before = site.decisions()
+    before = site.record()
     for refused in (lambda: site.remove_clinician("nobody"), lambda: site.add_receiver("main")):
         with pytest.raises(NotAccepted):
             refused()
-    assert site.decisions() == before
+    assert site.record() == before
 
 
-@pytest.mark.parametrize("change", ["DELETE FROM decision", "UPDATE decision SET by = 'nobody'"])
+@pytest.mark.parametrize("change", ["DELETE FROM record", "UPDATE record SET by = 'nobody'"])
 def test_nothing_is_taken_out_of_the_record(site, change):
     site.set_return_days(30)
     connection = sqlite3.connect(site.layout.registry)
-    with pytest.raises(sqlite3.IntegrityError, match="a decision stays"):
+    with pytest.raises(sqlite3.IntegrityError, match="what is on record stays"):
         connection.execute(change)
     connection.close()
 

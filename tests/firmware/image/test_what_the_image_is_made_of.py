@@ -25,7 +25,7 @@ def test_every_unit_that_is_enabled_is_there_and_each_of_ours_that_can_be_is_ena
         path.name: path.read_text("utf-8")
         for folder in (UNITS, SYSTEM)
         for path in folder.glob("*.*")
-        if path.suffix != ".conf"
+        if path.is_file() and path.suffix != ".conf"
     }
     assert enabled - DEBIANS_OWN <= ours.keys()
     wanted = {name for name, text in ours.items() if "[Install]" in text and name != "wardlens-opener.service"}
