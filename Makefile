@@ -43,7 +43,7 @@ test: setup $(VENV)/.test  ## all checks and tests; asks for the real servers th
 test-camera: setup  ## the camera against the real libcamera and picamera2, in a Debian root that is made once (root; mmdebstrap)
 	$(BIN)/python tests/camera/root.py $(ARGS)
 
-test-appliance: setup $(VENV)/.test  ## a whole box: its image, started in an emulated machine, paired, frozen, unplugged, wiped (root; QEMU; 20 minutes)
+test-appliance: setup $(VENV)/.test  ## a whole box: built twice, started in an emulated machine, paired, frozen, unplugged, updated, used, wiped (root; QEMU)
 	$(BIN)/python -m tests.appliance.run $(ARGS)
 
 image: setup  ## the image of a ward device's disk, in build/image (root; mmdebstrap): ARGS="--version 2026.48.1 --keyring FILE"
