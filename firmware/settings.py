@@ -50,6 +50,7 @@ def _expanded(path: Path) -> Path:
 
 Folder = Annotated[Path, AfterValidator(_expanded)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Pin = Annotated[int, Field(ge=0, le=27)]
 
 
 class _Section(BaseModel):
@@ -241,6 +242,21 @@ class Update(_Section):
     """Minutes within which a new system must have shown that it works; then the one before it is started again."""
 
 
+class Indicator(_Section):
+    """`[indicator]`: the light on the device's case."""
+
+    red: Pin | None = None
+    """Pin of its red part, as Broadcom numbers them; without all three there is no light."""
+    green: Pin | None = None
+    """Pin of its green part."""
+    blue: Pin | None = None
+    """Pin of its blue part."""
+    active_high: bool = True
+    """Whether a part is on while its pin is high; not so where the parts share the plus."""
+    socket: Folder = Path("/run/wardlens-indicator/light.sock")
+    """Where the camera service says how the device is."""
+
+
 class Log(_Section):
     """`[log]`: what is written to standard error."""
 
@@ -280,6 +296,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     enrolment: Enrolment = Enrolment()
     update: Update = Update()
+    indicator: Indicator = Indicator()
     log: Log = Log()
 
     @property

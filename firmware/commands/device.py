@@ -1,4 +1,4 @@
-"""`wardlens device`, and the device's three services: `camera run`, `sync run`, `panel run`."""
+"""`wardlens device`, and the device's services: `camera run`, `sync run`, `panel run`, `indicator run`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="This device: pairing, state, ledge
 ledger = typer.Typer(no_args_is_help=True, help="The device's audit log.")
 camera = typer.Typer(no_args_is_help=True, help="The service that sees the patient and has no network.")
 sync = typer.Typer(no_args_is_help=True, help="The service that has the network and sees only ciphertext.")
+indicator = typer.Typer(no_args_is_help=True, help="The service that has the light on the case show how it is.")
 panel = typer.Typer(no_args_is_help=True, help="The service that shows the device's screen.")
 app.add_typer(ledger, name="ledger")
 app.add_typer(parked, name="parked")
@@ -199,7 +200,8 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
 
     Example: wardlens camera run --config /etc/wardlens/wardlens.toml
     """
-    from firmware.device import camera_service_parts, identity_when_paired, see_until_paired, test_now
+    from firmware.device import awaits_pairing, camera_service_parts, identity_when_paired, see_until_paired, test_now
+    from firmware.indicator.telling import telling
     from firmware.last_resort import LastResort, served
     from firmware.life import LOOP_SECONDS, living
     from firmware.memory import keep_large_buffers
@@ -208,12 +210,17 @@ def run_camera(state: StateOption = None, config: ConfigOption = None) -> None:
 
     keep_large_buffers()
     settings = _service_settings(config, state)
-    with stop_on_signal() as stop, living(LOOP_SECONDS) as life:
+    with (
+        stop_on_signal() as stop,
+        living(LOOP_SECONDS) as life,
+        telling(settings, lambda: not awaits_pairing(settings)) as light,
+    ):
         identity = identity_when_paired(settings, stop, lambda: see_until_paired(settings, stop, life.sign), life.sign)
         if identity is None:
             return
         resort = LastResort()
         parts = camera_service_parts(settings, identity, resort.beat)
+        light.waiting_ms = parts.vault.oldest_waiting_ms
         try:
             with (
                 ended_when(stop, unpaired_or_to_be(settings.state)) as ended,
@@ -241,6 +248,23 @@ def run_sync(state: StateOption = None, config: ConfigOption = None) -> None:
     settings = _service_settings(config, state)
     with stop_on_signal() as stop, living(NETWORK_SECONDS) as life:
         serve_sync(settings, stop, life.sign)
+
+
+@indicator.command("run")
+def run_indicator_service(state: StateOption = None, config: ConfigOption = None) -> None:
+    """Have the light on the case show how the device is, until SIGTERM; ends at once where there is none.
+
+    Example: wardlens indicator run --config /etc/wardlens/wardlens.toml
+    """
+    from firmware.indicator.running import NoLight, run_indicator
+    from firmware.life import LOOP_SECONDS, living
+
+    settings = _service_settings(config, state)
+    with stop_on_signal() as stop, living(LOOP_SECONDS) as life:
+        try:
+            run_indicator(settings.indicator, stop, life.sign)
+        except NoLight as none:
+            out.print(str(none), markup=False)
 
 
 @panel.command("run")

@@ -33,6 +33,7 @@ PACKAGES: Final = (
     "nftables",
     "python3",
     "python3-libcamera",
+    "python3-lgpio",
     "rauc",
     "rauc-service",
     "seatd",

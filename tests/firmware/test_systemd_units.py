@@ -61,7 +61,7 @@ def settings_of(service: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "opener", *ROOTS])
+@pytest.mark.parametrize("service", [*SERVICES, "indicator", "opener", *ROOTS])
 def test_a_service_is_exposed_two_points_of_ten_at_most(service: str, program: Callable[[str], Path]) -> None:
     told = subprocess.run(
         [program("systemd-analyze"), "security", "--offline=yes", "--no-pager", UNITS / f"wardlens-{service}.service"],
@@ -73,7 +73,7 @@ def test_a_service_is_exposed_two_points_of_ten_at_most(service: str, program: C
 
 def test_systemd_knows_every_word_of_the_units(program: Callable[[str], Path]) -> None:
     units = sorted(UNITS.glob("wardlens*.*"))
-    assert len(units) == 14
+    assert len(units) == 15
     told = subprocess.run(
         [program("systemd-analyze"), "verify", "--man=no", *units], check=False, capture_output=True, text=True
     )
@@ -81,7 +81,7 @@ def test_systemd_knows_every_word_of_the_units(program: Callable[[str], Path]) -
     assert complaints == []
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "opener"])
+@pytest.mark.parametrize("service", [*SERVICES, "indicator", "opener"])
 def test_a_unit_starts_a_command_that_wardlens_has(service: str) -> None:
     (line,) = settings_of(service)["ExecStart"]
     assert line == f"/opt/wardlens/bin/wardlens {'receiver open --follow' if service == 'opener' else f'{service} run'}"
@@ -132,6 +132,18 @@ def test_a_service_may_use_the_tpm_that_holds_its_key_and_beside_the_camera_no_o
     assert service == "camera" or unit["DeviceAllow"] == [TPM]
 
 
+def test_the_light_has_pins_and_one_ear_and_only_the_camera_service_speaks_to_it() -> None:
+    unit = settings_of("indicator")
+    assert unit["DeviceAllow"] == ["char-gpiochip rw"]
+    assert unit["PrivateNetwork"] == ["yes"]
+    assert {"-/var/lib/wardlens", "-/run/wardlens"} <= set(" ".join(unit["InaccessiblePaths"]).split())
+    assert "SupplementaryGroups" not in unit
+    declared = (UNITS / "sysusers.conf").read_text("utf-8")
+    assert re.findall(r"^m (\S+) wl-light$", declared, re.MULTILINE) == ["wl-camera"]
+    default = load_settings(None).indicator.socket
+    assert default.parent == Path("/run") / unit["RuntimeDirectory"][0]
+
+
 def test_each_service_has_a_user_of_its_own() -> None:
     users = [settings_of(service)["User"] for service in SERVICES]
     assert users == [[f"wl-{service}"] for service in SERVICES]
@@ -142,7 +154,7 @@ def test_each_service_has_a_user_of_its_own() -> None:
 def test_what_one_system_wrote_belongs_to_the_same_services_in_the_next() -> None:
     rows = [line.split() for line in (UNITS / "sysusers.conf").read_text("utf-8").splitlines()]
     numbers = [int(words[2]) for words in rows if words[:1] in (["u"], ["g"]) and words[1] != "tss"]
-    assert len(set(numbers)) == len(numbers) == 5
+    assert len(set(numbers)) == len(numbers) == 6
     assert all(100 <= number < 1000 for number in numbers)
 
 
