@@ -38,16 +38,18 @@ class Facts:
 _NAMES: Final = frozenset(field.name for field in fields(Facts))
 
 
-def parse_facts(raw: bytes) -> Facts | None:
-    """What was said; None where it is something else."""
-    if len(raw) > MOST_BYTES:
-        return None
+def parse_facts(raw: bytes) -> Facts:
+    """What was said.
+
+    Raises:
+        ValueError: it is something else.
+    """
     try:
-        said = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
+        said = json.loads(raw) if len(raw) <= MOST_BYTES else None
+    except RecursionError:
+        said = None
     if not isinstance(said, dict) or said.keys() != _NAMES or not all(isinstance(one, bool) for one in said.values()):
-        return None
+        raise ValueError("these are no facts of a device")
     return Facts(**said)
 
 

@@ -93,9 +93,8 @@ def run_indicator(
         said: Facts | None = None
         light, at, since, colour = Light.SILENT, clock(), clock(), OFF
         while not stop.is_set():
-            with suppress(TimeoutError):
-                facts = parse_facts(heard.recv(MOST_BYTES + 1))
-                said, at = (facts, clock()) if facts is not None else (said, at)
+            with suppress(TimeoutError, ValueError):
+                said, at = parse_facts(heard.recv(MOST_BYTES + 1)), clock()
             now = clock()
             if (shown := light_of(said, now - at)) is not light:
                 light, since = shown, now

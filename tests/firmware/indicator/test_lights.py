@@ -88,7 +88,8 @@ def test_what_is_said_is_heard(facts: Facts) -> None:
             WELL.to_bytes() + b" " * MOST_BYTES, b"[" * MOST_BYTES]
 )  # fmt: skip
 def test_anything_else_is_not(raw: bytes) -> None:
-    assert parse_facts(raw) is None
+    with pytest.raises(ValueError, match="."):
+        parse_facts(raw)
 
 
 @pytest.mark.parametrize(

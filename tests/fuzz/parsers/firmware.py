@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from firmware.errors import RequestWrong
 from firmware.health import FILE as HEALTH
 from firmware.health import read_health
+from firmware.indicator.facts import Facts, parse_facts
 from firmware.release import read_release
 from firmware.self_test import ANSWER, ASKED, read_answer, read_question
 from firmware.settings import load_settings
@@ -44,6 +45,13 @@ def _said(data: bytes) -> DeviceState:
         "1", 0, 0, 0, 0, health.models, health.self_test, self_test_at_ms=health.self_test_at_ms, celsius=health.celsius
     )
     return decode_state(DeviceState(1, facts).encode())
+
+
+def _facts() -> list[bytes]:
+    return [
+        Facts(paired=True, works=True, starting=False, seen=False, held=True, late=False).to_bytes(),
+        Facts(paired=False, works=False, starting=True, seen=True, held=False, late=True).to_bytes(),
+    ]
 
 
 QUESTION = "5e" * 16
@@ -134,6 +142,14 @@ PARSERS = (
         lambda data: read_release(as_file("wardlens-release", data)),
     ),
     Parser("wipe-order", ("firmware.upkeep.wipe_order.parse_order",), _orders, parse_order, (ValueError,)),
+    Parser(
+        "light-facts",
+        ("firmware.indicator.facts.parse_facts",),
+        _facts,
+        parse_facts,
+        refuses=(ValueError,),
+        write=Facts.to_bytes,
+    ),
     Parser(
         "settings",
         ("firmware.settings.load_settings",),
