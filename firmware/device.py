@@ -325,7 +325,7 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
     """The panel's application and how it is served."""
     from capture.service import CameraClient
     from provisioning.enrolment import pair
-    from provisioning.panel import Hand, Look, PanelSettings, create_panel, load_facts
+    from provisioning.panel import Hand, Look, PanelSettings, Sound, create_panel, load_facts
 
     def paired(line: str, on_digits: Callable[[str], None]) -> DeviceIdentity:
         ready_to_pair(settings)
@@ -335,7 +335,7 @@ def make_panel(settings: Settings) -> tuple[FastAPI, PanelSettings]:
         host=settings.panel.host,
         port=settings.panel.port,
         lock_seconds=settings.panel.lock_seconds,
-        look=Look(settings.panel.language, Hand(settings.panel.hand)),
+        look=Look(settings.panel.language, Hand(settings.panel.hand), sound=Sound(settings.panel.sound)),
         shutter_keys=settings.panel.shutter_keys,
         badges=BadgeRule(settings.panel.badge_prefix, settings.panel.badge_length or None),
         patient_check=PatientCheck(settings.panel.patient_check),

@@ -97,6 +97,8 @@ class Panel(_Section):
     """Seconds without a touch after which the panel locks and discards what was not accepted."""
     language: Literal["de", "en"] = "en"
     """Language of the screen before anybody chose another for their session."""
+    sound: Literal["on", "off"] = "on"
+    """Whether tones say what became of a picture, before anybody chose otherwise on the device's page."""
     hand: Literal["left", "right"] = "right"
     """Side of the shutter and the main buttons before anybody chose the other for their session."""
     shutter_keys: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,32}$")], ...] = ("F13", "PageDown")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from provisioning.panel.application import create_panel
 from provisioning.panel.errors import PanelError, PanelUnsafe
 from provisioning.panel.known_identity import facts_of, load_facts
-from provisioning.panel.look import Hand, Look
+from provisioning.panel.look import Hand, Look, Sound
 from provisioning.panel.ports import CameraPort, Clinician, DeviceFacts, QueuePort, UplinkView
 from provisioning.panel.serving import run_panel, serve_panel
 from provisioning.panel.settings import PanelSettings, TlsPair
@@ -26,6 +26,7 @@ __all__ = [
     "PanelSettings",
     "PanelUnsafe",
     "QueuePort",
+    "Sound",
     "TlsPair",
     "UplinkView",
     "create_panel",

@@ -1,4 +1,4 @@
-"""How the screen looks to the person before it: language, hand, light. Pure; it travels in a cookie of the browser."""
+"""How the screen is to the person before it: language, hand, light, sound. Pure; it travels in a browser's cookie."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ class Light(StrEnum):
     DARK = "dark"
 
 
+class Sound(StrEnum):
+    """Whether it says what became of a picture by tones."""
+
+    ON = "on"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What a person chose.
@@ -39,6 +46,7 @@ class Look:
     code: str = ENGLISH
     hand: Hand = Hand.RIGHT
     light: Light = Light.AUTO
+    sound: Sound = Sound.ON
 
     def __post_init__(self) -> None:
         if self.code not in LANGUAGES:
@@ -52,13 +60,13 @@ class Look:
     @property
     def cookie(self) -> str:
         """As the browser keeps it."""
-        return f"{self.code}.{self.hand}.{self.light}"
+        return f"{self.code}.{self.hand}.{self.light}.{self.sound}"
 
 
 def parse_look(cookie: str, default: Look) -> Look:
     """What this cookie chose; the default for one that is not ours."""
     parts = cookie.split(".")
     try:
-        return Look(parts[0], Hand(parts[1]), Light(parts[2])) if len(parts) == 3 else default
+        return Look(parts[0], Hand(parts[1]), Light(parts[2]), Sound(parts[3])) if len(parts) == 4 else default
     except ValueError:
         return default

@@ -33,7 +33,7 @@ class PanelSettings:
         tls: certificate and key; without it the panel speaks plain HTTP on loopback only.
         metrics_token: lets a scraper from another address read `/metrics`; without it only loopback may.
         memory: a file that remembers wrong PINs over a restart; without it they are forgotten.
-        look: language, hand and light before anybody chose.
+        look: language, hand, light and sound before anybody chose.
         shutter_keys: keys that take a picture beside Enter, Space and the volume keys, as a browser names them
             (`KeyboardEvent.code`): a foot pedal, for example.
         badges: what the codes on badges say beside what the roster knows.

@@ -9,7 +9,8 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-# Everything the browser would do on its own account is off: the tests talk to loopback and nobody else.
+# Everything the browser would do on its own account is off: the tests talk to loopback and nobody else. It may sound
+# before it is touched, as the device's own screen may.
 CHROMIUM: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -19,6 +20,7 @@ CHROMIUM: Final = (
     "--disable-component-update",
     "--disable-domain-reliability",
     "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
 )
 
 

@@ -1,5 +1,6 @@
 // One way to ask the panel for something: JSON, the custom header, and a sentence when it did not work.
 
+import { sound } from "./sound.js";
 import { word } from "./words.js";
 
 export class Refused extends Error {
@@ -51,6 +52,7 @@ export async function busy(button, work) {
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     say(error.message);
+    sound("failed");
   } finally {
     button.removeAttribute("aria-busy");
   }

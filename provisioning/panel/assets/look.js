@@ -1,6 +1,7 @@
-// How the screen looks: a touch takes the next value. Hand and light change in place; another language is another page.
+// How the screen looks: a touch takes the next value. Hand, light and sound change in place; another language is another page.
 
 import { busy, call } from "./call.js";
+import { sound } from "./sound.js";
 
 const chosen = document.documentElement.dataset;
 
@@ -12,6 +13,7 @@ for (const button of document.querySelectorAll("[data-look]")) {
     const next = values[(values.indexOf(chosen[name]) + 1) % values.length];
     const look = await call("POST", "/look", { [name]: next });
     if (name === "language") location.reload();
-    else Object.assign(chosen, { hand: look.hand, light: look.light });
+    else Object.assign(chosen, { hand: look.hand, light: look.light, sound: look.sound });
+    if (name === "sound") sound("accepted");
   }));
 }

@@ -3,6 +3,7 @@
 import "./session.js";
 import { busy, call } from "./call.js";
 import { agreedToFeatures, complete, openConsent } from "./encounter.js";
+import { sound } from "./sound.js";
 import { word } from "./words.js";
 import { openZoom } from "./zoom.js";
 
@@ -213,4 +214,5 @@ side.addEventListener("click", (event) => {
 zoom = openZoom(photo, at("zoom"), size, () => { showPicture(); drawRegions(); });
 new ResizeObserver(drawRegions).observe(photo);
 show("home");
+sound(unanswered().length ? "asks" : "taken");
 document.body.dataset.ready = "yes";

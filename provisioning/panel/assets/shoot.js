@@ -3,6 +3,7 @@
 import "./session.js";
 import "./encounter.js";
 import { busy, call } from "./call.js";
+import { sound } from "./sound.js";
 import { openViewfinder } from "./viewfinder.js";
 import { word } from "./words.js";
 
@@ -47,5 +48,6 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   if (!event.repeat) shutter.click();
 });
+if (document.getElementById("last")) sound("accepted");
 setTimeout(() => document.getElementById("last")?.remove(), 8000);
 document.body.dataset.ready = "yes";

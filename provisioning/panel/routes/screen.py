@@ -1,4 +1,4 @@
-"""How the person wants the screen: language, hand, light. One touch, before and after sign-in."""
+"""How the person wants the screen: language, hand, light, sound. One touch, before and after sign-in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field, field_validator
 
 from provisioning.panel.languages import LANGUAGES
-from provisioning.panel.look import LOOK_COOKIE, Hand, Light, Look
+from provisioning.panel.look import LOOK_COOKIE, Hand, Light, Look, Sound
 from provisioning.panel.routes import Body, look_of
 
 router = APIRouter()
@@ -21,6 +21,7 @@ class Wanted(Body):
     language: str | None = Field(default=None, max_length=16)
     hand: Hand | None = None
     light: Light | None = None
+    sound: Sound | None = None
 
     @field_validator("language")
     @classmethod
@@ -34,8 +35,10 @@ class Wanted(Body):
 async def choose(request: Request, body: Wanted) -> Response:
     """Keeps it in the browser for the session."""
     look = look_of(request)
-    chosen = Look(body.language or look.code, body.hand or look.hand, body.light or look.light)
-    answer = JSONResponse({"language": chosen.code, "hand": chosen.hand, "light": chosen.light})
+    chosen = Look(
+        body.language or look.code, body.hand or look.hand, body.light or look.light, body.sound or look.sound
+    )
+    answer = JSONResponse({"language": chosen.code, "hand": chosen.hand, "light": chosen.light, "sound": chosen.sound})
     keep_look(answer, chosen)
     return answer
 
@@ -46,5 +49,5 @@ def keep_look(answer: Response, look: Look) -> None:
 
 
 def look_of_nobody(look: Look, default: Look) -> Look:
-    """How the screen is once a person has gone: language and hand were theirs, the light is the room's."""
-    return replace(default, light=look.light)
+    """How the screen is once a person has gone: language and hand were theirs, light and sound are the room's."""
+    return replace(default, light=look.light, sound=look.sound)

@@ -342,6 +342,51 @@ def test_hand_and_light_are_one_touch_from_every_page_and_stay(url, visiting):
         assert page.is_visible("[data-look=light]")
 
 
+HEARD = """(() => {
+  window.tones = [];
+  window.AudioContext = class extends AudioContext {
+    createOscillator() {
+      const tone = super.createOscillator();
+      tone.start = new Proxy(tone.start, { apply: (start, self, when) => {
+        window.tones.push(self.frequency.value);
+        return start.apply(self, when);
+      } });
+      return tone;
+    }
+  };
+})()"""
+"""Has a page note the pitch of each tone that it plays."""
+
+
+def test_tones_say_what_became_of_a_picture_until_they_are_switched_off(url, camera, visiting):
+    visit = visiting(url)
+    page = visit.page
+    page.add_init_script(HEARD)
+    visit.sign_in()
+    page.wait_for_selector("#shutter:enabled")
+    assert page.evaluate("tones") == [], "nothing happened yet"
+    page.click("#shutter")
+    page.wait_for_url("**/review")
+    page.wait_for_selector("body[data-ready]")
+    asked = page.evaluate("tones")
+    assert asked in ([660], [660, 660])
+    page.click("a[href='/device']")
+    page.wait_for_selector("[data-look=sound]")
+    visit.shot("everybody-device-tones")
+    assert page.evaluate("tones") == []
+    page.click("[data-look=sound]")
+    page.wait_for_selector("html[data-sound=off]")
+    page.click("a[href='/shoot']")
+    page.wait_for_url("**/review")
+    page.wait_for_selector("body[data-ready]")
+    assert page.evaluate("tones") == [], "they are off"
+    page.goto(f"{url}/device")
+    page.click("[data-look=sound]")
+    page.wait_for_selector("html[data-sound=on]")
+    page.wait_for_function("tones.length === 2")
+    assert page.evaluate("tones") == [660, 880]
+
+
 @pytest.mark.parametrize("key", ["Enter", "Space", "AudioVolumeUp", "AudioVolumeDown", "F13", "PageDown"])
 def test_a_key_takes_the_picture(url, camera, visiting, key):
     visit = visiting(url)

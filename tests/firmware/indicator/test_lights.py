@@ -88,7 +88,7 @@ def test_what_is_said_is_heard(facts: Facts) -> None:
             WELL.to_bytes() + b" " * MOST_BYTES, b"[" * MOST_BYTES]
 )  # fmt: skip
 def test_anything_else_is_not(raw: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parse_facts(raw)
 
 

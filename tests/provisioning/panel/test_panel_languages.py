@@ -27,7 +27,7 @@ from provisioning.panel import words
 from provisioning.panel.errors import PanelError
 from provisioning.panel.guard import Refusal
 from provisioning.panel.languages import LANGUAGES, language_of
-from provisioning.panel.look import Hand, Light, Look, parse_look
+from provisioning.panel.look import Hand, Light, Look, Sound, parse_look
 from provisioning.panel.queue_view import rows
 from sync.mqtt.failures import connecting_failed, connection_lost, not_accepted
 
@@ -392,13 +392,13 @@ def test_no_english_sentence_is_left_on_a_german_page(bench, path):
     assert {one for one in left if f">{one}<" in shown and one not in german} == set()
 
 
-def test_language_and_hand_go_with_the_person_and_the_light_stays_in_the_room(bench):
+def test_language_and_hand_go_with_the_person_and_light_and_sound_stay_in_the_room(bench):
     with bench.client() as client:
-        client.post("/look", json={"language": "de", "hand": "left", "light": "dark"})
+        client.post("/look", json={"language": "de", "hand": "left", "light": "dark", "sound": "off"})
         bench.sign_in(client)
-        assert '<html lang="de" data-hand="left" data-light="dark">' in client.get("/shoot").text
+        assert '<html lang="de" data-hand="left" data-light="dark" data-sound="off">' in client.get("/shoot").text
         client.post("/lock")
-        assert '<html lang="en" data-hand="right" data-light="dark">' in client.get("/").text
+        assert '<html lang="en" data-hand="right" data-light="dark" data-sound="off">' in client.get("/").text
 
 
 def test_screen_that_locked_by_itself_is_as_for_the_next_person(bench):
@@ -406,16 +406,30 @@ def test_screen_that_locked_by_itself_is_as_for_the_next_person(bench):
         client.post("/look", json={"language": "de", "light": "dark"})
         bench.sign_in(client)
         bench.seconds += 61
-        assert '<html lang="en" data-hand="right" data-light="dark">' in client.get("/").text
+        assert '<html lang="en" data-hand="right" data-light="dark" data-sound="on">' in client.get("/").text
 
 
-@pytest.mark.parametrize("said", [{"language": "xx"}, {"hand": "third"}, {"light": "off"}, {"colour": "red"}])
+@pytest.mark.parametrize(
+    "said", [{"language": "xx"}, {"hand": "third"}, {"light": "off"}, {"sound": "loud"}, {"colour": "red"}]
+)
 def test_look_that_there_is_not_is_refused(bench, said):
     assert bench.client().post("/look", json=said).status_code == 422
 
 
 @pytest.mark.parametrize(
-    "cookie", ["", "de", "de.left", "xx.left.dark", "de.up.dark", "de.left.dark.more", "..", "🙂.left.dark"]
+    "cookie",
+    [
+        "",
+        "de",
+        "de.left",
+        "de.left.dark",
+        "xx.left.dark.on",
+        "de.up.dark.on",
+        "de.left.dark.on.more",
+        "...",
+        "de.left.dark.loud",
+        "🙂.left.dark.on",
+    ],
 )
 def test_cookie_that_is_not_ours_changes_nothing(cookie):
     default = Look("de", Hand.LEFT, Light.DARK)
@@ -426,7 +440,9 @@ def test_cookie_of_ours_is_read_as_it_was_written():
     for code in LANGUAGES:
         for hand in Hand:
             for light in Light:
-                assert parse_look(Look(code, hand, light).cookie, Look()) == Look(code, hand, light)
+                for sound in Sound:
+                    look = Look(code, hand, light, sound)
+                    assert parse_look(look.cookie, Look()) == look
 
 
 def test_record_has_one_spelling_of_a_reason_in_every_language():
