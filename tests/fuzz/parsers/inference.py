@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 
+from inference.eight_bits import in_eight_bits
 from inference.errors import DatasetWrong
 from inference.evaluation.annotation_format import parse_annotations
 from inference.manifest import parse_manifest
@@ -27,7 +28,16 @@ def _graph() -> bytes:
     graph = write_fields(
         [(1, 2, node), (5, 2, initializer), (11, 2, picture), (11, 2, weight), (12, 2, answer), (13, 2, answer)]
     )
-    return write_fields([(1, 0, 3), (2, 2, b"tests"), (7, 2, graph), (15, 5, b"\0\0\0\0"), (16, 1, bytes(8))])
+    return write_fields(
+        [
+            (1, 0, 3),
+            (2, 2, b"tests"),
+            (7, 2, graph),
+            (8, 2, write_fields([(2, 0, 9)])),
+            (15, 5, b"\0\0\0\0"),
+            (16, 1, bytes(8)),
+        ]
+    )
 
 
 def _models() -> list[bytes]:
@@ -75,6 +85,14 @@ PARSERS = (
         ("inference.onnx_graph.with_input",),
         lambda: [_graph()],
         lambda data: with_input(data, _SHAPE),
+        (GraphUnreadable,),
+        lambda model: model,
+    ),
+    Parser(
+        "onnx-eight-bits",
+        ("inference.eight_bits.in_eight_bits",),
+        lambda: [_graph()],
+        lambda data: in_eight_bits(data, {"y": (-1.0, 1.0)}),
         (GraphUnreadable,),
         lambda model: model,
     ),
