@@ -29,7 +29,7 @@ _FIRST_OPSET_IN_EIGHT_BITS: Final = 11
 _LAST_OPSET_ALIKE: Final = 12
 """Up to here what these graphs are made of means the same; a model of a later one is left alone."""
 _RUNTIME_DOMAIN: Final = b"com.microsoft"
-_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_OUTPUT = 1, 5, 12
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
 _VALUE_NAME = 1
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 3, 4, 5, 7
 _TENSOR_DIM, _TENSOR_TYPE, _TENSOR_FLOATS, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 4, 8, 9
@@ -117,7 +117,8 @@ def _rewritten(graph: bytes, ranges: Mapping[str, Range]) -> bytes:
     nodes = [_node(bytes_in(one)) for one in fields if one[0] == _GRAPH_NODE]
     weights = dict(_weight(bytes_in(one)) for one in fields if one[0] == _GRAPH_INITIALIZER)
     outputs = [_text(bytes_in(one), _VALUE_NAME) for one in fields if one[0] == _GRAPH_OUTPUT]
-    unknown = ranges.keys() - {name for node in nodes for name in node.outputs}
+    taken = [_text(bytes_in(one), _VALUE_NAME) for one in fields if one[0] == _GRAPH_INPUT]
+    unknown = ranges.keys() - {*taken, *(node.output for node in nodes)}
     if unknown:
         raise GraphUnreadable(f"there is no tensor {min(unknown)} in the graph")
     made = _Rewriting(ranges, weights, _readers(nodes, outputs))

@@ -23,8 +23,9 @@ def _graph() -> bytes:
     picture, answer, weight = (
         write_fields([(1, 2, name), (2, 2, write_fields([(1, 2, tensor)]))]) for name in (b"x", b"y", b"w")
     )
-    initializer = write_fields([(1, 0, 3), (8, 2, b"w"), (9, 2, b"\0\0\0\0")])
-    node = write_fields([(1, 2, b"x"), (1, 2, b"w"), (2, 2, b"y"), (4, 2, b"Add")])
+    sizes = [(1, 0, size) for size in (1, 3, 1, 1)]
+    initializer = write_fields([*sizes, (2, 0, 1), (8, 2, b"w"), (9, 2, b"\0\0\x80?" * 3)])
+    node = write_fields([(1, 2, b"x"), (1, 2, b"w"), (2, 2, b"y"), (4, 2, b"Conv")])
     graph = write_fields(
         [(1, 2, node), (5, 2, initializer), (11, 2, picture), (11, 2, weight), (12, 2, answer), (13, 2, answer)]
     )
@@ -92,7 +93,7 @@ PARSERS = (
         "onnx-eight-bits",
         ("inference.eight_bits.in_eight_bits",),
         lambda: [_graph()],
-        lambda data: in_eight_bits(data, {"y": (-1.0, 1.0)}),
+        lambda data: in_eight_bits(data, {"x": (0.0, 255.0), "y": (-1.0, 1.0)}),
         (GraphUnreadable,),
         lambda model: model,
     ),
