@@ -95,7 +95,6 @@ PARSERS = (
         lambda: [_graph()],
         lambda data: in_eight_bits(data, {"x": (0.0, 255.0), "y": (-1.0, 1.0)}),
         (GraphUnreadable,),
-        lambda model: model,
     ),
     Parser(
         "annotations",
