@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -37,13 +38,32 @@ _FAINT: Final = 0.05
 _ALIKE: Final = (0.4, 2.2)
 
 
+class _Noted:
+    """Pictures of which something is known, each as long as it is there."""
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+
+    def __contains__(self, image: Pixels) -> bool:
+        return id(image) in self._known
+
+    def note(self, image: Pixels) -> None:
+        if image not in self:
+            self._known.add(id(image))
+            weakref.finalize(image, self._known.discard, id(image)).atexit = False
+
+
+_SHOWING_FACES: Final = _Noted()
+
+
 class FaceDetector:
     """Finds faces in the picture turned counter-clockwise by so many degrees, on one canvas.
 
     A face that scores less than `sure` is looked at again, closer: its score becomes the mean of both looks. Where
     `sure` is no more than `threshold`, none is. Where faces may have `moved`, small ones are looked at small as well.
-    Where a `sieve` sees nothing that comes near a face, the model is not asked. A model that has itself `rounded` so
-    much is believed from so much below `threshold` on.
+    Where a `sieve` sees nothing that comes near a face, the model is not asked; where another look already saw a face
+    in that picture, the model is asked at once. A model that has itself `rounded` so much is believed from so much
+    below `threshold` on.
     """
 
     kinds: Final = frozenset({Kind.FACE})
@@ -89,13 +109,16 @@ class FaceDetector:
         height, width = image.shape[:2]
         placed, back = fit_turned(image, self._canvas, self._degrees)
         tensor = np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32)
-        if self._sieve is not None and centerface.surest(self._sieve.run(tensor)) < SIEVE:
+        sieve = None if image in _SHOWING_FACES else self._sieve
+        if sieve is not None and centerface.surest(sieve.run(tensor)) < SIEVE:
             return []
         believed = self._threshold - self._rounded
         boxes, scores = centerface.decode(self._model.run(tensor), FIRST if self._sure > self._threshold else believed)
         corners = box_corners(expand_boxes(boxes, MARGIN)) @ back[:, :2].T + back[:, 2]
         small = self._moved & ((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) < FAR)
         scores = self._reconsidered(image, corners, scores, small)
+        if scores.max(initial=0.0) >= self._sure:
+            _SHOWING_FACES.note(image)
         kept = scores >= believed
         scores = np.maximum(scores, self._threshold)
         return faces_of(corners[kept], scores[kept], width, height)

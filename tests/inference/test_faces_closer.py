@@ -110,3 +110,13 @@ def test_a_face_that_rounding_may_have_cost_a_little_is_covered(score: float, co
     looking = FaceDetector(SeesOne(score), SMALL, degrees=0, threshold=LIMITS.ask, sure=LIMITS.ask, rounded=ROUNDED)
     found = looking.detect(picture(20))
     assert [region.score >= LIMITS.ask for region in found] == ([True] if covered else [])
+
+
+def test_where_one_look_saw_a_face_the_others_ask_the_model_at_once() -> None:
+    shown, other = picture(20), picture(20)
+    sieve = SeesOne(0.0, "centerface-8")
+    without, behind = SeesOne(0.9), SeesOne(0.9)
+    FaceDetector(without, SMALL, degrees=0, threshold=LIMITS.ask, sure=LIMITS.cover).detect(shown)
+    looking = FaceDetector(behind, SMALL, degrees=90, threshold=LIMITS.ask, sure=LIMITS.cover, sieve=sieve)
+    assert len(looking.detect(shown)) == 1
+    assert (sieve.asked, looking.detect(other)) == (0, [])
