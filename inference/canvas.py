@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+import weakref
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -122,8 +124,37 @@ def _halved(image: Pixels, scale: float) -> Pixels:
     factor = 1
     while scale * factor * _STEP <= 0.5 and min(height, width) // (factor * _STEP) >= 1:
         factor *= _STEP
-    if factor == 1:
-        return image
-    return np.asarray(
-        cv2.resize(image, (width // factor, height // factor), interpolation=cv2.INTER_AREA), dtype=np.uint8
-    )
+    return image if factor == 1 else shrunk(image, (width // factor, height // factor))
+
+
+def shrunk(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """The picture at a smaller size (width, height), each pixel the mean of those that it stands for.
+
+    A read-only picture is shrunk once for all who ask, as long as it is there: several detectors look at one picture.
+    """
+    return _shrunk(image, size) if image.flags.writeable else _SHARED.shrunk(image, size)
+
+
+def _shrunk(image: Pixels, size: tuple[int, int]) -> Pixels:
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+class _Shared:
+    """Read-only pictures made smaller, each kept as long as the picture that it was made of."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[tuple[int, tuple[int, int]], Pixels] = {}
+
+    def shrunk(self, image: Pixels, size: tuple[int, int]) -> Pixels:
+        key = id(image), size
+        with self._lock:
+            if key not in self._made:
+                small = _shrunk(image, size)
+                small.flags.writeable = False
+                self._made[key] = small
+                weakref.finalize(image, self._made.pop, key).atexit = False
+            return self._made[key]
+
+
+_SHARED: Final = _Shared()

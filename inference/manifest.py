@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from inference.eight_bits import Range
 from inference.errors import ModelAltered, ModelMissing
 from inference.packages import PackageFile, Wanted, copy_checked, digest_of, fetch_package_file, fetch_package_files
 from inference.picture import Kind
@@ -51,6 +52,14 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True)
+class EightBits:
+    """How a model is run in eight bits (inference/eight_bits.py): the range of each tensor, and its known answer so."""
+
+    answers: tuple[Answer, ...]
+    ranges: Mapping[str, Range]
+
+
+@dataclass(frozen=True, slots=True)
 class Carried:
     """A model that this release carries itself, because Wardlens made it: its path below `inference/`."""
 
@@ -79,6 +88,7 @@ class Model:
         trained_on: what its makers trained it on, in words.
         origin: where it comes from.
         golden: its answer to the known input.
+        eight_bits: how it is run in eight bits as well, or None.
     """
 
     name: str
@@ -90,6 +100,7 @@ class Model:
     trained_on: str
     origin: PackageFile | Carried
     golden: Golden
+    eight_bits: EightBits | None = None
 
     def __post_init__(self) -> None:
         if len(self.sha256) != 64 or not _HEX_DIGITS.issuperset(self.sha256):
@@ -171,15 +182,25 @@ def parse_manifest(text: str) -> Manifest:
 
 
 def _model(entry: Mapping[str, Any]) -> Model:
-    rest = {key: value for key, value in entry.items() if key not in {"kind", "package", "carried", "golden"}}
+    own = {"kind", "package", "carried", "golden", "eight_bits"}
+    rest = {key: value for key, value in entry.items() if key not in own}
     origin = Carried(entry["carried"]) if "carried" in entry else PackageFile(**entry["package"])
-    return Model(kind=Kind(entry["kind"]), origin=origin, golden=_golden(**entry["golden"]), **rest)
+    small = _eight_bits(**entry["eight_bits"]) if "eight_bits" in entry else None
+    golden = _golden(**entry["golden"])
+    return Model(kind=Kind(entry["kind"]), origin=origin, golden=golden, eight_bits=small, **rest)
 
 
 def _golden(*, size: list[int], range: list[float], answers: list[list[float]]) -> Golden:  # noqa: A002 - the manifest's word
     (wide, high), (low, top) = size, range
-    rows = tuple((mean, deviation, maximum, centroid) for mean, deviation, maximum, centroid in answers)
-    return Golden((wide, high), (low, top), rows)
+    return Golden((wide, high), (low, top), _answers(answers))
+
+
+def _eight_bits(*, answers: list[list[float]], ranges: Mapping[str, list[float]]) -> EightBits:
+    return EightBits(_answers(answers), {name: (float(low), float(high)) for name, (low, high) in ranges.items()})
+
+
+def _answers(rows: list[list[float]]) -> tuple[Answer, ...]:
+    return tuple((mean, deviation, maximum, centroid) for mean, deviation, maximum, centroid in rows)
 
 
 def fetch(manifest: Manifest, folder: Path, *, progress: Callable[[Model, FetchStep], None] | None = None) -> None:

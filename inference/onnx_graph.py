@@ -10,7 +10,7 @@ byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -19,7 +19,8 @@ _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_VALUE_INFO = 5, 11, 12, 
 _TENSOR_NAME = 8
 _VALUE_NAME, _VALUE_TYPE = 1, 2
 _TYPE_TENSOR = 1
-_TENSOR_TYPE_SHAPE = 2
+_TENSOR_ELEMENT, _TENSOR_TYPE_SHAPE = 1, 2
+_FLOAT = 1
 _SHAPE_DIM, _DIM_VALUE, _DIM_PARAM = 1, 1, 2
 _FIRST_IR_WITH_CONSTANT_WEIGHTS: Final = 4
 
@@ -40,33 +41,63 @@ def with_input(model: bytes, shape: Shape) -> bytes:
     Raises:
         GraphUnreadable: not a protobuf message with a graph that has exactly one input beside its weights.
     """
-    newer = [
+    newer: list[Field] = [
         (number, wire, max(value, _FIRST_IR_WITH_CONSTANT_WEIGHTS))
         if number == _MODEL_IR_VERSION and isinstance(value, int)
         else (number, wire, value)
         for number, wire, value in read_fields(model)
     ]
-    graphs = [place for place, (number, _, _) in enumerate(newer) if number == _MODEL_GRAPH]
+    return with_graph(newer, lambda graph: _edit_graph(graph, shape))
+
+
+def with_outputs(model: bytes, names: Sequence[str]) -> bytes:
+    """The same model that answers with these tensors of floats, in this order, instead of its own outputs.
+
+    Raises:
+        GraphUnreadable: not a protobuf message with one graph.
+    """
+    kind = write_fields([(_TENSOR_ELEMENT, _VARINT, _FLOAT)])
+    wanted = [
+        write_fields(
+            [(_VALUE_NAME, _BYTES, name.encode()), (_VALUE_TYPE, _BYTES, write_fields([(_TYPE_TENSOR, _BYTES, kind)]))]
+        )
+        for name in names
+    ]
+
+    def answering(graph: bytes) -> bytes:
+        kept = [field for field in read_fields(graph) if field[0] != _GRAPH_OUTPUT]
+        return write_fields([*kept, *((_GRAPH_OUTPUT, _BYTES, value) for value in wanted)])
+
+    return with_graph(list(read_fields(model)), answering)
+
+
+def with_graph(model: Sequence[Field], change: Callable[[bytes], bytes]) -> bytes:
+    """The model of these fields with its graph changed.
+
+    Raises:
+        GraphUnreadable: there is no graph, or several, or what `change` raises.
+    """
+    graphs = [field for field in model if field[0] == _MODEL_GRAPH]
     if len(graphs) != 1:
         raise GraphUnreadable("the file holds no graph, or several")
-    newer[graphs[0]] = (_MODEL_GRAPH, _BYTES, _edit_graph(_bytes(newer[graphs[0]]), shape))
-    return write_fields(newer)
+    changed: Field = (_MODEL_GRAPH, _BYTES, change(bytes_in(graphs[0])))
+    return write_fields([changed if field[0] == _MODEL_GRAPH else field for field in model])
 
 
 def _edit_graph(graph: bytes, shape: Shape) -> bytes:
     fields = list(read_fields(graph))
-    weights = {_bytes_of(_bytes(field), _TENSOR_NAME) for field in fields if field[0] == _GRAPH_INITIALIZER}
+    weights = {_bytes_of(bytes_in(field), _TENSOR_NAME) for field in fields if field[0] == _GRAPH_INITIALIZER}
     kept: list[Field] = []
     inputs = 0
     for field in fields:
         number = field[0]
         if number == _GRAPH_INPUT:
-            if _bytes_of(_bytes(field), _VALUE_NAME) in weights:
+            if _bytes_of(bytes_in(field), _VALUE_NAME) in weights:
                 continue
             inputs += 1
-            kept.append((number, _BYTES, _with_shape(_bytes(field), shape)))
+            kept.append((number, _BYTES, _with_shape(bytes_in(field), shape)))
         elif number == _GRAPH_OUTPUT:
-            kept.append((number, _BYTES, _with_shape(_bytes(field), None)))
+            kept.append((number, _BYTES, _with_shape(bytes_in(field), None)))
         elif number != _GRAPH_VALUE_INFO:
             kept.append(field)
     if inputs != 1:
@@ -151,14 +182,19 @@ def _varint(value: int) -> bytes:
     return bytes(parts)
 
 
-def _bytes(field: Field) -> bytes:
+def bytes_in(field: Field) -> bytes:
+    """The message or the text that a field holds.
+
+    Raises:
+        GraphUnreadable: it holds a number.
+    """
     if not isinstance(field[2], bytes):
         raise GraphUnreadable(f"field {field[0]} should hold a message")
     return field[2]
 
 
 def _bytes_of(message: bytes, number: int) -> bytes:
-    found = [_bytes(field) for field in read_fields(message) if field[0] == number]
+    found = [bytes_in(field) for field in read_fields(message) if field[0] == number]
     if not found:
         raise GraphUnreadable(f"field {number} is missing")
     return found[-1]

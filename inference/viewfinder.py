@@ -1,9 +1,9 @@
 """The live view between a camera's frames: faces looked for in every frame, the other kinds beside them.
 
 Nothing is shown before its own faces were looked for. The other kinds take longer, so they are looked for beside the
-frames, in one that is shown meanwhile; what was found is held from that frame's moment on, moved as the picture moved
-since (inference/motion.py) and grown by its age. A kind whose last look has become too old is waited for: the view
-degrades by showing fewer frames, never by covering less.
+frames, in one that is shown meanwhile, and leave a worker free for the next frame's faces; what was found is held from
+that frame's moment on, moved as the picture moved since (inference/motion.py) and grown by its age. A kind whose last
+look has become too old is waited for: the view degrades by showing fewer frames, never by covering less.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Viewfinder:
         self._always = tuple(d for d in detectors if Kind.FACE in d.kinds)
         self._beside_frames = tuple(d for d in detectors if Kind.FACE not in d.kinds)
         self._workers = workers
+        self._room = max(1, workers.threads - 1)
         self._thresholds = thresholds
         self._deadline = deadline_seconds
         self._hold = Hold()
@@ -77,11 +78,10 @@ class Viewfinder:
         late = [d for d in self._beside_frames if not self._is_within(self._looked_ns.get(d), now, STALE_NS)]
         took |= self._take(d for d in late if d in self._looking and not self._counts(d, now))
         faces = begin_look(self._always, frame.pixels, self._workers)
-        for detector in self._beside_frames:
-            if detector not in self._looking and not self._is_within(self._looked_ns.get(detector), now, AGAIN_NS):
-                self._looking[detector] = _Beside(begin_look([detector], frame.pixels, self._workers), now)
+        self._begin(self._due(now)[: max(0, self._room - len(self._looking))], frame)
         answers = faces.answers(Deadline(self._deadline))
         self._keep(self._always, answers, now)
+        self._begin((detector for detector in late if detector not in self._looking), frame)
         took |= answers.milliseconds | self._take([*late, *self._done()])
         return self._hold.regions(now), took
 
@@ -110,6 +110,17 @@ class Viewfinder:
         for beside in self._looking.values():
             beside.motions.append(motion)
         return {"motion": (time.perf_counter() - begun) * 1e3}
+
+    def _due(self, now_ns: int) -> list[Detector]:
+        """Those that should look again, the longest waiting first."""
+        idle = (detector for detector in self._beside_frames if detector not in self._looking)
+        due = [one for one in idle if not self._is_within(self._looked_ns.get(one), now_ns, AGAIN_NS)]
+        return sorted(due, key=lambda detector: self._looked_ns.get(detector, 0))
+
+    def _begin(self, detectors: Iterable[Detector], frame: Frame) -> None:
+        """Has these look at the frame, beside what is shown."""
+        for detector in detectors:
+            self._looking[detector] = _Beside(begin_look([detector], frame.pixels, self._workers), frame.monotonic_ns)
 
     def _done(self) -> list[Detector]:
         """Those whose look beside the frames has ended."""

@@ -44,15 +44,30 @@ class ReadyDetector(Detector, Protocol):
 Factory = Callable[[Mapping[str, LoadedModel], Thresholds], ReadyDetector]
 
 
-def _face(canvas: Canvas, degrees: int, *, closer: bool = True, moved: bool = False) -> Factory:
+def _face(canvas: Canvas, degrees: int, *, moved: bool = False) -> Factory:
+    """A careful look: nothing that eight bits say is believed but that there is nothing near a face."""
     return lambda models, limits: FaceDetector(
         models[faces.MODEL],
         canvas,
         degrees=degrees,
         threshold=limits.face.ask,
-        sure=limits.face.cover if closer else limits.face.ask,
+        sure=limits.face.cover,
         moved=moved,
+        sieve=models[faces.MODEL].quick,
     )
+
+
+def _face_at_once(canvas: Canvas) -> Factory:
+    """A look for every frame: in eight bits, and without a closer one."""
+
+    def make(models: Mapping[str, LoadedModel], limits: Thresholds) -> FaceDetector:
+        whole = models[faces.MODEL]
+        small, ask = whole.quick, limits.face.ask
+        if small is None:
+            return FaceDetector(whole, canvas, degrees=0, threshold=ask, sure=ask)
+        return FaceDetector(small, canvas, degrees=0, threshold=ask, sure=ask, rounded=faces.ROUNDED)
+
+    return make
 
 
 def _text(canvas: Canvas, *, most: int, thorough: bool = False) -> Factory:
@@ -87,7 +102,7 @@ STILL: Final[tuple[Factory, ...]] = (
 GUARDED: Final = _skin(Canvas(320, 256), Canvas(512, 384), Canvas(256, 192))
 """A still's look at skin, which the wound guard shares."""
 LIVE: Final[tuple[Factory, ...]] = (
-    _face(Canvas(320, 256), 0, closer=False),
+    _face_at_once(Canvas(320, 256)),
     _skin(Canvas(256, 192)),
     _text(Canvas(512, 384), most=2),
     _code(640, locate=False, thorough=False),

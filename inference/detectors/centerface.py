@@ -53,24 +53,40 @@ def decode_landmarks(
     return boxes, scores, corner + shares[:, :, ::-1] * size  # the model says y before x
 
 
-def _located(
-    outputs: Sequence[NDArray[np.float32]], threshold: float
-) -> tuple[Boxes, NDArray[np.float64], tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Boxes, scores, and the cells (rows, columns) of the maps that say them."""
+def surest(outputs: Sequence[NDArray[np.float32]]) -> float:
+    """The score of the likeliest face anywhere on the canvas.
+
+    Raises:
+        ValueError: as `decode` for the heat map.
+    """
+    return float(_heat(outputs).max())
+
+
+def _heat(outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """H×W: how likely each cell is the middle of a face."""
     if len(outputs) != 4:
         raise ValueError(f"CenterFace has four outputs, got {len(outputs)}")
-    heat, size, offset = outputs[0], outputs[1], outputs[2]
+    heat: NDArray[np.float32] = outputs[0]
     if heat.ndim != 4 or heat.shape[:2] != (1, 1):
         raise ValueError(f"CenterFace's heat map is 1×1×H×W, got {heat.shape}")
-    plane = (1, 2, *heat.shape[2:])
-    if size.shape != plane or offset.shape != plane:
-        raise ValueError(f"CenterFace's sizes and offsets are {plane}, got {size.shape} and {offset.shape}")
     if not np.isfinite(heat).all():
         raise ValueError("CenterFace's heat map holds something that is no number")
     if heat.min() < -0.01 or heat.max() > 1.01:
         raise ValueError("CenterFace's heat map holds something that is no probability")
-    rows, columns = np.nonzero(heat[0, 0] >= threshold)
-    scores = np.clip(heat[0, 0, rows, columns], 0, 1).astype(np.float64)
+    plane: NDArray[np.float32] = heat[0, 0]
+    return plane
+
+
+def _located(
+    outputs: Sequence[NDArray[np.float32]], threshold: float
+) -> tuple[Boxes, NDArray[np.float64], tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Boxes, scores, and the cells (rows, columns) of the maps that say them."""
+    heat, size, offset = _heat(outputs), outputs[1], outputs[2]
+    plane = (1, 2, *heat.shape)
+    if size.shape != plane or offset.shape != plane:
+        raise ValueError(f"CenterFace's sizes and offsets are {plane}, got {size.shape} and {offset.shape}")
+    rows, columns = np.nonzero(heat >= threshold)
+    scores = np.clip(heat[rows, columns], 0, 1).astype(np.float64)
     logs = size[0][:, rows, columns].astype(np.float64)
     shifts = offset[0][:, rows, columns].astype(np.float64)
     if not (np.isfinite(logs).all() and np.isfinite(shifts).all()):

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.canvas import shrunk
 from inference.picture import Pixels, Polygon, Region
 
 SIDE: Final = 480
@@ -105,7 +106,7 @@ class _Grounds:
 
 
 def _grounds(image: Pixels, ink: _Mask) -> list[_Grounds]:
-    small = cv2.resize(image, ink.shape[::-1], interpolation=cv2.INTER_AREA)
+    small = shrunk(image, (ink.shape[1], ink.shape[0]))
     lab = cv2.medianBlur(np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.uint8), 3).astype(np.int16)
     change = _change(lab)
     return [_Grounds(change, step, ink) for step in STEPS]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.canvas import Canvas, cut_out, fit, fit_turned
+from inference.canvas import Canvas, cut_out, fit, fit_turned, shrunk
+from inference.picture import frozen_pixels
 
 CANVAS = Canvas(160, 128)
 
@@ -78,3 +82,31 @@ def test_what_is_cut_out_beyond_the_picture_is_black(middle: tuple[float, float]
     view = cut_out(np.full((300, 400, 3), 255, np.uint8), Canvas(96, 96), middle, 45, 0.5)
     assert view.shape == (96, 96, 3)
     assert (view == 0).any()
+
+
+def test_a_read_only_picture_is_shrunk_once_and_what_came_of_it_goes_with_it() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (400, 600, 3), np.uint8)
+    first = frozen_pixels(noise)
+    small = shrunk(first, (150, 100))
+    assert shrunk(first, (150, 100)) is small
+    assert not small.flags.writeable
+    assert shrunk(first, (75, 50)).shape == (50, 75, 3)
+    gone = weakref.ref(small)
+    del first, small
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_picture_that_may_still_change_is_shrunk_anew() -> None:
+    picture = np.zeros((400, 600, 3), np.uint8)
+    assert not shrunk(picture, (150, 100)).any()
+    picture[:] = 90
+    assert (shrunk(picture, (150, 100)) == 90).all()
+
+
+def test_a_shared_picture_is_laid_on_a_canvas_as_one_that_is_not_shared() -> None:
+    noise = np.random.default_rng(2).integers(0, 255, (900, 1200, 3), np.uint8)
+    frozen = frozen_pixels(noise)
+    for degrees in (0, 90, 45):
+        for _ in range(2):
+            assert np.array_equal(*(fit_turned(one, Canvas(160, 160), degrees)[0] for one in (noise, frozen)))

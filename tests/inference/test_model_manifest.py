@@ -236,6 +236,21 @@ def test_every_model_gives_its_known_answer_here_and_another_answer_is_refused(m
         check_answer(name, model.golden.answers, ())
 
 
+@pytest.mark.models
+def test_a_model_in_eight_bits_that_answers_otherwise_or_cannot_be_made_is_refused(models_folder: Path) -> None:
+    manifest = load_manifest()
+    model = manifest.model("centerface")
+    assert model.eight_bits is not None
+    (first, span), *_ = model.eight_bits.ranges.items()
+    for ranges, says in (
+        ({first: (span[0] / 9, span[1] / 9)}, "known answer"),
+        ({"elsewhere": span}, "cannot be made"),
+    ):
+        small = replace(model.eight_bits, ranges=model.eight_bits.ranges | ranges)
+        with pytest.raises(ModelMisbehaves, match=says):
+            load_models(Manifest((replace(model, eight_bits=small),)), models_folder)
+
+
 def test_a_file_that_is_no_model_is_refused_though_its_digest_is_right(index: Path, tmp_path: Path) -> None:
     fetch(_manifest(), tmp_path)
     with pytest.raises(ModelMisbehaves, match="cannot be run"):
@@ -264,6 +279,8 @@ def test_a_manifest_with_a_missing_field_a_bad_digest_or_one_name_twice_is_refus
         row.format(DIGEST.upper()),
         row.format(DIGEST) * 2,
         row.format(DIGEST).replace('"face"', '"nose"'),
+        row.format(DIGEST) + "[model.eight_bits]\nanswers=[]\n",
+        row.format(DIGEST) + '[model.eight_bits]\nanswers=[]\nranges={"t"=[1]}\n',
         row.format(DIGEST).replace('name="a"', 'name="../a"'),
         "not toml",
     ):

@@ -94,13 +94,31 @@ def test_frames_are_shown_while_a_slow_kind_is_looked_for_and_then_covered(engin
     assert (engine.live(at(frame, STALE_NS / MS + 1)).pixels[21:59, 21:59] == FILL).all()
 
 
-def test_what_is_slow_keeps_no_other_kind_waiting(engine, text, code, frame: Frame) -> None:
+def test_what_is_slow_keeps_no_other_kind_waiting_where_there_are_three_workers(face, text, code, frame: Frame) -> None:
+    engine = Deidentifier(still=[], live=[text.detector, face, code], second_look=[], threads=3)
     engine.live(at(frame, 0))
     text.wait()
     engine.live(at(frame, AGAIN_NS / MS + 1))
     engine.live(at(frame, STALE_NS / MS))
+    text.released.set()
     assert code.looked >= 2
     assert engine.ages(at(frame, STALE_NS / MS))[Kind.CODE] < AGAIN_NS
+    engine.close()
+
+
+def test_on_two_workers_what_is_slow_leaves_one_for_faces_until_another_kind_is_too_old(
+    engine, face, text, code, frame: Frame
+) -> None:
+    engine.live(at(frame, 0))
+    text.wait()
+    for shown in (AGAIN_NS / MS + 1, STALE_NS / MS - 1):
+        engine.live(at(frame, shown))
+        assert engine.ages(at(frame, shown))[Kind.FACE] == 0
+    assert code.looked == 1
+    text.released.set()
+    engine.live(at(frame, STALE_NS / MS + 1))
+    assert code.looked == 2
+    assert engine.ages(at(frame, STALE_NS / MS + 1))[Kind.CODE] == 0
 
 
 def test_a_kind_whose_last_look_is_too_old_is_waited_for(engine, text, frame: Frame) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 
+from inference.eight_bits import in_eight_bits
 from inference.errors import DatasetWrong
 from inference.evaluation.annotation_format import parse_annotations
 from inference.manifest import parse_manifest
@@ -22,12 +23,22 @@ def _graph() -> bytes:
     picture, answer, weight = (
         write_fields([(1, 2, name), (2, 2, write_fields([(1, 2, tensor)]))]) for name in (b"x", b"y", b"w")
     )
-    initializer = write_fields([(1, 0, 3), (8, 2, b"w"), (9, 2, b"\0\0\0\0")])
-    node = write_fields([(1, 2, b"x"), (1, 2, b"w"), (2, 2, b"y"), (4, 2, b"Add")])
+    sizes = [(1, 0, size) for size in (1, 3, 1, 1)]
+    initializer = write_fields([*sizes, (2, 0, 1), (8, 2, b"w"), (9, 2, b"\0\0\x80?" * 3)])
+    node = write_fields([(1, 2, b"x"), (1, 2, b"w"), (2, 2, b"y"), (4, 2, b"Conv")])
     graph = write_fields(
         [(1, 2, node), (5, 2, initializer), (11, 2, picture), (11, 2, weight), (12, 2, answer), (13, 2, answer)]
     )
-    return write_fields([(1, 0, 3), (2, 2, b"tests"), (7, 2, graph), (15, 5, b"\0\0\0\0"), (16, 1, bytes(8))])
+    return write_fields(
+        [
+            (1, 0, 3),
+            (2, 2, b"tests"),
+            (7, 2, graph),
+            (8, 2, write_fields([(2, 0, 9)])),
+            (15, 5, b"\0\0\0\0"),
+            (16, 1, bytes(8)),
+        ]
+    )
 
 
 def _models() -> list[bytes]:
@@ -77,6 +88,13 @@ PARSERS = (
         lambda data: with_input(data, _SHAPE),
         (GraphUnreadable,),
         lambda model: model,
+    ),
+    Parser(
+        "onnx-eight-bits",
+        ("inference.eight_bits.in_eight_bits",),
+        lambda: [_graph()],
+        lambda data: in_eight_bits(data, {"x": (0.0, 255.0), "y": (-1.0, 1.0)}),
+        (GraphUnreadable,),
     ),
     Parser(
         "annotations",
