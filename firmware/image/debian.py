@@ -30,6 +30,7 @@ HERE: Final = "/srv/wardlens"
 UNUSED_S: Final = 7 * 24 * 3600
 NAMESPACES: Final = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
 _DEBIANS_WORDS: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+_WHEELS: Final = "/srv/wheels"
 _CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _PIP_OPTIONS: Final = frozenset(
     {"index-url", "extra-index-url", "find-links", "trusted-host", "proxy", "cert", "timeout", "default-timeout"}
@@ -146,8 +147,9 @@ def make_venv(root: Path, place: str, requirements: Sequence[str], wheels: Path 
         wheels: of :func:`fetch_wheels`, where the packages are taken from instead of the index.
     """
     options, folders = _ready_for_pip(root)
+    binds = [(PROJECT, HERE), *((folder, str(folder)) for folder in folders)]
     if wheels is not None:
-        options, folders = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}, [wheels]
+        options, binds = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": _WHEELS}, [(PROJECT, HERE), (wheels, _WHEELS)]
     install = f"{place}/bin/python -m pip --quiet --quiet --disable-pip-version-check install"
     script = f"""
         python3 -m venv --system-site-packages {place}
@@ -155,7 +157,6 @@ def make_venv(root: Path, place: str, requirements: Sequence[str], wheels: Path 
         mkdir /tmp/project && cd {HERE} && cp -r {shlex.join(_METADATA)} /tmp/project && cd /tmp/project
         {install} --no-deps --no-build-isolation --no-index .
     """
-    binds = [(PROJECT, HERE), *((folder, str(folder)) for folder in folders)]
     run(*inside(root, script, binds=binds, environment=options, net=True))
 
 

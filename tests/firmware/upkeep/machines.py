@@ -183,13 +183,18 @@ class Pi(World):
     def _delivered(self) -> None:
         shutil.copyfile(BOARDS["arm64"].folder / "loader" / "autoboot.txt", self.autoboot)
         program = self.folder / "bootloader"
-        program.write_text(
-            f"#!{sys.executable} -IS\nimport sys\nfrom pathlib import Path\nsys.path.insert(0, {str(PROJECT)!r})\n"
-            "from firmware.tryboot import main\nhere = Path(__file__).parent\n"
-            "sys.exit(main(sys.argv[1:], here / 'autoboot.txt', here / 'cmdline'))\n"
-        )
+        program.write_text(backend(self.folder))
         program.chmod(0o755)
         self.change(bootloader=str(program))
+
+
+def backend(folder: Path) -> str:
+    """The Raspberry Pi's own program that RAUC asks, for the files in `folder`."""
+    return (
+        f"#!{sys.executable} -IS\nimport sys\nfrom pathlib import Path\nsys.path.insert(0, {str(PROJECT)!r})\n"
+        f"from firmware.tryboot import main\nhere = Path({str(folder)!r})\n"
+        "sys.exit(main(sys.argv[1:], here / 'autoboot.txt', here / 'cmdline'))\n"
+    )
 
 
 def without_signature_byte(bundle: Path) -> None:
