@@ -30,7 +30,8 @@ HERE: Final = "/srv/wardlens"
 UNUSED_S: Final = 7 * 24 * 3600
 NAMESPACES: Final = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
 _DEBIANS_WORDS: Final = {"x86_64": "amd64", "aarch64": "arm64"}
-_WHEELS: Final = "/srv/wheels"
+_PIP: Final = "python -m pip --quiet --disable-pip-version-check"
+_SOURCES: Final = "/srv/sources"
 _CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _PIP_OPTIONS: Final = frozenset(
     {"index-url", "extra-index-url", "find-links", "trusted-host", "proxy", "cert", "timeout", "default-timeout"}
@@ -135,7 +136,7 @@ def bootstrap(
     run("mmdebstrap", "--quiet", *options, SUITE, str(root), *archives, environment=environment)
 
 
-def make_venv(root: Path, place: str, requirements: Sequence[str], wheels: Path | None = None) -> None:
+def make_venv(root: Path, place: str, requirements: Sequence[str]) -> None:
     """A virtual environment at `place` of `root`, which also sees the root's own Python packages.
 
     Of the project it has the distribution's metadata only: the code is imported from a checkout, or put there later.
@@ -144,44 +145,57 @@ def make_venv(root: Path, place: str, requirements: Sequence[str], wheels: Path 
         root: has python3-venv, and a compiler for what has no wheel.
         place: absolute, in the root.
         requirements: files of the folder `requirements`, with hashes.
-        wheels: of :func:`fetch_wheels`, where the packages are taken from instead of the index.
     """
     options, folders = _ready_for_pip(root)
-    binds = [(PROJECT, HERE), *((folder, str(folder)) for folder in folders)]
-    if wheels is not None:
-        options, binds = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": _WHEELS}, [(PROJECT, HERE), (wheels, _WHEELS)]
-    install = f"{place}/bin/python -m pip --quiet --quiet --disable-pip-version-check install"
     script = f"""
         python3 -m venv --system-site-packages {place}
-        {install} --require-hashes {_files(requirements)}
-        mkdir /tmp/project && cd {HERE} && cp -r {shlex.join(_METADATA)} /tmp/project && cd /tmp/project
-        {install} --no-deps --no-build-isolation --no-index .
+        {place}/bin/{_PIP} install --quiet --require-hashes {_files(requirements)}
+        {_metadata(place)}
     """
+    binds = [(PROJECT, HERE), *((folder, str(folder)) for folder in folders)]
     run(*inside(root, script, binds=binds, environment=options, net=True))
 
 
-def fetch_wheels(root: Path, python: str, requirements: Sequence[str], architecture: str, out: Path) -> None:
-    """Packages for another architecture: its wheels, and the source of those that have none.
+def make_foreign_venv(root: Path, place: str, requirements: Sequence[str], architecture: str, tools: Path) -> None:
+    """The same in a root of another architecture, with as little as possible done by emulated programs.
 
     Args:
-        root: of this machine's own architecture, with the same Python as the one that they are for.
-        python: of a virtual environment in it that the same requirements were installed in.
+        root: has python3-venv, and a compiler for what has no wheel.
+        place: absolute, in the root.
         requirements: files of the folder `requirements`, with hashes.
-        architecture: as Debian calls it.
-        out: a folder.
+        architecture: of the root, as Debian calls it.
+        tools: a root of this machine's own architecture, with the same Python and a virtual environment at `place`.
     """
-    options, folders = _ready_for_pip(root)
+    run(*inside(root, f"python3 -m venv --without-pip --system-site-packages {place}", writable=True))
+    options, folders = _ready_for_pip(tools)
     (machine,) = (word for word, known in _DEBIANS_WORDS.items() if known == architecture)
     # All at once: with one of them alone, pip takes what is older than anybody meant.
     tags = [f"--platform=manylinux{glibc}_{machine}" for glibc in ("_2_28", "_2_27", "_2_17", "2014")]
     script = f"""
-        version=$({python} -c 'import sys; print("{{}}{{}}".format(*sys.version_info))')
-        {python} -m pip --quiet --disable-pip-version-check download --dest /out --no-deps --require-hashes \
-            {shlex.join(tags)} --implementation cp --python-version $version --abi cp$version --abi abi3 --abi none \
-            {_files(requirements)}
+        version=$({place}/bin/python -c 'import sys; print("{{}}{{}}".format(*sys.version_info))')
+        abi="--implementation cp --python-version $version --abi cp$version --abi abi3 --abi none"
+        pip="{place}/bin/{_PIP}"
+        $pip download --quiet --dest /tmp/all --no-deps --require-hashes {shlex.join(tags)} $abi {_files(requirements)}
+        site=$(echo /out{place}/lib/python3*/site-packages)
+        $pip install --no-deps --no-index {shlex.join(tags)} $abi --target "$site" /tmp/all/*.whl
+        rm -rf "$site/bin" /tmp/all/*.whl
+        mv /tmp/all /out{_SOURCES}
     """
     binds = [(PROJECT, HERE), *((folder, str(folder)) for folder in folders)]
-    run(*inside(root, script, binds=binds, environment=options, net=True, folder=out))
+    run(*inside(tools, script, binds=binds, environment=options, net=True, folder=root))
+    script = f"""
+        {place}/bin/{_PIP} install --no-deps --no-build-isolation --no-index {_SOURCES}/*
+        {_metadata(place)}
+    """
+    run(*inside(root, script, binds=[(PROJECT, HERE)], writable=True))
+
+
+def _metadata(place: str) -> str:
+    """The commands that give the virtual environment at `place` the distribution's metadata."""
+    return f"""
+        mkdir /tmp/project && cd {HERE} && cp -r {shlex.join(_METADATA)} /tmp/project && cd /tmp/project
+        {place}/bin/{_PIP} install --no-deps --no-build-isolation --no-index .
+    """
 
 
 def _files(requirements: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 
 from firmware.image import debian
 from firmware.image.boards import SLOT_BYTES, Board
-from firmware.image.debian import HERE, PROJECT
+from firmware.image.debian import HERE, PROJECT, own_architecture
 from firmware.image.materials import Materials, read_materials
 from firmware.image.workshop import VENV, workshop
 
@@ -123,7 +123,6 @@ def _install(root: Path, board: Board, models: Path) -> None:
     """Wardlens, at its place, with its models and its pages."""
     parts = ["pyproject.toml", "README.md", "LICENSE", *ROOMS]
     script = f"""
-        cp --archive {VENV} /out/opt/
         mkdir /tmp/project && cd {HERE} && cp -r {" ".join(parts)} /tmp/project && cd /tmp/project
         pip="{VENV}/bin/python -m pip --quiet --quiet --disable-pip-version-check"
         $pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /tmp/wheel .
@@ -133,9 +132,11 @@ def _install(root: Path, board: Board, models: Path) -> None:
         rm -f "$site"/distutils-precedence.pth
         find /out{VENV}/bin ! -name wardlens ! -name 'python*' -type f -delete
         find /out{VENV} -name __pycache__ -prune -exec rm -rf {{}} +
+        python3 -m compileall -q -s /out -p / --invalidation-mode unchecked-hash /out{VENV}/lib
     """
     (root / "opt").mkdir(exist_ok=True)
-    tools = workshop(board.architecture)
+    debian.run("cp", "--archive", f"{workshop(board.architecture)}{VENV}", str(root / "opt"))
+    tools = workshop(own_architecture())
     (tools / "out").mkdir(exist_ok=True)
     debian.run(*debian.inside(tools, script, binds=[(PROJECT, HERE)], folder=root, environment={"HOME": "/tmp"}))
     at = root / VENV.lstrip("/")
@@ -168,7 +169,7 @@ def _release(version: str) -> str:
     return "".join(f"{name}={json.dumps(value)}\n" for name, value in said.items())
 
 
-_FINISH: Final = f"""
+_FINISH: Final = """
 export PATH=/usr/sbin:/usr/bin
 systemd-sysusers 2>/dev/null
 systemctl preset-all --preset-mode=full 2>/dev/null
@@ -180,7 +181,6 @@ systemctl mask getty.target getty@.service serial-getty@.service console-getty.s
     systemd-networkd-wait-online.service 2>/dev/null
 usermod --lock --shell /usr/sbin/nologin root
 ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
-python3 -m compileall -q --invalidation-mode unchecked-hash {VENV}/lib
 if [ -n "$KERNEL" ]; then
     kernel=$(ls /lib/modules)
     update-initramfs -c -k "$kernel" >/dev/null
@@ -189,7 +189,7 @@ if [ -n "$KERNEL" ]; then
 fi
 rm -f /boot/System.map-* /boot/config-* /boot/initrd.img-* /vmlinuz* /initrd.img*
 # No file gives anybody another's rights.
-find / -xdev -perm /6000 ! -type l -exec chmod ug-s {{}} +
+find / -xdev -perm /6000 ! -type l -exec chmod ug-s {} +
 """
 
 

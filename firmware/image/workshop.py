@@ -8,7 +8,6 @@ has them; disks are made in the one of this machine's own, whatever machine they
 from __future__ import annotations
 
 import inspect
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -47,11 +46,7 @@ def workshop(architecture: str) -> Path:
         (root / HERE.lstrip("/")).mkdir(parents=True)
         if own:
             debian.make_venv(root, VENV, REQUIREMENTS)
-            return
-        # What can be had as a wheel is neither resolved nor compiled by programs that are emulated.
-        with tempfile.TemporaryDirectory() as wheels:
-            tools, python = workshop(own_architecture()), f"{VENV}/bin/python"
-            debian.fetch_wheels(tools, python, REQUIREMENTS, architecture, Path(wheels))
-            debian.make_venv(root, VENV, REQUIREMENTS, Path(wheels))
+        else:
+            debian.make_foreign_venv(root, VENV, REQUIREMENTS, architecture, workshop(own_architecture()))
 
     return debian.kept(f"image-workshop-{architecture}", made_of, make)

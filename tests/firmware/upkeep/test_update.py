@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from firmware.errors import WorkFailed
+from firmware.updating import programs
 from firmware.updating.installing import NotNow
 from firmware.updating.record import FILE, ORDER, Reason, Step, read_record
 from firmware.upkeep.running import Upkeep
@@ -502,6 +504,60 @@ def test_power_that_goes_at_any_write_leaves_the_old_or_the_new_system_and_alway
             break
     assert survives > 20
     assert ended >= ({"done"} if end == "well" else {"failed"})
+
+
+def without_power_from(survives):
+    """A way to run programs that the power ends at the one with that number."""
+    real, words = programs._run, itertools.count(1)
+
+    def said(command, seconds):
+        if next(words) == survives:
+            raise PowerCut
+        return real(command, seconds)
+
+    return said
+
+
+def test_power_that_goes_before_any_word_to_rauc_the_boot_loader_or_systemd_leaves_a_system_and_an_answer(
+    *, world, site, device, vendor, monkeypatch
+):
+    for survives in range(1, 60):
+        before, version = world.runs, f"2026.48.{survives}"
+        bundle = vendor.bundle(version, size=20_000)
+        offer(site, device, bundle)
+        went = False
+        with monkeypatch.context() as patched:
+            patched.setattr(programs, "_run", without_power_from(survives))
+            try:
+                live(world, site, device)
+            except PowerCut:
+                went = True
+        if went:
+            world.boot()
+            live(world, site, device)
+        outcome, sentence = answer(site, device)
+        assert outcome in {"done", "failed"}
+        assert world.runs == (version if outcome == "done" else before), sentence
+        live(world, site, device)
+        assert left(device) == []
+        bundle.unlink()
+        shutil.rmtree(site.layout.updates)
+        if not went:
+            break
+    assert outcome == "done"
+    assert survives > 8
+
+
+def test_a_system_that_waits_for_its_trial_gets_it_after_a_power_cut(*, world, offered, site, device, upkeep):
+    """The restart waited for somebody at a picture, and the plug was pulled meanwhile."""
+    upkeep.call()
+    with camera_service(world.settings.socket, [1]), pytest.raises(NotNow):
+        world.install()
+    world.boot()
+    live(world, site, device)
+    assert world.runs == NEW
+    assert answer(site, device)[0] == "done"
+    assert world.now["installs"] == 1
 
 
 def test_a_wipe_in_the_middle_of_an_update_leaves_a_wiped_device(*, world, installed, device):
