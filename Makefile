@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The pure cores are covered whole, every branch; a part of the tests cannot show that.
 PURE := $(foreach core,capture.envelope capture.vault.states sync.protocol,--cov=$(core)) --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
 
-.PHONY: help setup demo test test-camera test-appliance image bundle lint fault fuzz bench bench-peers clean train lock
+.PHONY: help setup demo test test-camera test-appliance test-board image bundle lint fault fuzz bench bench-peers clean train lock
 
 help:  ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -46,7 +46,10 @@ test-camera: setup  ## the camera against the real libcamera and picamera2, in a
 test-appliance: setup $(VENV)/.test  ## a whole box: built twice, started in an emulated machine, paired, frozen, unplugged, updated, used, wiped (root; QEMU)
 	$(BIN)/python -m tests.appliance.run $(ARGS)
 
-image: setup  ## the image of a ward device's disk, in build/image (root; mmdebstrap): ARGS="--version 2026.48.1 --keyring FILE"
+test-board: setup $(VENV)/.test  ## a Raspberry Pi's system: its image, made and tried under emulation, without its kernel (root; mmdebstrap, QEMU; 40 minutes, later 20)
+	$(BIN)/python -m tests.board.run $(ARGS)
+
+image: setup  ## the image of a ward device's disk, in build/image (root; mmdebstrap): ARGS="--architecture arm64 --version 2026.48.1 --keyring FILE"
 	$(BIN)/python -m firmware.image $(ARGS)
 
 bundle: setup  ## what updates a ward device: ARGS="--version 2026.48.2 --keyring FILE --key FILE --certificate FILE" (root; mmdebstrap, rauc)

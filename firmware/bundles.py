@@ -19,13 +19,14 @@ version={version}
 
 [bundle]
 format=verity
-
-[image.rootfs]
-filename={image}
 """
+_IMAGE = "\n[image.{slots}]\nfilename={name}\n"
 
 
-def make_bundle(image: Path, bundle: Path, *, version: Version, compatible: str, key: str, certificate: str) -> None:
+def make_bundle(
+    image: Path, bundle: Path, *, version: Version, compatible: str, key: str, certificate: str,
+    boot: Path | None = None,
+) -> None:  # fmt: skip
     """`bundle`, a new file, with `image` for the slots of the class `rootfs`.
 
     Args:
@@ -35,6 +36,7 @@ def make_bundle(image: Path, bundle: Path, *, version: Version, compatible: str,
         compatible: what a device's RAUC configuration must say, too.
         key: that signs, a PEM file or a PKCS#11 URL.
         certificate: of that key, the same; devices know its authority by their keyring.
+        boot: image of what starts it, for the slots of the class `boot`, on machines that have them.
 
     Raises:
         WorkFailed: RAUC or the disk says no.
@@ -42,8 +44,11 @@ def make_bundle(image: Path, bundle: Path, *, version: Version, compatible: str,
     with tempfile.TemporaryDirectory(dir=bundle.parent, prefix=".bundle-") as folder:
         content = Path(folder) / "content"
         content.mkdir()
-        shutil.copyfile(image, content / image.name)
-        manifest = _MANIFEST.format(compatible=compatible, version=version, image=image.name)
+        manifest = _MANIFEST.format(compatible=compatible, version=version)
+        for slots, file in (("rootfs", image), ("boot", boot)):
+            if file is not None:
+                shutil.copyfile(file, content / file.name)
+                manifest += _IMAGE.format(slots=slots, name=file.name)
         (content / "manifest.raucm").write_text(manifest, "utf-8")
         command = ("rauc", "bundle", f"--cert={certificate}", f"--key={key}", str(content), str(bundle))
         try:

@@ -16,23 +16,30 @@ from typing import Final
 
 from firmware.bundles import make_bundle
 from firmware.errors import WorkFailed
+from firmware.image.boards import BOARDS, Board, Content
 from firmware.image.debian import PROJECT, CannotRun, check_host
-from firmware.image.disk import SLOT_BYTES, make_disk, make_system_file
+from firmware.image.disk import make_boot_file, make_disk, make_system_file
 from firmware.image.signing import UpdateKey, development_key
 from firmware.image.system import files_with_rights, make_system
 from provisioning.updates import Version
 
-COMPATIBLE: Final = "wardlens-amd64"
 _EPILOG: Final = """
 Without --keyring, a key for development is made in the folder: a device that trusts it can be given any system by
 whoever has that folder. For devices that patients meet, keep your own key in a token or off this machine.
+
+A Raspberry Pi (arm64) starts with Raspberry Pi's own kernel and firmware, and with its libcamera. Debian has none of
+them: --packages-from names a file for apt with the archive that has, and the key that signs it. Without it the disk is
+made all the same, and does not start.
 """
+_NO_KERNEL: Final = "{what} does not start: it has no kernel. --packages-from names the archive with {packages}."
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be made, and where."""
+    """What is to be made, for which machine, and where."""
 
+    board: Board
+    sources: tuple[Path, ...]
     out: Path
     version: Version
     layers: tuple[Path, ...]
@@ -43,8 +50,17 @@ class Order:
 def main() -> int:
     """The exit status; 1 with a sentence if nothing can be made here, 2 if what was asked is wrong."""
     asked = argparse.ArgumentParser(
-        prog="make image", description="Make the image of a ward device's disk (amd64, EFI).", epilog=_EPILOG
+        prog="make image",
+        description="Make the image of a ward device's disk.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    machines = ", ".join(f"{board.architecture}: {board.starts_by}" for board in BOARDS.values())
+    asked.add_argument("--architecture", choices=BOARDS, default="amd64", help=f"of the machine ({machines})")
+    asked.add_argument(
+        "--packages-from", type=Path, action="append", default=[], metavar="FILE.sources",
+        help="another archive than Debian's, for apt; repeatable",
+    )  # fmt: skip
     asked.add_argument("--out", type=Path, default=PROJECT / "build" / "image", help="folder for what is made")
     asked.add_argument("--version", default=version_of("wardlens"), help="of the system, three numbers: 2026.48.1")
     asked.add_argument(
@@ -63,10 +79,11 @@ def main() -> int:
     if given.keyring and given.bundle and not (given.key and given.certificate):
         asked.error("a bundle for that keyring needs --key and --certificate")
     try:
-        check_host("image")
+        check_host("image", given.architecture)
         out.mkdir(parents=True, exist_ok=True)
         key = UpdateKey(given.key, given.certificate, given.keyring) if given.keyring else development_key(out)
-        made = _make(Order(out, version, tuple(given.layer), given.bundle, key))
+        sources = tuple(file.absolute() for file in given.packages_from)
+        made = _make(Order(BOARDS[given.architecture], sources, out, version, tuple(given.layer), given.bundle, key))
     except (CannotRun, WorkFailed) as cannot:
         sys.stderr.write(f"make image cannot run: {cannot}\n")
         return 1
@@ -78,15 +95,20 @@ def _make(order: Order) -> dict[str, object]:
     models = Path(os.environ.get("WARDLENS_MODELS") or Path(sys.prefix) / "share/wardlens/models")
     if not any(models.glob("*.onnx")):
         raise CannotRun(f"there are no models in {models}. Run: make setup")
-    began, epoch = time.monotonic(), _epoch()
-    name = f"wardlens-{order.version}-amd64"
-    root, system = order.out / "root", order.out / f"{name}.squashfs"
+    began, epoch, board = time.monotonic(), _epoch(), order.board
+    name = f"wardlens-{order.version}-{board.architecture}"
+    root, system, boot = order.out / "root", order.out / f"{name}.squashfs", order.out / f"{name}.boot.img"
     shutil.rmtree(root, ignore_errors=True)
     materials = make_system(
-        root, version=str(order.version), models=models, layers=order.layers, keyring=order.key.keyring,
-        epoch=epoch, slot_bytes=SLOT_BYTES,
+        root, board=board, sources=order.sources, version=str(order.version), models=models, layers=order.layers,
+        keyring=order.key.keyring, epoch=epoch,
     )  # fmt: skip
     (order.out / f"{name}.cdx.json").write_bytes(materials.cyclonedx())
+    starts = (root / "boot/vmlinuz").exists()
+    contents = {Content.SYSTEM: system}
+    if board.boot_bytes:
+        make_boot_file(board, root, boot, epoch)
+        contents[Content.BOOT] = boot
     make_system_file(root, system, epoch)
     rights = list(files_with_rights(root))
     shutil.rmtree(root)
@@ -94,13 +116,17 @@ def _make(order: Order) -> dict[str, object]:
     if order.bundle:
         out.unlink(missing_ok=True)
         make_bundle(
-            system, out, version=order.version, compatible=COMPATIBLE, key=order.key.key,
-            certificate=order.key.certificate,
+            system, out, version=order.version, compatible=board.compatible, key=order.key.key,
+            certificate=order.key.certificate, boot=contents.get(Content.BOOT),
         )  # fmt: skip
     else:
-        make_disk(system, out, epoch, name)
+        make_disk(board, contents, out, epoch, name)
+    if not starts:
+        sys.stderr.write(f"{_NO_KERNEL.format(what=out.name, packages=', '.join(board.foreign))}\n")
     return {
         "made": str(out),
+        "architecture": board.architecture,
+        "starts": starts,
         "bytes": out.stat().st_blocks * 512,
         "system_bytes": system.stat().st_size,
         "materials": len(materials.components),

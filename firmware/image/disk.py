@@ -1,83 +1,96 @@
-"""The disk: an EFI partition that chooses a system, and the first system. The rest is made on the device."""
+"""The disk: what the boot loader reads, and the first system. The rest is made on the device."""
 
 from __future__ import annotations
 
 import shutil
 import uuid
 from pathlib import Path
-from typing import Final
 
 from firmware.image import debian
+from firmware.image.boards import MIB, SLOT_BYTES, Board, Content
+from firmware.image.debian import own_architecture
 from firmware.image.workshop import workshop
 
-MIB: Final = 1 << 20
-EFI_BYTES: Final = 32 * MIB
-SLOT_BYTES: Final = 896 * MIB
-"""A system's place on the disk; an update must fit into it."""
-GRUB: Final = Path(__file__).parent / "boot" / "grub.cfg"
-GRUB_MODULES: Final = (
-    "part_gpt", "fat", "squash4", "normal", "linux", "loadenv", "test", "search", "search_label", "regexp", "reboot",
-    "efi_gop", "all_video", "configfile", "echo",
-)  # fmt: skip
-_EARLY: Final = "search --no-floppy --label WARDLENS --set=root\nset prefix=($root)/grub\n"
+_BOARD = "/srv/board"
 
 
 def make_system_file(root: Path, out: Path, epoch: int) -> None:
-    """The system in `root` as the read-only file `out`, which an update brings and a partition holds."""
+    """The system in `root` as the read-only file `out`, which an update brings and a partition holds.
+
+    Raises:
+        CannotRun: the system is too large, or a tool failed.
+    """
     out.unlink(missing_ok=True)
-    # lzo: the boot loader reads the kernel out of it, and knows of the fast ones only this.
+    # lzo: a boot loader that reads the kernel out of it knows of the fast ones only this.
     script = f"""
         mksquashfs /out/{root.name} /out/{out.name} -comp lzo -Xcompression-level 4 -noappend -no-exports -xattrs \
             -no-progress -quiet -all-time {epoch} -mkfs-time {epoch}
     """
-    _in_workshop(script, out.parent)
+    debian.run(*debian.inside(_tools(), script, folder=out.parent))
+    if (size := out.stat().st_size) > SLOT_BYTES:
+        raise debian.CannotRun(f"the system has {size / MIB:.0f} MiB, and its place {SLOT_BYTES / MIB:.0f} MiB.")
 
 
-def make_disk(system: Path, out: Path, epoch: int, name: str) -> None:
-    """The disk `out` that starts the system in the file `system`; whoever writes it to a larger one loses nothing.
+def make_boot_file(board: Board, root: Path, out: Path, epoch: int) -> None:
+    """The boot partition of the system in `root` as the file `out`, and the root without what is in it.
+
+    Raises:
+        CannotRun: a tool failed.
+    """
+    _script(board, "boot.sh", out, board.boot_bytes, epoch, {"ROOT": f"/out/{root.name}"})
+    for copied in (root / "boot", root / "usr/lib/raspi-firmware", *root.glob("usr/lib/linux-image-*")):
+        shutil.rmtree(copied, ignore_errors=True)
+    (root / "boot").mkdir()
+
+
+def make_disk(board: Board, contents: dict[Content, Path], out: Path, epoch: int, name: str) -> None:
+    """The disk `out` that starts a system; whoever writes it to a larger one loses nothing.
 
     Args:
-        system: of :func:`make_system_file`, in the folder that `out` is made in.
+        board: whose disk.
+        contents: the files of :func:`make_system_file` and :func:`make_boot_file`, in the folder that `out` is made in.
         out: the file to make.
         epoch: seconds since 1970.
         name: what the disk's identifiers are derived from.
 
     Raises:
-        CannotRun: the system is too large, or a tool failed.
+        CannotRun: a tool failed.
     """
-    if (size := system.stat().st_size) > SLOT_BYTES:
-        raise debian.CannotRun(f"the system has {size / MIB:.0f} MiB, and its place {SLOT_BYTES / MIB:.0f} MiB.")
-    shutil.copy(GRUB, out.parent / "grub.cfg")
-    (out.parent / "early.cfg").write_text(_EARLY, "ascii")
-    disk, efi, first = (str(uuid.uuid5(uuid.NAMESPACE_URL, f"wardlens:{name}:{part}")) for part in ("disk", "efi", "a"))
-    end = EFI_BYTES // MIB + 1
+    loader = out.with_suffix(".loader")
+    (first,) = (one.bytes for one in board.partitions if one.content is Content.LOADER)
+    _script(board, "loader.sh", loader, first, epoch, {})
+    at, table, copies = 1, [f"--clear --disk-guid={_named(name, 'disk')}"], []
+    for number, part in enumerate(board.partitions, 1):
+        own = _named(name, part.label.removeprefix("wardlens-"))
+        table.append(f"--new={number}:{at}M:+{part.bytes // MIB}M --typecode={number}:{part.type}")
+        table.append(f"--change-name={number}:{part.label} --partition-guid={number}:{own}")
+        if file := (contents | {Content.LOADER: loader}).get(part.content):
+            copies.append(f"dd if={file.name} of={out.name} bs=1M seek={at} conv=notrunc,sparse status=none")
+        at += part.bytes // MIB
     script = f"""
-        export SOURCE_DATE_EPOCH={epoch} PATH=/usr/sbin:/usr/bin
+        export PATH=/usr/sbin:/usr/bin
         cd /out
-        grub-script-check grub.cfg
-        grub-mkimage --format=x86_64-efi --output=/tmp/bootx64.efi --prefix=/grub --config=early.cfg \
-            {" ".join(GRUB_MODULES)}
-        grub-editenv /tmp/grubenv create
-        grub-editenv /tmp/grubenv set "ORDER=A B" A_OK=1 B_OK=0 A_TRY=0 B_TRY=0
-        touch -d @{epoch} /tmp/bootx64.efi /tmp/grubenv grub.cfg
-        mkfs.vfat --invariant -n WARDLENS -C /tmp/efi {EFI_BYTES // 1024} >/dev/null
-        mmd -i /tmp/efi ::EFI ::EFI/BOOT ::grub
-        mcopy -m -i /tmp/efi /tmp/bootx64.efi ::EFI/BOOT/BOOTX64.EFI
-        mcopy -m -i /tmp/efi grub.cfg ::grub/grub.cfg
-        mcopy -m -i /tmp/efi /tmp/grubenv ::grubenv
         rm -f {out.name}
-        truncate -s {EFI_BYTES + SLOT_BYTES + 2 * MIB} {out.name}
-        sgdisk --clear --disk-guid={disk} \
-            --new=1:1M:+{EFI_BYTES // MIB}M --typecode=1:ef00 --change-name=1:wardlens-efi --partition-guid=1:{efi} \
-            --new=2:{end}M:+{SLOT_BYTES // MIB}M --typecode=2:8304 --change-name=2:wardlens-a \
-            --partition-guid=2:{first} \
-            {out.name} >/dev/null
-        dd if=/tmp/efi of={out.name} bs=1M seek=1 conv=notrunc,sparse status=none
-        dd if={system.name} of={out.name} bs=1M seek={end} conv=notrunc,sparse status=none
-        rm grub.cfg early.cfg
+        truncate -s {at + 1}M {out.name}
+        sgdisk {" ".join(table)} {out.name} >/dev/null
+        {"; ".join(copies)}
+        rm {loader.name}
     """
-    _in_workshop(script, out.parent)
+    debian.run(*debian.inside(_tools(), script, folder=out.parent))
 
 
-def _in_workshop(script: str, folder: Path) -> None:
-    debian.run(*debian.inside(workshop(), script, folder=folder))
+def _script(board: Board, script: str, out: Path, size: int, epoch: int, more: dict[str, str]) -> None:
+    """Run a script of the board's, and move what it made, which is called as itself, to `out`."""
+    variables = {"EPOCH": str(epoch), "SOURCE_DATE_EPOCH": str(epoch), "KIBIBYTES": str(size // 1024), **more}
+    made = script.removesuffix(".sh")
+    run = f"export PATH=/usr/sbin:/usr/bin; cd {_BOARD}; sh -eu {script}; mv /tmp/{made} /out/{out.name}"
+    binds = [(board.folder, _BOARD)]
+    debian.run(*debian.inside(_tools(), run, folder=out.parent, binds=binds, environment=variables))
+
+
+def _named(name: str, part: str) -> uuid.UUID:
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"wardlens:{name}:{part}")
+
+
+def _tools() -> Path:
+    return workshop(own_architecture())

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from firmware.image import debian
-from firmware.image.debian import HERE, PROJECT
+from firmware.image.boards import SLOT_BYTES, Board
+from firmware.image.debian import HERE, PROJECT, own_architecture
 from firmware.image.materials import Materials, read_materials
 from firmware.image.workshop import VENV, workshop
 
@@ -24,12 +25,10 @@ PACKAGES: Final = (
     "dbus",
     "e2fsprogs",
     "fonts-dejavu-core",
-    "grub-common",  # grub-editenv, with which RAUC keeps which system starts
     "initramfs-tools",
     "iproute2",
     "kmod",
     "libcamera-ipa",
-    "linux-image-amd64",
     "nftables",
     "python3",
     "python3-libcamera",
@@ -61,66 +60,70 @@ UNWANTED: Final = (
 """What nobody reads on a device. Licences stay in the image's list of materials."""
 BASE_EPOCH: Final = 1_754_697_600
 """The day on which trixie came out: what Debian's packages note down of when they were installed."""
-INITRD_MODULES: Final = (
-    "ahci", "ext4", "mmc_block", "nvme", "sd_mod", "sdhci_acpi", "sdhci_pci", "squashfs", "uas", "usb_storage",
-    "virtio_blk", "virtio_pci", "virtio_scsi", "xhci_pci",
-)  # fmt: skip
-"""What a device can start from."""
 
 
-def base() -> Path:
+def base(board: Board, sources: Sequence[Path]) -> Path:
     """The Debian part of the system, made if there is none yet, or none for a week."""
-    made_of = "\n".join((*PACKAGES, inspect.getsource(debian)))
+    packages = (*PACKAGES, *board.packages, *(board.foreign if sources else ()))
+    archives = [file.read_text("utf-8") for file in sources]
+    made_of = "\n".join((board.architecture, *packages, *archives, inspect.getsource(debian)))
 
     def make(root: Path) -> None:
-        debian.bootstrap(root, PACKAGES, variant="essential", epoch=BASE_EPOCH)
+        debian.bootstrap(
+            root, packages, variant="essential", epoch=BASE_EPOCH, architecture=board.architecture, sources=sources
+        )
 
-    return debian.kept("image-base", made_of, make)
+    return debian.kept(f"image-base-{board.architecture}", made_of, make)
 
 
 def make_system(
-    root: Path, *, version: str, models: Path, layers: Sequence[Path], keyring: Path, epoch: int, slot_bytes: int
-) -> Materials:
+    root: Path, *, board: Board, sources: Sequence[Path], version: str, models: Path, layers: Sequence[Path],
+    keyring: Path, epoch: int,
+) -> Materials:  # fmt: skip
     """Fill `root`, which does not exist yet, with all of a device's system; gives what it is made of.
 
     Args:
         root: becomes the system's root folder.
+        board: the machine that it is for.
+        sources: files for apt that name the archives of the board's own packages; without them it has none.
         version: of the system.
         models: a folder with all models.
         layers: folders whose files are put over the system's, in their order; a product's image has none.
         keyring: certificate of the authority whose updates the device takes.
         epoch: seconds since 1970, for every file's time.
-        slot_bytes: the size of a system's place on the disk.
 
     Raises:
         CannotRun: a tool failed.
     """
-    debian.run("cp", "--archive", str(base()), str(root))
-    _install(root, models)
-    for folder in (FILES, *layers):
+    debian.run("cp", "--archive", str(base(board, sources)), str(root))
+    _install(root, board, models)
+    for folder in (FILES, board.folder / "root", *layers):
         _lay(folder, root)
     for unit in sorted(UNITS.iterdir()):
         shutil.copy(unit, root / PLACES.get(unit.name, f"usr/lib/systemd/system/{unit.name}"))
     for definition in (root / "usr/lib/wardlens/repart.d").glob("*.conf"):
-        definition.write_text(definition.read_text("utf-8").replace("=SLOT\n", f"={slot_bytes}\n"), "utf-8")
+        definition.write_text(definition.read_text("utf-8").replace("=SLOT\n", f"={SLOT_BYTES}\n"), "utf-8")
+    table = root / "etc/fstab"
+    table.write_text(table.read_text("utf-8").replace("/LOADER", f"/{board.boot_folder}"), "utf-8")
     shutil.copyfile(keyring, root / "etc/rauc/keyring.pem")
     (root / "etc/os-release").unlink()
     (root / "etc/os-release").write_text(_release(version), "utf-8")
     (root / "etc/wardlens-release").write_text(f"{version}\n", "ascii")
     (root / "etc/initramfs-tools/conf.d/wardlens").write_text("MODULES=list\nCOMPRESS=zstd\nRESUME=none\n", "ascii")
-    (root / "etc/initramfs-tools/modules").write_text("\n".join(INITRD_MODULES) + "\n", "ascii")
-    debian.run(*debian.inside(root, _FINISH, environment={"SOURCE_DATE_EPOCH": str(epoch)}, writable=True))
+    (root / "etc/initramfs-tools/modules").write_text("\n".join(board.modules) + "\n", "ascii")
+    kernel = "" if board.foreign and not sources else "yes"
+    finish = {"SOURCE_DATE_EPOCH": str(epoch), "KERNEL": kernel}
+    debian.run(*debian.inside(root, _FINISH, environment=finish, writable=True))
     materials = read_materials(root, VENV, version)
-    _strip(root)
+    _strip(root, board)
     (root / "usr/lib/clock-epoch").touch()
     return materials
 
 
-def _install(root: Path, models: Path) -> None:
+def _install(root: Path, board: Board, models: Path) -> None:
     """Wardlens, at its place, with its models and its pages."""
     parts = ["pyproject.toml", "README.md", "LICENSE", *ROOMS]
     script = f"""
-        cp --archive {VENV} /out/opt/
         mkdir /tmp/project && cd {HERE} && cp -r {" ".join(parts)} /tmp/project && cd /tmp/project
         pip="{VENV}/bin/python -m pip --quiet --quiet --disable-pip-version-check"
         $pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /tmp/wheel .
@@ -130,9 +133,11 @@ def _install(root: Path, models: Path) -> None:
         rm -f "$site"/distutils-precedence.pth
         find /out{VENV}/bin ! -name wardlens ! -name 'python*' -type f -delete
         find /out{VENV} -name __pycache__ -prune -exec rm -rf {{}} +
+        python3 -m compileall -q -s /out -p / --invalidation-mode unchecked-hash /out{VENV}/lib
     """
     (root / "opt").mkdir(exist_ok=True)
-    tools = workshop()
+    debian.run("cp", "--archive", f"{workshop(board.architecture)}{VENV}", str(root / "opt"))
+    tools = workshop(own_architecture())
     (tools / "out").mkdir(exist_ok=True)
     debian.run(*debian.inside(tools, script, binds=[(PROJECT, HERE)], folder=root, environment={"HOME": "/tmp"}))
     at = root / VENV.lstrip("/")
@@ -165,7 +170,7 @@ def _release(version: str) -> str:
     return "".join(f"{name}={json.dumps(value)}\n" for name, value in said.items())
 
 
-_FINISH: Final = f"""
+_FINISH: Final = """
 export PATH=/usr/sbin:/usr/bin
 systemd-sysusers 2>/dev/null
 systemctl preset-all --preset-mode=full 2>/dev/null
@@ -177,18 +182,19 @@ systemctl mask getty.target getty@.service serial-getty@.service console-getty.s
     systemd-networkd-wait-online.service 2>/dev/null
 usermod --lock --shell /usr/sbin/nologin root
 ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
-python3 -m compileall -q --invalidation-mode unchecked-hash {VENV}/lib
-kernel=$(ls /lib/modules)
-update-initramfs -c -k "$kernel" >/dev/null
-mv "/boot/vmlinuz-$kernel" /boot/vmlinuz
-mv "/boot/initrd.img-$kernel" /boot/initrd.img
+if [ -n "$KERNEL" ]; then
+    kernel=$(ls /lib/modules)
+    update-initramfs -c -k "$kernel" >/dev/null
+    mv "/boot/vmlinuz-$kernel" /boot/vmlinuz
+    mv "/boot/initrd.img-$kernel" /boot/initrd.img
+fi
 rm -f /boot/System.map-* /boot/config-* /boot/initrd.img-* /vmlinuz* /initrd.img*
 # No file gives anybody another's rights.
-find / -xdev -perm /6000 ! -type l -exec chmod ug-s {{}} +
+find / -xdev -perm /6000 ! -type l -exec chmod ug-s {} +
 """
 
 
-def _strip(root: Path) -> None:
+def _strip(root: Path, board: Board) -> None:
     """Without what a device does not read, and with empty places for what it mounts."""
     for unwanted in UNWANTED:
         shutil.rmtree(root / unwanted, ignore_errors=True)
@@ -199,7 +205,7 @@ def _strip(root: Path) -> None:
         "var/tmp": 0o1777,
         "tmp": 0o1777,
         "run": 0o755,
-        "efi": 0o700,
+        board.boot_folder: 0o700,
         "root": 0o700,
         "home": 0o755,
         "srv": 0o755,

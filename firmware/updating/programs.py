@@ -1,6 +1,7 @@
-"""The two programs that an update needs: RAUC, which knows the slots and its own signatures, and systemd. A shell.
+"""The programs that an update needs: RAUC, which knows the slots and its own signatures, and systemd. A shell.
 
-Every call of either is in this file.
+Where a machine's boot loader tries a system only when the restart says so, that one is asked too: `firmware.tryboot`.
+Every call of any is in this file.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from firmware.errors import WorkFailed
 from provisioning.updates import Version
 
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+BOOTLOADER: Final = Path("/usr/lib/wardlens/bootloader")
+"""Only on a machine whose image has a boot loader backend of ours; RAUC runs the same program."""
 SERVICES: Final = ("wardlens-camera.service", "wardlens-sync.service", "wardlens-panel.service")
 _ASKING_SECONDS: Final = 120.0
+_LOGIND: Final = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 _WHY: Final = "LastError: "
 """What `rauc install` puts before the reason, among its lines of progress."""
 
@@ -41,10 +45,12 @@ class Machine:
     Attributes:
         system: RAUC's configuration, which names slots, bootloader and keyring.
         boot: where the kernel names this boot.
+        bootloader: the boot loader's program, on a machine that has one.
     """
 
     system: Path
     boot: Path = BOOT
+    bootloader: Path = BOOTLOADER
 
     def boot_id(self) -> str:
         """What the kernel calls this boot; another one after each start."""
@@ -113,13 +119,31 @@ class Machine:
             )
         return {name: found.get(name, Service(active=False, restarts=0)) for name in SERVICES}
 
-    def reboot(self) -> None:
-        """The machine starts anew, soon.
+    def trial_waits(self) -> bool:
+        """Whether a new system was installed that no restart has tried yet, and none does unless it is told to.
 
         Raises:
-            ProgramFailed: systemd says no.
+            ProgramFailed: the boot loader's program does not say.
         """
+        return bool(self._trial())
+
+    def reboot(self) -> None:
+        """The machine starts anew, soon: into the new system, where one waits for its trial.
+
+        Raises:
+            ProgramFailed: systemd or the boot loader's program says no.
+        """
+        if argument := self._trial():
+            _run(("busctl", "call", *_LOGIND, "SetRebootParameter", "s", argument), _ASKING_SECONDS)
+            self._loader("begin")
         _run(("systemctl", "reboot"), _ASKING_SECONDS)
+
+    def _trial(self) -> str:
+        """The argument of the restart that tries a new system; empty where none waits, or each restart starts it."""
+        return self._loader("trial").strip() if self.bootloader.exists() else ""
+
+    def _loader(self, word: str) -> str:
+        return _run((str(self.bootloader), word), _ASKING_SECONDS)
 
     def _rauc(self, *words: str, seconds: float | None = _ASKING_SECONDS) -> str:
         return _run(("rauc", f"--conf={self.system}", *words), seconds)

@@ -99,7 +99,9 @@ def after_boot(
         _stays(machine)
     elif not on_trial(settings, machine, record):
         _stays(machine)
-        if record.step is not Step.INSTALLING:  # that one was interrupted, and is installed anew
+        if record.step is Step.INSTALLED and _waits(machine):  # the power went before the restart that tries it
+            machine.reboot()
+        elif record.step is not Step.INSTALLING:  # that one was interrupted, and is installed anew
             _not_started(state, machine, record)
     elif record.step is Step.REJECTED:
         _back(state, machine, record)
@@ -165,6 +167,14 @@ def _not_started(state: Path, machine: Machine, record: Record) -> None:
     move(state, record, Step.FAILED, reason, printable(f"{said} It runs {record.before} again."))
     _log.error(Event.UPDATE_FAILED, version=str(record.version), reason=reason.value)
     dropped(state)
+
+
+def _waits(machine: Machine) -> bool:
+    """Whether the new system is still to be tried; what cannot be asked is not tried again."""
+    try:
+        return machine.trial_waits()
+    except ProgramFailed:
+        return False
 
 
 def _stays(machine: Machine) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from firmware.bundles import make_bundle
-from firmware.image.__main__ import COMPATIBLE
+from firmware.image.boards import BOARDS
 from provisioning.site_commands import Given
 from provisioning.updates import Version
 from tests.appliance.building import build
@@ -94,7 +94,8 @@ def test_a_new_system_that_does_not_start_is_left_again(
     (root / "no-kernel").write_bytes(os.urandom(1 << 20))  # and nothing to start
     subprocess.run(["mksquashfs", str(root), str(system), "-quiet", "-no-progress"], check=True)
     key, certificate = (str(image.parent / f"development.{kind}.pem") for kind in ("key", "cert"))
-    make_bundle(system, bundle, version=Version(1, 0, 1), compatible=COMPATIBLE, key=key, certificate=certificate)
+    compatible = BOARDS["amd64"].compatible
+    make_bundle(system, bundle, version=Version(1, 0, 1), compatible=compatible, key=key, certificate=certificate)
     before, began = (release(box), slot(box)), time.monotonic()
 
     offer(box, hospital, bundle)

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import secrets
+import subprocess
+from collections.abc import Callable
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 
-from firmware.image.disk import GRUB
+from firmware.bundles import make_bundle
+from firmware.image.boards import BOARDS, MIB, Board, Content
 from firmware.image.materials import read_materials
+from firmware.image.signing import development_key
 from firmware.image.system import FILES, UNITS
+from firmware.tryboot import FILE, MOST_BYTES, Choice, Other, Slot, parse_choice
+from firmware.updating.programs import BOOTLOADER
+from provisioning.updates import Version
 
 SYSTEM = FILES / "usr/lib/systemd/system"
 DEBIANS_OWN = {
@@ -33,17 +43,156 @@ def test_every_unit_that_is_enabled_is_there_and_each_of_ours_that_can_be_is_ena
     assert preset.rstrip().endswith("disable *")
 
 
-def test_boot_loader_updates_and_partitions_call_the_systems_the_same() -> None:
-    rauc = (FILES / "etc/rauc/system.conf").read_text("utf-8")
+GRUB = BOARDS["amd64"].folder / "loader" / "grub.cfg"
+PI = BOARDS["arm64"]
+boards = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
+
+
+def definitions(board: Board) -> list[tuple[str, str, str]]:
+    """The partitions of a device in their order: the file's name, the type and the label."""
+    place = "usr/lib/wardlens/repart.d"
+    found = {one.name: one for folder in (FILES, board.folder / "root") for one in (folder / place).glob("*.conf")}
+    texts = {name: found[name].read_text("utf-8") for name in sorted(found)}
+    said = re.compile(r"^(?:Type|Label)=(.+)$", re.MULTILINE)
+    return [(name, *said.findall(text)) for name, text in texts.items()]
+
+
+def slots(board: Board) -> ConfigParser:
+    parsed = ConfigParser()
+    parsed.read(board.folder / "root/etc/rauc/system.conf", "utf-8")
+    return parsed
+
+
+@boards
+def test_updates_are_for_this_machine_and_written_to_partitions_that_it_has(board: Board) -> None:
+    rauc = slots(board)
+    assert rauc["system"]["compatible"] == board.compatible
+    assert rauc["keyring"]["path"] == "/etc/rauc/keyring.pem"
+    labels = {label for _, _, label in definitions(board)}
+    names = [name for name in rauc.sections() if name.startswith("slot.")]
+    for name in names:
+        assert rauc[name]["device"].removeprefix("/dev/disk/by-partlabel/") in labels
+        assert rauc[name]["type"] == "raw"
+    bootnames = {rauc[name]["bootname"]: rauc[name]["device"] for name in names if "bootname" in rauc[name]}
+    assert {name: Path(device).name for name, device in bootnames.items()} == {"A": "wardlens-a", "B": "wardlens-b"}
+    assert len(names) == (4 if board.boot_bytes else 2)
+
+
+@boards
+def test_what_the_disk_has_is_what_the_first_start_goes_on_from(board: Board) -> None:
+    """systemd-repart takes a partition that is there for a definition of its type, the first for the first."""
+    kinds = {"ef00": "esp", "0700": "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7", "8304": "root", "8305": "root"}
+    wanted = [(kind, label) for _, kind, label in definitions(board)]
+    there = [(kinds[part.type], part.label) for part in board.partitions]
+    assert wanted[: len(there)] == there
+    assert [label for _, label in wanted[len(there) :]] == ["wardlens-b", "wardlens-data"]
+    assert sum(part.content is Content.LOADER for part in board.partitions) == 1
+    assert all(part.bytes % MIB == 0 for part in board.partitions)
+
+
+@boards
+def test_the_system_mounts_what_its_boot_loader_reads_first(board: Board) -> None:
+    assert f"{board.boot_folder}".isalpha()
+    assert (FILES / "etc/fstab").read_text("utf-8").count("LABEL=WARDLENS  /LOADER  vfat") == 1
+    assert "-n WARDLENS -C /tmp/loader" in (board.folder / "loader.sh").read_text("utf-8")
+
+
+def test_grub_and_updates_call_the_systems_the_same() -> None:
     grub = GRUB.read_text("ascii")
-    for letter in "ab":
-        label = f"wardlens-{letter}"
-        assert f"by-partlabel/{label}\ntype=raw\nbootname={letter.upper()}" in rauc
-        assert f"system={label}" in grub
-        (made,) = (FILES / "usr/lib/wardlens/repart.d").glob(f"*-system-{letter}.conf")
-        assert f"Label={label}\n" in made.read_text("utf-8")
-    assert "grubenv=/efi/grubenv" in rauc
+    for number, letter in enumerate("ab", 2):
+        assert f"set root=$disk,gpt{number}\n        set system=wardlens-{letter}" in grub
+    assert slots(BOARDS["amd64"])["system"]["grubenv"] == "/efi/grubenv"
+    assert BOARDS["amd64"].boot_folder == "efi"
     assert "--file ($efi)/grubenv" in grub
+
+
+def test_a_pis_firmware_and_updates_call_the_systems_the_same() -> None:
+    rauc = slots(PI)
+    config = (PI.folder / "boot/config.txt").read_text("ascii")
+    numbers = {part.label: number for number, part in enumerate(PI.partitions, 1)}
+    for index, slot in enumerate(Slot):
+        letter = slot.name.lower()
+        assert numbers[f"wardlens-boot-{letter}"] == slot.value
+        assert f"[boot_partition={slot.value}]\ncmdline=cmdline-{letter}.txt\n" in config
+        words = (PI.folder / f"boot/cmdline-{letter}.txt").read_text("ascii").split()
+        assert {f"root=PARTLABEL=wardlens-{letter}", f"rauc.slot={slot.name}", "ro", "rootwait"} <= set(words)
+        boot = rauc[f"slot.boot.{index}"]
+        assert (boot["device"], boot["parent"]) == (f"/dev/disk/by-partlabel/wardlens-boot-{letter}", f"rootfs.{index}")
+        assert rauc[f"slot.rootfs.{index}"]["bootname"] == slot.name
+    assert config.index("[boot_partition=3]") < config.index("[all]") < config.index("kernel=")
+
+
+def test_a_pi_begins_with_its_first_system_and_says_so_in_one_sector() -> None:
+    text = (PI.folder / "loader/autoboot.txt").read_text("ascii")
+    assert parse_choice(text) == Choice(Slot.A, Other.BAD)
+    assert len(text) <= MOST_BYTES
+    assert Path(f"/{PI.boot_folder}/autoboot.txt") == FILE
+
+
+def test_rauc_and_wardlens_ask_the_same_program_which_system_a_pi_starts() -> None:
+    rauc = slots(PI)
+    assert rauc["system"]["bootloader"] == "custom"
+    assert rauc["handlers"]["bootloader-custom-backend"] == str(BOOTLOADER)
+    program = PI.folder / "root" / str(BOOTLOADER).lstrip("/")
+    assert os.access(program, os.X_OK)
+    assert "-m firmware.tryboot" in program.read_text("ascii")
+    for unit in ("wardlens-update.service", "wardlens-trial.service"):
+        assert f"ReadWritePaths=-/{PI.boot_folder}\n" in (UNITS / unit).read_text("utf-8")
+
+
+def test_only_a_pi_has_that_program() -> None:
+    assert not (FILES / str(BOOTLOADER).lstrip("/")).exists()
+    assert not (BOARDS["amd64"].folder / "root" / str(BOOTLOADER).lstrip("/")).exists()
+
+
+def test_no_file_of_a_machine_of_its_own_hides_a_common_one() -> None:
+    def files(folder: Path) -> set[Path]:
+        return {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+
+    for board in BOARDS.values():
+        assert not files(board.folder / "root") & files(FILES)
+
+
+def test_a_pis_machine_has_one_identifier_made_of_its_serial_number(tmp_path: Path) -> None:
+    script = PI.folder / "root/etc/initramfs-tools/scripts/init-bottom/machine-id"
+    (tmp_path / "mount").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/mounted\n', "ascii")
+    (tmp_path / "mount").chmod(0o755)
+    made = []
+    for serial in ("10000000abcdef01", "10000000abcdef01", "10000000abcdef02"):
+        (tmp_path / "serial").write_bytes(serial.encode() + b"\0")
+        variables = {"SERIAL": str(tmp_path / "serial"), "RUN": str(tmp_path), "rootmnt": "/root"}
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        subprocess.run(["sh", "-eu", str(script)], check=True, env={**variables, "PATH": path})
+        made.append((tmp_path / "wardlens-machine-id").read_text("ascii"))
+    assert made[0] == made[1] != made[2]
+    assert all(re.fullmatch(r"[0-9a-f]{32}\n", one) for one in made)
+    assert set((tmp_path / "mounted").read_text("utf-8").splitlines()) == {
+        f"-o bind {tmp_path}/wardlens-machine-id /root/etc/machine-id"
+    }
+
+
+@pytest.mark.parametrize("with_boot", [False, True])
+def test_a_bundle_names_an_image_for_each_class_of_slots(
+    *, with_boot: bool, tmp_path: Path, program: Callable[[str], Path]
+) -> None:
+    program("rauc")
+    key = development_key(tmp_path)
+    system, boot = tmp_path / "root.squashfs", tmp_path / "one.boot.img"
+    for file in (system, boot):
+        file.write_bytes(secrets.token_bytes(8192))
+    bundle = tmp_path / "one.raucb"
+    make_bundle(
+        system, bundle, version=Version(2026, 48, 1), compatible=PI.compatible, key=key.key,
+        certificate=key.certificate, boot=boot if with_boot else None,
+    )  # fmt: skip
+    told = subprocess.run(
+        [program("rauc"), f"--keyring={key.keyring}", "info", "--output-format=json", bundle],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    said = json.loads(told.stdout)
+    assert (said["compatible"], said["version"]) == (PI.compatible, "2026.48.1")
+    images = {slot: image["filename"] for one in said["images"] for slot, image in one.items()}
+    assert images == {"rootfs": system.name} | ({"boot": boot.name} if with_boot else {})
 
 
 def test_a_tpm_adds_to_the_data_partition_that_it_is_encrypted_and_to_nothing_else() -> None:

@@ -65,12 +65,19 @@ def newer(vendor: Vendor) -> Path:
 
 
 @pytest.fixture
+def kind() -> type[World]:
+    """Of machine."""
+    return World
+
+
+@pytest.fixture
 def world(
-    *, device: DeviceIdentity, vendor: Vendor, tmp_path: Path, program: Callable[[str], Path], monkeypatch: Any
-) -> World:
+    *, kind: type[World], device: DeviceIdentity, vendor: Vendor, tmp_path: Path, program: Callable[[str], Path],
+    monkeypatch: Any,
+) -> World:  # fmt: skip
     """A machine with two slots around that device."""
     rauc = program("rauc")
-    made = World.made(tmp_path / "machine", device.state, vendor, rauc)
+    made = kind.made(tmp_path / "machine", device.state, vendor, rauc)
     monkeypatch.setenv("STANDIN_MACHINE", str(made.file))
     monkeypatch.setattr("firmware.updating.trial.LOOK_SECONDS", 10.0)
     monkeypatch.setenv("PATH", f"{STANDINS}:{os.environ['PATH']}")

@@ -1,4 +1,4 @@
-"""A machine with two slots and a bootloader that counts starts, as far as a device's update meets it."""
+"""Machines with two slots, as far as a device's update meets them: a boot loader that counts, and a Raspberry Pi's."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import json
 import secrets
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from firmware.bundles import make_bundle
 from firmware.health import FILE as HEALTH
+from firmware.image.boards import BOARDS
 from firmware.settings import Settings
 from firmware.updating import Machine, after_boot, install_ordered
 from provisioning.updates import Version
 
+PROJECT = Path(__file__).parents[3]
 STANDINS = Path(__file__).parent / "standins"
 OLD, NEW, NEWER = "2026.40.0", "2026.48.1", "2026.48.2"
 COMPATIBLE = "wardlens-test"
@@ -52,9 +55,11 @@ class World:
     clock: float = 0.0
     well: bool = True
     dead: set[str] = field(default_factory=set)
+    tries: ClassVar[bool] = True
+    """Whether a system that was just installed starts by itself, after a power cut too."""
 
     @classmethod
-    def made(cls, folder: Path, state: Path, vendor: Vendor, rauc: Path) -> World:
+    def made(cls, folder: Path, state: Path, vendor: Vendor, rauc: Path) -> Self:
         folder.mkdir()
         keyring = f"[system]\ncompatible={COMPATIBLE}\nbootloader=noop\n[keyring]\npath={vendor.certificate}\n"
         (folder / "system.conf").write_text(keyring)
@@ -67,7 +72,7 @@ class World:
         settings = Settings(state=state, runtime=state.parent / "run", update=update)  # type: ignore[arg-type]
         world = cls(folder, settings)
         slots = {"A": {"version": OLD, "left": None}, "B": {"version": "", "left": 0}}
-        fresh = {"booted": "A", "primary": "A", "slots": slots, "rauc": str(rauc)}
+        fresh = {"booted": "A", "primary": "A", "slots": slots, "rauc": str(rauc), "bootloader": ""}
         world.file.write_text(
             json.dumps(
                 fresh | {"cut": "", "broken": False, "refuses": "", "services": {}, "restarts": 0, "installs": 0}
@@ -105,10 +110,18 @@ class World:
                 break
         else:
             raise AssertionError("no slot starts: the device is a brick")
-        self.change(booted=slot, slots=now["slots"])
+        self.change(slots=now["slots"])
+        self._booted(slot)
+
+    def _booted(self, slot: str) -> None:
+        self.change(booted=slot)
         (self.folder / "boot-id").write_text(secrets.token_hex(8))
-        (self.folder / "release").write_text(row["version"] + "\n")
+        (self.folder / "release").write_text(self.now["slots"][slot]["version"] + "\n")
         (self.settings.state / HEALTH).unlink(missing_ok=True)
+
+    def never_starts(self, slot: str) -> bool:
+        """Whether the boot loader was told to leave that slot alone."""
+        return self.now["slots"][slot]["left"] == 0  # type: ignore[no-any-return]
 
     def install(self) -> None:
         install_ordered(self.settings, self.machine)
@@ -125,6 +138,63 @@ class World:
 
     def restarts_asked(self) -> int:
         return int(self.now["restarts"])
+
+
+class Pi(World):
+    """A Raspberry Pi: its firmware reads `autoboot.txt`, and has a flag for one restart that a power cut clears."""
+
+    tries = False
+
+    @property
+    def autoboot(self) -> Path:
+        return self.folder / "autoboot.txt"
+
+    @property
+    def machine(self) -> Machine:
+        return Machine(self.settings.update.system, self.folder / "boot-id", self.folder / "bootloader")
+
+    def boot(self) -> None:
+        """As the firmware's documentation says it, read by none of our own code."""
+        if not self.autoboot.exists():
+            self._delivered()
+        tried = self.now.get("flag", "") == "0 tryboot"
+        self.change(flag="", argument="")
+        section, found = "", {}
+        for line in self.autoboot.read_text().splitlines():
+            if line.startswith("["):
+                section = line
+            elif not line.startswith("#"):
+                found[section, line.partition("=")[0]] = line.partition("=")[2]
+        assert found["[all]", "tryboot_a_b"] == "1"
+        slot = {"2": "A", "3": "B"}[found["[tryboot]" if tried else "[all]", "boot_partition"]]
+        version = self.now["slots"][slot]["version"]
+        if version and version not in self.dead:
+            (self.folder / "cmdline").write_text(f"quiet rauc.slot={slot} ro\n")
+            self._booted(slot)
+        elif tried:
+            self.boot()  # the watchdog ends it, or somebody pulls the plug
+        else:
+            raise AssertionError("the first system does not start: the device is a brick")
+
+    def never_starts(self, slot: str) -> bool:
+        told = subprocess.run([self.folder / "bootloader", "get-state", slot], check=True, capture_output=True)
+        return told.stdout == b"bad\n"
+
+    def _delivered(self) -> None:
+        shutil.copyfile(BOARDS["arm64"].folder / "loader" / "autoboot.txt", self.autoboot)
+        program = self.folder / "bootloader"
+        program.write_text(backend(self.folder))
+        program.chmod(0o755)
+        self.change(bootloader=str(program))
+
+
+def backend(folder: Path) -> str:
+    """The Raspberry Pi's own program that RAUC asks, for the files in `folder`."""
+    return (
+        f"#!{sys.executable} -IS\nimport sys\nfrom pathlib import Path\nsys.path.insert(0, {str(PROJECT)!r})\n"
+        f"from firmware.tryboot import main\nhere = Path({str(folder)!r})\n"
+        "sys.exit(main(sys.argv[1:], here / 'autoboot.txt', here / 'cmdline'))\n"
+    )
 
 
 def without_signature_byte(bundle: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from firmware.errors import WorkFailed
+from firmware.updating import programs
 from firmware.updating.installing import NotNow
 from firmware.updating.record import FILE, ORDER, Reason, Step, read_record
 from firmware.upkeep.running import Upkeep
@@ -25,7 +27,7 @@ from provisioning.commands import CommandName, sign_command
 from provisioning.site import Site
 from provisioning.updates import Update
 from tests.firmware.upkeep.conftest import offer
-from tests.firmware.upkeep.machines import NEW, NEWER, OLD, Vendor, copy_of, without_signature_byte
+from tests.firmware.upkeep.machines import NEW, NEWER, OLD, Pi, Vendor, World, copy_of, without_signature_byte
 
 BOOTED = """
 import sys
@@ -33,12 +35,18 @@ from pathlib import Path
 from firmware.settings import load_settings
 from firmware.updating import Machine, install_ordered
 settings = load_settings(Path(sys.argv[1]))
-install_ordered(settings, Machine(settings.update.system, Path(sys.argv[2])))
+install_ordered(settings, Machine(settings.update.system, *map(Path, sys.argv[2:])))
 """
 
 
 class PowerCut(BaseException):
     """The power is gone: nothing after it runs."""
+
+
+@pytest.fixture(params=[World, Pi])
+def kind(request):
+    """Each kind of machine."""
+    return request.param
 
 
 @pytest.fixture
@@ -289,7 +297,7 @@ def test_a_bundle_for_another_kind_of_device_is_not_installed_and_never_starts(
     upkeep.call()
     assert answer(site, device)[0] == "failed"
     assert "Compatible mismatch" in answer(site, device)[1]
-    assert world.now["slots"]["B"]["left"] == 0
+    assert world.never_starts("B")
     assert world.restarts_asked() == 0
 
 
@@ -403,7 +411,7 @@ def test_power_that_goes_while_rauc_works_leads_to_the_new_system_all_the_same(
     world.change(cut=moment)
     killed_while_installing(world)
     world.boot()
-    assert world.runs == (NEW if moment == "activated" else OLD)
+    assert world.runs == (NEW if moment == "activated" and world.tries else OLD)
     live(world, site, device)
     assert world.runs == NEW
     assert answer(site, device)[0] == "done"
@@ -417,7 +425,9 @@ def killed_while_installing(world):
         f'system = "{settings.update.system}"\nroom_megabytes = 1\n'
     )
     done = subprocess.run(
-        [sys.executable, "-c", BOOTED, config, world.folder / "boot-id"], check=False, capture_output=True
+        [sys.executable, "-c", BOOTED, config, world.machine.boot, world.machine.bootloader],
+        check=False,
+        capture_output=True,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -496,13 +506,67 @@ def test_power_that_goes_at_any_write_leaves_the_old_or_the_new_system_and_alway
     assert ended >= ({"done"} if end == "well" else {"failed"})
 
 
+def without_power_from(survives):
+    """A way to run programs that the power ends at the one with that number."""
+    real, words = programs._run, itertools.count(1)
+
+    def said(command, seconds):
+        if next(words) == survives:
+            raise PowerCut
+        return real(command, seconds)
+
+    return said
+
+
+def test_power_that_goes_before_any_word_to_rauc_the_boot_loader_or_systemd_leaves_a_system_and_an_answer(
+    *, world, site, device, vendor, monkeypatch
+):
+    for survives in range(1, 60):
+        before, version = world.runs, f"2026.48.{survives}"
+        bundle = vendor.bundle(version, size=20_000)
+        offer(site, device, bundle)
+        went = False
+        with monkeypatch.context() as patched:
+            patched.setattr(programs, "_run", without_power_from(survives))
+            try:
+                live(world, site, device)
+            except PowerCut:
+                went = True
+        if went:
+            world.boot()
+            live(world, site, device)
+        outcome, sentence = answer(site, device)
+        assert outcome in {"done", "failed"}
+        assert world.runs == (version if outcome == "done" else before), sentence
+        live(world, site, device)
+        assert left(device) == []
+        bundle.unlink()
+        shutil.rmtree(site.layout.updates)
+        if not went:
+            break
+    assert outcome == "done"
+    assert survives > 8
+
+
+def test_a_system_that_waits_for_its_trial_gets_it_after_a_power_cut(*, world, offered, site, device, upkeep):
+    """The restart waited for somebody at a picture, and the plug was pulled meanwhile."""
+    upkeep.call()
+    with camera_service(world.settings.socket, [1]), pytest.raises(NotNow):
+        world.install()
+    world.boot()
+    live(world, site, device)
+    assert world.runs == NEW
+    assert answer(site, device)[0] == "done"
+    assert world.now["installs"] == 1
+
+
 def test_a_wipe_in_the_middle_of_an_update_leaves_a_wiped_device(*, world, installed, device):
     wipe_state(device.state)
     world.boot()
     world.trial()
     world.install()
     assert list(device.state.iterdir()) == []
-    assert world.now["slots"]["B"]["left"] is None
+    assert not world.never_starts("B")
 
 
 def test_a_wipe_while_a_system_is_on_trial_leaves_no_record_of_it(*, world, installed, device):

@@ -13,6 +13,7 @@ from firmware.indicator.facts import Facts, parse_facts
 from firmware.release import read_release
 from firmware.self_test import ANSWER, ASKED, read_answer, read_question
 from firmware.settings import load_settings
+from firmware.tryboot import Choice, Other, Slot, parse_choice, parse_running, read_choice
 from firmware.updating.record import FILE as RECORD
 from firmware.updating.record import Reason, Record, Step, parse_record, read_record, write_record
 from firmware.upkeep.memory import FILE, Remembered, parse_memory, read_memory
@@ -111,6 +112,11 @@ def _record(data: bytes) -> Record:
     return parse_record(data)
 
 
+def _choice(data: bytes) -> Choice:
+    read_choice(as_file("autoboot.txt", data), Slot.A)
+    return parse_choice(data.decode("ascii"))
+
+
 PARSERS = (
     Parser("device-health", ("firmware.health.read_health",), _healths, _said),
     Parser(
@@ -134,6 +140,22 @@ PARSERS = (
         (ValueError,),
         _written,
         one_spelling=True,
+    ),
+    Parser(
+        "boot-choice",
+        ("firmware.tryboot.parse_choice", "firmware.tryboot.read_choice"),
+        lambda: [Choice(slot, other).text.encode() for slot in Slot for other in Other],
+        _choice,
+        (ValueError,),
+        lambda choice: choice.text.encode(),
+        one_spelling=True,
+    ),
+    Parser(
+        "kernel-command-line",
+        ("firmware.tryboot.parse_running",),
+        lambda: [b"root=PARTLABEL=wardlens-a rauc.slot=A ro quiet", b"rauc.slot=B"],
+        lambda data: parse_running(data.decode()),
+        (ValueError,),
     ),
     Parser(
         "release-file",

@@ -1,0 +1,170 @@
+"""A Raspberry Pi's system, as far as it can be tried without one: its programs under emulation, without its kernel."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from firmware.image import debian
+from firmware.image.boards import BOARDS, MIB
+from firmware.image.system import files_with_rights
+from firmware.tryboot import Choice, Other, Slot, parse_choice
+from inference import load_manifest
+
+HERE = "/srv/tests"
+WAIT_S = 1200
+EMPTY_VAR = "mount -t tmpfs tmpfs /var; mkdir -p /var/lib/wardlens"
+ARM64 = 183
+"""ELF's number of the processor."""
+PI = BOARDS["arm64"]
+
+
+def run(root: Path, script: str, *, out: Path | None = None, **environment: str) -> str:
+    """What a script of the system's own shell says, with the system read-only and no network."""
+    variables = {
+        "PATH": "/opt/wardlens/bin:/usr/bin:/usr/sbin",
+        "WARDLENS_STATE": "/var/lib/wardlens",
+        "WARDLENS_RUNTIME": "/run/wardlens",
+        "WARDLENS_MODELS": "/opt/wardlens/models",
+        **environment,
+    }
+    binds = [(Path(__file__).parent, HERE)]
+    command = debian.inside(root, script, folder=out, binds=binds, environment=variables, hardware=False)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_program_is_for_its_processor(root: Path) -> None:
+    programs = [
+        path for path in root.rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_size > 64
+    ]
+    wrong, count = [], 0
+    for path in programs:
+        with path.open("rb") as file:
+            head = file.read(20)
+        if head[:4] == b"\x7fELF":
+            count += 1
+            if struct.unpack_from("<H", head, 18)[0] != ARM64:
+                wrong.append(path.relative_to(root))
+    assert wrong == []
+    assert count > 500
+
+
+def test_no_file_gives_anybody_anothers_rights_and_nobody_can_log_in(root: Path) -> None:
+    assert list(files_with_rights(root)) == []
+    passwords = (root / "etc/shadow").read_text("utf-8").splitlines()
+    assert all(line.split(":")[1].startswith(("!", "*")) for line in passwords)
+    for program in ("gcc", "apt", "sshd", "login"):
+        assert not (root / "usr/bin" / program).exists()
+
+
+def test_its_list_of_materials_names_arm64_packages_and_every_model(made: Path) -> None:
+    (file,) = made.glob("*.cdx.json")
+    parts = [part["bom-ref"] for part in json.loads(file.read_text("utf-8"))["components"]]
+    architectures = {ref.partition("?arch=")[2] for ref in parts if ref.startswith("pkg:deb/")}
+    assert architectures == {"arm64", "all"}
+    assert sum(ref.startswith("model/") for ref in parts) == len(load_manifest().models)
+    assert any(ref.startswith("pkg:pypi/picamera2@") for ref in parts)
+
+
+def test_the_disk_begins_with_what_the_firmware_reads(made: Path) -> None:
+    (disk,) = made.glob("*-arm64.img")
+    with disk.open("rb") as file:
+        raw = file.read(64 * MIB)
+    text = Choice(Slot.A, Other.BAD).text.encode()
+    at = raw.index(text)
+    assert at % 512 == 0, "it is in one sector"
+    assert MIB <= at < MIB + PI.partitions[0].bytes
+    assert raw.index(b"[boot_partition=2]\ncmdline=cmdline-a.txt") > MIB + PI.partitions[0].bytes
+    assert b"EFI PART" in raw[512:1024]
+
+
+def test_an_update_brings_both_partitions_of_a_system(made: Path, program) -> None:
+    (bundle,) = made.glob("*.raucb")
+    told = subprocess.run(
+        [program("rauc"), f"--keyring={made}/development.cert.pem", "info", "--output-format=json", bundle],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    said = json.loads(told.stdout)
+    assert said["compatible"] == PI.compatible
+    assert {slot for one in said["images"] for slot in one} == {"rootfs", "boot"}
+
+
+def test_the_program_that_chooses_a_system_runs_there(root: Path, out: Path) -> None:
+    """In a root whose first partition is the folder that it may write to."""
+    (out / "autoboot.txt").write_text(Choice(Slot.A, Other.BAD).text)
+    (out / "cmdline").write_text("quiet rauc.slot=A")
+    script = """
+        mount --bind /out /start
+        mount --bind /out/cmdline /proc/cmdline
+        ask=/usr/lib/wardlens/bootloader
+        $ask get-current; $ask get-primary
+        $ask set-primary B; $ask get-primary; $ask trial
+        $ask begin; $ask get-primary
+    """
+    assert run(root, script, out=out).split("\n") == ["A", "A", "B", "0 tryboot", "A", ""]
+    assert parse_choice((out / "autoboot.txt").read_text()) == Choice(Slot.A, Other.TRIED)
+
+
+def test_rauc_of_the_system_reads_its_own_configuration(root: Path, out: Path) -> None:
+    (out / "autoboot.txt").write_text(Choice(Slot.B, Other.GOOD).text)
+    (out / "cmdline").write_text("quiet rauc.slot=B")
+    script = """
+        mount --bind /out /start
+        mount --bind /out/cmdline /proc/cmdline
+        mount -t tmpfs tmpfs /var; mkdir -p /var/lib/rauc
+        mkdir -p /run/dbus
+        dbus-daemon --system --fork
+        rauc service >/out/rauc.log 2>&1 &
+        for second in $(seq 120); do rauc status --output-format=json 2>/dev/null && break; sleep 1; done
+    """
+    said = json.loads(run(root, script, out=out))
+    assert (said["compatible"], said["booted"], said["boot_primary"]) == (PI.compatible, "B", "rootfs.1")
+    states = {name: slot["boot_status"] for one in said["slots"] for name, slot in one.items() if slot["bootname"]}
+    assert states == {"rootfs.0": "good", "rootfs.1": "good"}
+
+
+def test_doctor_knows_its_models_and_misses_a_camera(root: Path) -> None:
+    said = json.loads(
+        run(root, "mount -t tmpfs tmpfs /var; mkdir -p /var/lib/wardlens; wardlens doctor --json || true")
+    )
+    states = {row["part"]: row["state"] for row in said}
+    assert (states["models"], states["clock"], states["camera"]) == ("ok", "ok", "failed")
+
+
+def test_the_three_services_start_each_as_its_user_and_the_models_give_their_known_answers(
+    root: Path, out: Path
+) -> None:
+    """A model that answers its known input otherwise is not used, and the engine would not be ready."""
+    script = f"/opt/wardlens/bin/python {HERE}/inside.py"
+    see = {"WARDLENS_CAMERA__ADAPTER": "replay", "WARDLENS_CAMERA__SOURCE": "/out/pictures"}
+    try:
+        run(root, script, out=out, WAIT_S=str(WAIT_S), **see)
+    except AssertionError as failed:
+        logs = "\n".join(f"{path.name}: {path.read_text()}" for path in sorted(out.glob("*.log")))
+        raise AssertionError(f"{failed}\n{logs}") from failed
+    found = json.loads((out / "found.json").read_text())
+    assert found["users"] == {"camera": "wl-camera", "panel": "wl-panel", "sync": "wl-sync"}
+    assert found["camera"]["camera"]["state"] == "ready"
+    assert set(found["camera"]["engine"]["models"]) == {model.name for model in load_manifest().models}
+    assert found["live"]["start"] == "ffd8ff"
+    assert "Wardlens" in found["page"]
+
+
+def test_a_picture_is_redacted_as_on_this_machine(root: Path, out: Path, models_folder: Path) -> None:
+    redact = "wardlens redact /out/pictures/0.jpg --out /out/there --json /out/there.json"
+    run(root, f"{EMPTY_VAR}; {redact}", out=out)
+    command = [sys.executable, "-m", "firmware", "redact", str(out / "pictures/0.jpg"), "--models", str(models_folder)]
+    subprocess.run([*command, "--out", str(out / "here"), "--json", str(out / "here.json")], check=True)
+    there, here = (json.loads((out / f"{where}.json").read_text())["files"][0] for where in ("there", "here"))
+    assert there["outcomes"] == here["outcomes"]
+    assert "found" in here["outcomes"].values()
+    corners = [[(one["kind"], point) for one in said["regions"] for point in one["polygon"]] for said in (there, here)]
+    assert len(corners[0]) == len(corners[1]) > 0
+    for (kind, point), (as_here, expected) in zip(*corners, strict=True):
+        assert kind == as_here
+        assert max(abs(a - b) for a, b in zip(point, expected, strict=True)) < 2, "pixels"
