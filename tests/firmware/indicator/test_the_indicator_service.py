@@ -59,8 +59,7 @@ def test_the_pins_show_what_was_said_last_and_are_dark_at_the_end(pins, place, a
     service = threading.Thread(target=run_indicator, args=(settings, stop, lambda: turns.append(1)))
     service.start()
     try:
-        until(place.exists, "no socket")
-        assert stat.S_IMODE(place.stat().st_mode) == 0o660
+        until(lambda: place.exists() and stat.S_IMODE(place.stat().st_mode) == 0o660, "no socket for its group alone")
         for facts, light in (
             (WELL, Light.READY),
             (Facts(True, True, False, True, False, False), Light.SEEN),
