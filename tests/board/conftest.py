@@ -31,7 +31,7 @@ def out(tmp_path: Path) -> Path:
     """A folder that the system may write to, with what its camera sees."""
     folder = tmp_path / "out"
     (folder / "pictures").mkdir(parents=True)
-    scene = draw_scene(SceneSpec(11), (1280, 960)).pixels
+    scene = draw_scene(SceneSpec(11), (640, 480)).pixels
     cv2.imwrite(str(folder / "pictures" / "0.jpg"), cv2.cvtColor(scene, cv2.COLOR_RGB2BGR))
     folder.chmod(0o755)
     return folder

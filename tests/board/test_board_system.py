@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
 from firmware.image import debian
-from firmware.image.boards import BOARDS, MIB
+from firmware.image.boards import BOARDS, MIB, SLOT_BYTES
 from firmware.image.system import files_with_rights
 from firmware.tryboot import Choice, Other, Slot, parse_choice
 from inference import load_manifest
@@ -81,6 +83,47 @@ def test_the_disk_begins_with_what_the_firmware_reads(made: Path) -> None:
     assert MIB <= at < MIB + PI.partitions[0].bytes
     assert raw.index(b"[boot_partition=2]\ncmdline=cmdline-a.txt") > MIB + PI.partitions[0].bytes
     assert b"EFI PART" in raw[512:1024]
+
+
+def test_the_first_start_makes_the_rest_of_the_disk_and_leaves_what_is_there(made: Path, root: Path, out: Path) -> None:
+    """By the system's own systemd-repart, with its own definitions, on a disk that is larger than the image."""
+    (disk,) = made.glob("*-arm64.img")
+    subprocess.run(["cp", "--sparse=always", str(disk), str(out / "disk.img")], check=True)
+    os.truncate(out / "disk.img", 4 << 30)
+    before = partitions(out / "disk.img")
+    make = "systemd-repart --offline=yes --dry-run=no --no-pager --definitions=/usr/lib/wardlens/repart.d /out/disk.img"
+    run(root, f"{EMPTY_VAR} /var/tmp; {make}", out=out)
+    after = partitions(out / "disk.img")
+    assert [name for name, _, _ in before] == [part.label for part in PI.partitions]
+    assert after[: len(before)] == before
+    assert [name for name, _, _ in after[len(before) :]] == ["wardlens-b", "wardlens-data"]
+    assert {last - first + 1 for name, first, last in after if name in {"wardlens-a", "wardlens-b"}} == {
+        SLOT_BYTES // 512
+    }
+    run(root, f"{EMPTY_VAR} /var/tmp; {make}", out=out)
+    assert partitions(out / "disk.img") == after, "the second start finds it all there"
+
+
+def partitions(disk: Path) -> list[tuple[str, int, int]]:
+    """Each partition of a GPT: its name, its first and its last sector."""
+    with disk.open("rb") as file:
+        file.seek(1024)
+        entries = [file.read(128) for _ in range(128)]
+    return [
+        (entry[56:].decode("utf-16-le").rstrip("\0"), *struct.unpack_from("<QQ", entry, 32))
+        for entry in entries
+        if any(entry[:16])
+    ]
+
+
+def test_the_first_starts_script_finds_each_of_its_programs(root: Path) -> None:
+    words = re.findall(
+        r"(?:^|[ |(])([a-z][a-z0-9-]+)(?= )", (root / "usr/lib/wardlens/data.sh").read_text(), re.MULTILINE
+    )
+    needed = {"lsblk", "findmnt", "udevadm", "systemd-repart", "blkid", "systemd-cryptsetup", "e2fsck", "ln"}
+    assert needed <= set(words)
+    for program in needed:
+        assert any((root / folder / program).exists() for folder in ("usr/bin", "usr/sbin")), program
 
 
 def test_an_update_brings_both_partitions_of_a_system(made: Path, program) -> None:

@@ -10,10 +10,9 @@ definitions=--definitions=/usr/lib/wardlens/repart.d
 [ -e /dev/tpmrm0 ] && definitions="$definitions --definitions=/usr/lib/wardlens/repart.tpm.d"
 
 udevadm wait --timeout=60 "$disk"
-if ! sfdisk --dump "$disk" | grep -q 'name="wardlens-data"'; then
-    # shellcheck disable=SC2086  # each definition is a word
-    systemd-repart --dry-run=no --no-pager $definitions "$disk"
-fi
+# It makes what is not there, and leaves the rest as it is.
+# shellcheck disable=SC2086  # each definition is a word
+systemd-repart --dry-run=no --no-pager $definitions "$disk"
 udevadm wait --timeout=60 "$data"
 if blkid --match-token TYPE=crypto_LUKS "$data" >/dev/null; then
     [ -e /dev/mapper/wardlens-data ] || systemd-cryptsetup attach wardlens-data "$data" - tpm2-device=auto,headless=yes
