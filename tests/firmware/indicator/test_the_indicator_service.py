@@ -81,23 +81,24 @@ def test_without_pins_there_is_no_light_and_no_fault(place) -> None:
         run_indicator(Indicator(socket=place), threading.Event())
 
 
-def test_where_no_light_is_set_the_command_says_so_and_ends_well(tmp_path) -> None:
-    (tmp_path / "w.toml").write_text("")
-    ran = subprocess.run(
-        [sys.executable, "-m", "firmware", "indicator", "run", "--config", str(tmp_path / "w.toml")],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert (ran.returncode, "No light is set" in ran.stdout) == (0, True), ran.stderr
-
-
-def test_on_a_machine_without_pins_the_command_says_so_and_ends_well(tmp_path) -> None:
-    (tmp_path / "w.toml").write_text("[indicator]\nred = 17\ngreen = 27\nblue = 22\n")
-    ran = subprocess.run(
-        [sys.executable, "-m", "firmware", "indicator", "run", "--config", str(tmp_path / "w.toml")],
-        capture_output=True, text=True, check=False, timeout=60,
-        env={**os.environ, "GPIOZERO_PIN_FACTORY": "native", "WARDLENS_INDICATOR__SOCKET": str(tmp_path / "l.sock")},
-    )  # fmt: skip
-    assert (ran.returncode, "cannot be used here" in ran.stdout) == (0, True), ran.stderr
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [("", "No light is set"), ("[indicator]\nred = 17\ngreen = 27\nblue = 22\n", "cannot be used here")],
+    ids=["none is set", "a machine without pins"],
+)
+def test_where_there_is_no_light_the_command_says_so_and_is_no_failed_unit(tmp_path, config, sentence) -> None:
+    (tmp_path / "w.toml").write_text(config)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        ran = subprocess.run(
+            [sys.executable, "-m", "firmware", "indicator", "run", "--config", str(tmp_path / "w.toml")],
+            capture_output=True, text=True, check=False, timeout=60,
+            env={**os.environ, "GPIOZERO_PIN_FACTORY": "native", "NOTIFY_SOCKET": str(tmp_path / "notify"),
+                 "WARDLENS_INDICATOR__SOCKET": str(tmp_path / "l.sock")},
+        )  # fmt: skip
+        assert (ran.returncode, sentence in ran.stdout) == (0, True), ran.stderr
+        assert systemd.recv(64) == b"READY=1", "a unit of type notify that ends before it is ready has failed"
 
 
 def test_a_camera_service_says_to_the_light_how_it_is(tmp_path, place) -> None:
