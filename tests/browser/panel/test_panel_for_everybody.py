@@ -365,6 +365,12 @@ def test_tones_say_what_became_of_a_picture_until_they_are_switched_off(url, cam
     visit.sign_in()
     page.wait_for_selector("#shutter:enabled")
     assert page.evaluate("tones") == [], "nothing happened yet"
+    refusal = {"error": "engine_not_ready", "sentence": "Not now."}
+    page.route("**/shutter", lambda route: route.fulfill(status=503, json=refusal))
+    page.click("#shutter")
+    page.wait_for_function("tones.length === 2")
+    assert page.evaluate("tones") == [330, 220], "it failed"
+    page.unroute("**/shutter")
     page.click("#shutter")
     page.wait_for_url("**/review")
     page.wait_for_selector("body[data-ready]")
