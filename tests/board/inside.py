@@ -71,25 +71,15 @@ async def health():
         return await client.health()
 
 
-async def moment():
-    """One moment of the live view that the models have looked at."""
-    async with asyncio.timeout(WAIT_S), CameraClient(RUN / "camera.sock") as client, client.live() as stream:
-        async for message in stream:
-            if message.jpeg:
-                return {"bytes": len(message.jpeg), "start": message.jpeg[:3].hex(), "facts": message.facts}
-    return None
-
-
 def main():
     prepare()
     processes = {name: started(name) for name in SERVICES}
     try:
         found = {
-            "camera": until(lambda: asyncio.run(health()), lambda said: said["engine"]["state"] == "ready", processes),
+            "camera": until(lambda: asyncio.run(health()), lambda said: said["camera"]["state"] == "ready", processes),
             "page": until(lambda: page("/"), lambda said: "<html" in said, processes),
             "healthz": until(lambda: page("/healthz"), bool, processes),
             "sync": until((OUT / "sync.log").read_text, lambda said: "waiting-for-pairing" in said, processes),
-            "live": asyncio.run(moment()),
             "users": {
                 name: pwd.getpwuid(Path(f"/proc/{one.pid}").stat().st_uid).pw_name for name, one in processes.items()
             },
