@@ -18,6 +18,7 @@ from firmware.image.boards import BOARDS, MIB, Board, Content
 from firmware.image.materials import read_materials
 from firmware.image.signing import development_key
 from firmware.image.system import FILES, UNITS
+from firmware.settings import load_settings
 from firmware.tryboot import FILE, MOST_BYTES, Choice, Other, Slot, parse_choice
 from firmware.updating.programs import BOOTLOADER
 from provisioning.updates import Version
@@ -200,6 +201,17 @@ def test_a_tpm_adds_to_the_data_partition_that_it_is_encrypted_and_to_nothing_el
     added = {str(path.relative_to(with_tpm)): path.read_text("utf-8") for path in with_tpm.rglob("*") if path.is_file()}
     assert added == {"40-data.conf.d/encrypt.conf": "[Partition]\nEncrypt=tpm2\n"}
     assert (FILES / "usr/lib/wardlens/repart.d/40-data.conf").exists()
+
+
+def test_a_raspberry_pi_has_its_button_and_its_light_on_pins_of_their_own() -> None:
+    board = BOARDS["arm64"].folder
+    indicator = load_settings(board / "root/etc/wardlens/wardlens.toml").indicator
+    (overlay,) = re.findall(r"^dtoverlay=gpio-key,(.*)$", (board / "boot/config.txt").read_text("ascii"), re.MULTILINE)
+    button = dict(part.split("=") for part in overlay.split(","))
+    pins = [indicator.red, indicator.green, indicator.blue, int(button["gpio"])]
+    assert None not in pins
+    assert len(set(pins)) == 4
+    assert (button["keycode"], "F13" in load_settings(None).panel.shutter_keys) == ("183", True)  # KEY_F13
 
 
 @pytest.fixture
