@@ -38,4 +38,5 @@ def this_release() -> Release:
     assert room is not None
     assert room.origin is not None
     manifest = tomllib.loads(Path(room.origin).with_name("models.toml").read_text("utf-8"))
-    return Release(version("wardlens"), {model["name"]: model["sha256"] for model in manifest["model"]})
+    rows = [row for model in manifest["model"] for row in (model, model.get("eight_bits")) if row]
+    return Release(version("wardlens"), {row["name"]: row["sha256"] for row in rows})

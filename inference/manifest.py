@@ -53,8 +53,17 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class EightBits:
-    """How a model is run in eight bits (inference/eight_bits.py): the range of each tensor, and its known answer so."""
+    """How a model is run in eight bits (inference/eight_bits.py).
 
+    Attributes:
+        name: of the graph that is made of it.
+        sha256: of that graph, for who compares what devices run.
+        answers: its known answer.
+        ranges: of each tensor.
+    """
+
+    name: str
+    sha256: str
     answers: tuple[Answer, ...]
     ranges: Mapping[str, Range]
 
@@ -195,8 +204,9 @@ def _golden(*, size: list[int], range: list[float], answers: list[list[float]]) 
     return Golden((wide, high), (low, top), _answers(answers))
 
 
-def _eight_bits(*, answers: list[list[float]], ranges: Mapping[str, list[float]]) -> EightBits:
-    return EightBits(_answers(answers), {name: (float(low), float(high)) for name, (low, high) in ranges.items()})
+def _eight_bits(*, name: str, sha256: str, answers: list[list[float]], ranges: Mapping[str, list[float]]) -> EightBits:
+    spans = {tensor: (float(low), float(high)) for tensor, (low, high) in ranges.items()}
+    return EightBits(name, sha256, _answers(answers), spans)
 
 
 def _answers(rows: list[list[float]]) -> tuple[Answer, ...]:

@@ -104,7 +104,7 @@ def open_in_eight_bits(model: Model, small: EightBits, data: bytes) -> LoadedMod
     Raises:
         ModelMisbehaves: it cannot be made, or the runtime refuses it.
     """
-    name = f"{model.name}-8"
+    name = small.name
     try:
         rewritten = in_eight_bits(with_input(data, _ANY_CANVAS), small.ranges)
     except GraphUnreadable as error:

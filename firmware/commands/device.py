@@ -264,7 +264,7 @@ def run_indicator_service(state: StateOption = None, config: ConfigOption = None
         try:
             run_indicator(settings.indicator, stop, life.sign)
         except NoLight as none:
-            life.sign()  # systemd takes an end before the first sign for a failure, however well it ends
+            life.sign()  # systemd takes an end before the first sign for a failure, and would start it again
             out.print(str(none), markup=False)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from inference.canvas import Canvas, fit_turned
 from inference.detectors.faces import MODEL
 from inference.eight_bits import Range, worth_eight_bits
-from inference.manifest import EightBits, load_manifest, read_model
+from inference.manifest import EightBits, Model, load_manifest, read_model
 from inference.models import answer_to_known_input, open_in_eight_bits
 from inference.onnx_graph import with_input, with_outputs
 from inference.picture import Pixels
@@ -96,11 +96,12 @@ def ranges_of(model: bytes, seen: Iterator[Pixels]) -> dict[str, Range]:
     return {tensor: (_rounded(low), _rounded(high)) for tensor, (low, high) in ranges.items()}
 
 
-def manifest_rows(answers: Sequence[Sequence[float]], ranges: Mapping[str, Range]) -> str:
+def manifest_rows(made: Model, answers: Sequence[Sequence[float]], ranges: Mapping[str, Range]) -> str:
     """What stands in `inference/models.toml` below the model."""
     rows = "\n".join(f"  [{', '.join(f'{figure:.6f}' for figure in answer)}]," for answer in answers)
     spans = "\n".join(f'"{name}" = [{low:g}, {high:g}]' for name, (low, high) in ranges.items())
-    return f"[model.eight_bits]\nanswers = [\n{rows}\n]\n[model.eight_bits.ranges]\n{spans}"
+    names = f'name = "{made.name}"\nsha256 = "{made.sha256}"'
+    return f"[model.eight_bits]\n{names}\nanswers = [\n{rows}\n]\n[model.eight_bits.ranges]\n{spans}"
 
 
 def _rounded(value: float) -> float:
@@ -122,8 +123,8 @@ def main() -> None:
     seen = pictures(np.asarray(portrait, np.uint8), asked.count, asked.seed)
     data = read_model(model, asked.models)
     ranges = ranges_of(data, seen)
-    answers = answer_to_known_input(open_in_eight_bits(model, EightBits((), ranges), data))
-    print(manifest_rows(answers, ranges))  # noqa: T201 - a command
+    small = open_in_eight_bits(model, EightBits(f"{model.name}-8", "", (), ranges), data)
+    print(manifest_rows(small.model, answer_to_known_input(small), ranges))  # noqa: T201 - a command
 
 
 if __name__ == "__main__":

@@ -138,6 +138,8 @@ def test_the_light_has_pins_and_one_ear_and_only_the_camera_service_speaks_to_it
     assert unit["PrivateNetwork"] == ["yes"]
     assert {"-/var/lib/wardlens", "-/run/wardlens"} <= set(" ".join(unit["InaccessiblePaths"]).split())
     assert "SupplementaryGroups" not in unit
+    assert (unit["WorkingDirectory"], unit["PrivateTmp"]) == (["/tmp"], ["yes"]), "lgpio makes a pipe where it works"
+    assert "ProcSubset" not in unit, "gpiozero asks /proc which board this is"
     declared = (UNITS / "sysusers.conf").read_text("utf-8")
     assert re.findall(r"^m (\S+) wl-light$", declared, re.MULTILINE) == ["wl-camera"]
     default = load_settings(None).indicator.socket

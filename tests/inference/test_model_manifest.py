@@ -237,6 +237,14 @@ def test_every_model_gives_its_known_answer_here_and_another_answer_is_refused(m
 
 
 @pytest.mark.models
+def test_a_model_in_eight_bits_is_the_graph_that_the_manifest_names(models_folder: Path) -> None:
+    loaded = load_models(load_manifest(), models_folder)
+    small = [one.quick.model for one in loaded.values() if one.quick is not None]
+    named = [model.eight_bits for model in load_manifest().models if model.eight_bits is not None]
+    assert [(one.name, one.sha256) for one in small] == [(one.name, one.sha256) for one in named] != []
+
+
+@pytest.mark.models
 def test_a_model_in_eight_bits_that_answers_otherwise_or_cannot_be_made_is_refused(models_folder: Path) -> None:
     manifest = load_manifest()
     model = manifest.model("centerface")
@@ -279,8 +287,8 @@ def test_a_manifest_with_a_missing_field_a_bad_digest_or_one_name_twice_is_refus
         row.format(DIGEST.upper()),
         row.format(DIGEST) * 2,
         row.format(DIGEST).replace('"face"', '"nose"'),
-        row.format(DIGEST) + "[model.eight_bits]\nanswers=[]\n",
-        row.format(DIGEST) + '[model.eight_bits]\nanswers=[]\nranges={"t"=[1]}\n',
+        row.format(DIGEST) + '[model.eight_bits]\nname="b"\nsha256="c"\nanswers=[]\n',
+        row.format(DIGEST) + '[model.eight_bits]\nname="b"\nsha256="c"\nanswers=[]\nranges={"t"=[1]}\n',
         row.format(DIGEST).replace('name="a"', 'name="../a"'),
         "not toml",
     ):

@@ -81,6 +81,43 @@ def test_without_pins_there_is_no_light_and_no_fault(place) -> None:
         run_indicator(Indicator(socket=place), threading.Event())
 
 
+def test_a_pin_that_is_in_use_is_said_and_is_no_fault(pins, place, monkeypatch) -> None:
+    class LibraryError(Exception):
+        pass
+
+    def taken(name: object) -> None:
+        raise LibraryError("GPIO busy")
+
+    monkeypatch.setattr(pins, "pin", taken)
+    with pytest.raises(NoLight, match="GPIO busy"):
+        run_indicator(Indicator(red=RED, green=GREEN, blue=BLUE, socket=place), threading.Event())
+    assert not place.exists()
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(tmp_path / "notify"))
+        heard.settimeout(PATIENCE_S)
+        yield heard
+
+
+def test_the_service_is_ready_once_it_hears_and_ends_when_it_is_told(tmp_path, place, systemd) -> None:
+    (tmp_path / "w.toml").write_text(f'[indicator]\nred = 17\ngreen = 27\nblue = 22\nsocket = "{place}"\n')
+    process = subprocess.Popen(
+        [sys.executable, "-m", "firmware", "indicator", "run", "--config", str(tmp_path / "w.toml")],
+        env={**os.environ, "GPIOZERO_PIN_FACTORY": "mock", "NOTIFY_SOCKET": systemd.getsockname()},
+    )
+    try:
+        assert systemd.recv(64) == b"READY=1"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+            to.sendto(WELL.to_bytes(), str(place))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        ended = process.wait(PATIENCE_S)
+    assert (ended, place.exists()) == (0, False)
+
+
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [("", "No light is set"), ("[indicator]\nred = 17\ngreen = 27\nblue = 22\n", "cannot be used here")],

@@ -15,7 +15,7 @@ from capture.service import CameraClient
 PATIENCE_S = 3600.0
 ENCOUNTER = {
     "patient": "4010232137",
-    "body_site": "362783006",
+    "body_site": "70559009",
     "laterality": "left",
     "consent": {"record": True, "second_opinion": False, "teaching": False},
     "note": "",
