@@ -36,24 +36,21 @@ class Telling:
         """For how long the oldest of what waits has, in milliseconds."""
 
     def until(self, stop: threading.Event) -> None:
-        """Says how it is until `stop` is set."""
+        """Says how it is until `stop` is set, while somebody listens; where it does not answer it is not spoken for."""
         while not stop.wait(EVERY_SECONDS):
-            if self._settings.indicator.socket.exists():
-                asyncio.run(self._say(stop))
+            with suppress(OSError, CaptureError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+                to.setblocking(False)
+                to.connect(str(self._settings.indicator.socket))
+                asyncio.run(self._say(to, stop))
 
-    async def _say(self, stop: threading.Event) -> None:
-        """While somebody listens; a service that does not answer is not spoken for."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
-            to.setblocking(False)
-            async with CameraClient(self._settings.socket, timeout_s=_PATIENCE_SECONDS) as client:
-                with suppress(OSError, CaptureError):
-                    to.connect(str(self._settings.indicator.socket))
-                    while not stop.is_set():
-                        health = await client.health()
-                        waited = self.waiting_ms()
-                        late = waited is not None and waited > LATE_SECONDS * 1000
-                        to.send(facts_of(health, paired=self._paired(), late=late).to_bytes())
-                        await asyncio.sleep(EVERY_SECONDS)
+    async def _say(self, to: socket.socket, stop: threading.Event) -> None:
+        async with CameraClient(self._settings.socket, timeout_s=_PATIENCE_SECONDS) as client:
+            while not stop.is_set():
+                health = await client.health()
+                waited = self.waiting_ms()
+                late = waited is not None and waited > LATE_SECONDS * 1000
+                to.send(facts_of(health, paired=self._paired(), late=late).to_bytes())
+                await asyncio.sleep(EVERY_SECONDS)
 
 
 @contextmanager
