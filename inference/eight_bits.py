@@ -1,8 +1,9 @@
 """A model's convolutions in eight bits, made from its own weights when it is loaded.
 
 A convolution in whole numbers takes half the time of one in floats (docs/adr/0025-a-sieve-of-eight-bits.md). What it
-needs to know beside the weights is how large each tensor becomes, which is measured once (inference/calibrating.py) and
-stands in the manifest. A tensor without a range stays in floats, and so does every operator but Conv, Relu and Add.
+needs to know beside the weights is how large each tensor becomes, which is measured once
+(inference/training/ranges.py) and stands in the manifest. A tensor without a range stays in floats,
+and so does every operator but Conv, Relu and Add.
 
 Weights take seven bits: two products of seven and eight bits fit sixteen, in which processors without dot products
 (AVX2) add them up, so that every processor gives the same answer. The layout is onnx.proto's (ModelProto.opset_import
@@ -19,22 +20,35 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.onnx_graph import Field, GraphUnreadable, bytes_in, read_fields, with_graph, write_fields
+from inference.onnx_graph import (
+    BYTES,
+    FLOAT,
+    GRAPH_INITIALIZER,
+    GRAPH_INPUT,
+    GRAPH_OUTPUT,
+    MODEL_GRAPH,
+    TENSOR_NAME,
+    VALUE_NAME,
+    VARINT,
+    Field,
+    GraphUnreadable,
+    bytes_in,
+    read_fields,
+    with_graph,
+    write_fields,
+)
 
 WEIGHT_BITS: Final = 7
-_VARINT, _BYTES = 0, 2
-_MODEL_GRAPH, _MODEL_OPSET = 7, 8
+_MODEL_OPSET = 8
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 _FIRST_OPSET_IN_EIGHT_BITS: Final = 11
 _LAST_OPSET_ALIKE: Final = 12
 """Up to here what these graphs are made of means the same; a model of a later one is left alone."""
 _RUNTIME_DOMAIN: Final = b"com.microsoft"
-_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
-_VALUE_NAME = 1
+_GRAPH_NODE = 1
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 3, 4, 5, 7
-_TENSOR_DIM, _TENSOR_TYPE, _TENSOR_FLOATS, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 4, 8, 9
-_FLOAT = 1
-_TYPES: Final = {np.dtype(np.float32): _FLOAT, np.dtype(np.uint8): 2, np.dtype(np.int8): 3, np.dtype(np.int32): 6}
+_TENSOR_DIM, _TENSOR_TYPE, _TENSOR_FLOATS, _TENSOR_RAW = 1, 2, 4, 9
+_TYPES: Final = {np.dtype(np.float32): FLOAT, np.dtype(np.uint8): 2, np.dtype(np.int8): 3, np.dtype(np.int32): 6}
 _SAFE: Final = frozenset({"Conv", "ConvTranspose", "BatchNormalization", "Relu", "Add", "Sigmoid"})
 """Operators that mean the same in every opset up to the last one alike."""
 _STEPS: Final = 255
@@ -58,11 +72,11 @@ class _Node:
         return self.outputs[0]
 
     def field(self) -> Field:
-        parts: list[Field] = [(_NODE_INPUT, _BYTES, name.encode()) for name in self.inputs]
-        parts += [(_NODE_OUTPUT, _BYTES, name.encode()) for name in self.outputs]
-        parts += [(_NODE_NAME, _BYTES, f"{self.kind}:{self.output}".encode()), (_NODE_KIND, _BYTES, self.kind.encode())]
-        parts += [(_NODE_ATTRIBUTE, _BYTES, attribute) for attribute in self.attributes]
-        return _GRAPH_NODE, _BYTES, write_fields([*parts, (_NODE_DOMAIN, _BYTES, self.domain)])
+        parts: list[Field] = [(_NODE_INPUT, BYTES, name.encode()) for name in self.inputs]
+        parts += [(_NODE_OUTPUT, BYTES, name.encode()) for name in self.outputs]
+        parts += [(_NODE_NAME, BYTES, f"{self.kind}:{self.output}".encode()), (_NODE_KIND, BYTES, self.kind.encode())]
+        parts += [(_NODE_ATTRIBUTE, BYTES, attribute) for attribute in self.attributes]
+        return _GRAPH_NODE, BYTES, write_fields([*parts, (_NODE_DOMAIN, BYTES, self.domain)])
 
 
 def in_eight_bits(model: bytes, ranges: Mapping[str, Range]) -> bytes:
@@ -77,8 +91,8 @@ def in_eight_bits(model: bytes, ranges: Mapping[str, Range]) -> bytes:
         if not (math.isfinite(high - low) and low <= high):
             raise GraphUnreadable(f"the range of {name} is none")
     fields = [_newer(one) if one[0] == _MODEL_OPSET else one for one in read_fields(model)]
-    runtime = write_fields([(_OPSET_DOMAIN, _BYTES, _RUNTIME_DOMAIN), (_OPSET_VERSION, _VARINT, 1)])
-    return with_graph([*fields, (_MODEL_OPSET, _BYTES, runtime)], lambda graph: _rewritten(graph, ranges))
+    runtime = write_fields([(_OPSET_DOMAIN, BYTES, _RUNTIME_DOMAIN), (_OPSET_VERSION, VARINT, 1)])
+    return with_graph([*fields, (_MODEL_OPSET, BYTES, runtime)], lambda graph: _rewritten(graph, ranges))
 
 
 def worth_eight_bits(model: bytes, floating: int) -> tuple[str, ...]:
@@ -89,10 +103,10 @@ def worth_eight_bits(model: bytes, floating: int) -> tuple[str, ...]:
     Raises:
         GraphUnreadable: as `in_eight_bits`.
     """
-    (graph,) = (bytes_in(one) for one in read_fields(model) if one[0] == _MODEL_GRAPH)
+    (graph,) = (bytes_in(one) for one in read_fields(model) if one[0] == MODEL_GRAPH)
     fields = list(read_fields(graph))
     nodes = [_node(bytes_in(one)) for one in fields if one[0] == _GRAPH_NODE]
-    outputs = [_text(bytes_in(one), _VALUE_NAME) for one in fields if one[0] == _GRAPH_OUTPUT]
+    outputs = [_text(bytes_in(one), VALUE_NAME) for one in fields if one[0] == GRAPH_OUTPUT]
     readers = _readers(nodes, outputs)
     convolutions = [node for node in nodes if node.kind == "Conv"][floating:]
     names: dict[str, None] = {}
@@ -109,15 +123,15 @@ def _newer(imported: Field) -> Field:
     version = parts.get(_OPSET_VERSION)
     if parts.get(_OPSET_DOMAIN) or not isinstance(version, int) or version > _LAST_OPSET_ALIKE:
         raise GraphUnreadable("the model has operators that are not known here")
-    return _MODEL_OPSET, _BYTES, write_fields([(_OPSET_VERSION, _VARINT, max(version, _FIRST_OPSET_IN_EIGHT_BITS))])
+    return _MODEL_OPSET, BYTES, write_fields([(_OPSET_VERSION, VARINT, max(version, _FIRST_OPSET_IN_EIGHT_BITS))])
 
 
 def _rewritten(graph: bytes, ranges: Mapping[str, Range]) -> bytes:
     fields = list(read_fields(graph))
     nodes = [_node(bytes_in(one)) for one in fields if one[0] == _GRAPH_NODE]
-    weights = dict(_weight(bytes_in(one)) for one in fields if one[0] == _GRAPH_INITIALIZER)
-    outputs = [_text(bytes_in(one), _VALUE_NAME) for one in fields if one[0] == _GRAPH_OUTPUT]
-    taken = [_text(bytes_in(one), _VALUE_NAME) for one in fields if one[0] == _GRAPH_INPUT]
+    weights = dict(_weight(bytes_in(one)) for one in fields if one[0] == GRAPH_INITIALIZER)
+    outputs = [_text(bytes_in(one), VALUE_NAME) for one in fields if one[0] == GRAPH_OUTPUT]
+    taken = [_text(bytes_in(one), VALUE_NAME) for one in fields if one[0] == GRAPH_INPUT]
     unknown = ranges.keys() - {*taken, *(node.output for node in nodes)}
     if unknown:
         raise GraphUnreadable(f"there is no tensor {min(unknown)} in the graph")
@@ -130,8 +144,8 @@ def _rewritten(graph: bytes, ranges: Mapping[str, Range]) -> bytes:
     kept = [
         one
         for one in fields
-        if one[0] not in (_GRAPH_NODE, _GRAPH_INITIALIZER)
-        or (one[0] == _GRAPH_INITIALIZER and _text(bytes_in(one), _TENSOR_NAME) in wanted)
+        if one[0] not in (_GRAPH_NODE, GRAPH_INITIALIZER)
+        or (one[0] == GRAPH_INITIALIZER and _text(bytes_in(one), TENSOR_NAME) in wanted)
     ]
     constants = [_constant(name, value) for name, value in made.constants.items()]
     return write_fields([*(node.field() for node in made.nodes), *kept, *constants])
@@ -272,12 +286,12 @@ def _node(data: bytes) -> _Node:
 
 def _weight(data: bytes) -> tuple[str, NDArray[np.float32] | None]:
     """A weight's name and value; None of one that is no float, or is written number by number."""
-    name = _text(data, _TENSOR_NAME)
+    name = _text(data, TENSOR_NAME)
     fields = list(read_fields(data))
     raw = [bytes_in(one) for one in fields if one[0] in (_TENSOR_RAW, _TENSOR_FLOATS)]
     shape = [value for number, _, value in fields if number == _TENSOR_DIM]
     kinds = [value for number, _, value in fields if number == _TENSOR_TYPE]
-    if kinds != [_FLOAT] or len(raw) != 1:
+    if kinds != [FLOAT] or len(raw) != 1:
         return name, None
     sizes = [size for size in shape if isinstance(size, int)]
     if len(sizes) != len(shape) or len(raw[0]) != 4 * int(np.prod(np.asarray(sizes, object))):
@@ -289,10 +303,10 @@ def _weight(data: bytes) -> tuple[str, NDArray[np.float32] | None]:
 
 
 def _constant(name: str, value: Array) -> Field:
-    fields: list[Field] = [(_TENSOR_DIM, _VARINT, size) for size in value.shape]
-    fields += [(_TENSOR_TYPE, _VARINT, _TYPES[value.dtype]), (_TENSOR_NAME, _BYTES, name.encode())]
+    fields: list[Field] = [(_TENSOR_DIM, VARINT, size) for size in value.shape]
+    fields += [(_TENSOR_TYPE, VARINT, _TYPES[value.dtype]), (TENSOR_NAME, BYTES, name.encode())]
     raw = value.astype(value.dtype.newbyteorder("<")).tobytes()
-    return _GRAPH_INITIALIZER, _BYTES, write_fields([*fields, (_TENSOR_RAW, _BYTES, raw)])
+    return GRAPH_INITIALIZER, BYTES, write_fields([*fields, (_TENSOR_RAW, BYTES, raw)])
 
 
 def _texts(message: bytes, number: int) -> list[str]:

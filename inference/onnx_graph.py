@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_MODEL_IR_VERSION, _MODEL_GRAPH = 1, 7
-_GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_VALUE_INFO = 5, 11, 12, 13
-_TENSOR_NAME = 8
-_VALUE_NAME, _VALUE_TYPE = 1, 2
+VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
+_MODEL_IR_VERSION, MODEL_GRAPH = 1, 7
+GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, _GRAPH_VALUE_INFO = 5, 11, 12, 13
+TENSOR_NAME = 8
+VALUE_NAME, _VALUE_TYPE = 1, 2
 _TYPE_TENSOR = 1
 _TENSOR_ELEMENT, _TENSOR_TYPE_SHAPE = 1, 2
-_FLOAT = 1
+FLOAT = 1
 _SHAPE_DIM, _DIM_VALUE, _DIM_PARAM = 1, 1, 2
 _FIRST_IR_WITH_CONSTANT_WEIGHTS: Final = 4
 
@@ -56,17 +56,17 @@ def with_outputs(model: bytes, names: Sequence[str]) -> bytes:
     Raises:
         GraphUnreadable: not a protobuf message with one graph.
     """
-    kind = write_fields([(_TENSOR_ELEMENT, _VARINT, _FLOAT)])
+    kind = write_fields([(_TENSOR_ELEMENT, VARINT, FLOAT)])
     wanted = [
         write_fields(
-            [(_VALUE_NAME, _BYTES, name.encode()), (_VALUE_TYPE, _BYTES, write_fields([(_TYPE_TENSOR, _BYTES, kind)]))]
+            [(VALUE_NAME, BYTES, name.encode()), (_VALUE_TYPE, BYTES, write_fields([(_TYPE_TENSOR, BYTES, kind)]))]
         )
         for name in names
     ]
 
     def answering(graph: bytes) -> bytes:
-        kept = [field for field in read_fields(graph) if field[0] != _GRAPH_OUTPUT]
-        return write_fields([*kept, *((_GRAPH_OUTPUT, _BYTES, value) for value in wanted)])
+        kept = [field for field in read_fields(graph) if field[0] != GRAPH_OUTPUT]
+        return write_fields([*kept, *((GRAPH_OUTPUT, BYTES, value) for value in wanted)])
 
     return with_graph(list(read_fields(model)), answering)
 
@@ -77,27 +77,27 @@ def with_graph(model: Sequence[Field], change: Callable[[bytes], bytes]) -> byte
     Raises:
         GraphUnreadable: there is no graph, or several, or what `change` raises.
     """
-    graphs = [field for field in model if field[0] == _MODEL_GRAPH]
+    graphs = [field for field in model if field[0] == MODEL_GRAPH]
     if len(graphs) != 1:
         raise GraphUnreadable("the file holds no graph, or several")
-    changed: Field = (_MODEL_GRAPH, _BYTES, change(bytes_in(graphs[0])))
-    return write_fields([changed if field[0] == _MODEL_GRAPH else field for field in model])
+    changed: Field = (MODEL_GRAPH, BYTES, change(bytes_in(graphs[0])))
+    return write_fields([changed if field[0] == MODEL_GRAPH else field for field in model])
 
 
 def _edit_graph(graph: bytes, shape: Shape) -> bytes:
     fields = list(read_fields(graph))
-    weights = {_bytes_of(bytes_in(field), _TENSOR_NAME) for field in fields if field[0] == _GRAPH_INITIALIZER}
+    weights = {_bytes_of(bytes_in(field), TENSOR_NAME) for field in fields if field[0] == GRAPH_INITIALIZER}
     kept: list[Field] = []
     inputs = 0
     for field in fields:
         number = field[0]
-        if number == _GRAPH_INPUT:
-            if _bytes_of(bytes_in(field), _VALUE_NAME) in weights:
+        if number == GRAPH_INPUT:
+            if _bytes_of(bytes_in(field), VALUE_NAME) in weights:
                 continue
             inputs += 1
-            kept.append((number, _BYTES, _with_shape(bytes_in(field), shape)))
-        elif number == _GRAPH_OUTPUT:
-            kept.append((number, _BYTES, _with_shape(bytes_in(field), None)))
+            kept.append((number, BYTES, _with_shape(bytes_in(field), shape)))
+        elif number == GRAPH_OUTPUT:
+            kept.append((number, BYTES, _with_shape(bytes_in(field), None)))
         elif number != _GRAPH_VALUE_INFO:
             kept.append(field)
     if inputs != 1:
@@ -110,15 +110,15 @@ def _with_shape(value_info: bytes, shape: Shape | None) -> bytes:
     tensor = _bytes_of(_bytes_of(value_info, _VALUE_TYPE), _TYPE_TENSOR)
     fields = [field for field in read_fields(tensor) if field[0] != _TENSOR_TYPE_SHAPE]
     if shape is not None:
-        dims = write_fields([(_SHAPE_DIM, _BYTES, write_fields([_dimension(size)])) for size in shape])
-        fields.append((_TENSOR_TYPE_SHAPE, _BYTES, dims))
+        dims = write_fields([(_SHAPE_DIM, BYTES, write_fields([_dimension(size)])) for size in shape])
+        fields.append((_TENSOR_TYPE_SHAPE, BYTES, dims))
     kept = [field for field in read_fields(value_info) if field[0] != _VALUE_TYPE]
-    kept.append((_VALUE_TYPE, _BYTES, write_fields([(_TYPE_TENSOR, _BYTES, write_fields(fields))])))
+    kept.append((_VALUE_TYPE, BYTES, write_fields([(_TYPE_TENSOR, BYTES, write_fields(fields))])))
     return write_fields(kept)
 
 
 def _dimension(size: int | str) -> Field:
-    return (_DIM_PARAM, _BYTES, size.encode()) if isinstance(size, str) else (_DIM_VALUE, _VARINT, size)
+    return (_DIM_PARAM, BYTES, size.encode()) if isinstance(size, str) else (_DIM_VALUE, VARINT, size)
 
 
 def read_fields(data: bytes) -> Iterator[Field]:
@@ -131,11 +131,11 @@ def read_fields(data: bytes) -> Iterator[Field]:
     while position < len(data):
         tag, position = _read_varint(data, position)
         number, wire = tag >> 3, tag & 7
-        if wire == _VARINT:
+        if wire == VARINT:
             value, position = _read_varint(data, position)
             yield number, wire, value
             continue
-        if wire == _BYTES:
+        if wire == BYTES:
             length, position = _read_varint(data, position)
         elif wire in (_FIXED64, _FIXED32):
             length = 8 if wire == _FIXED64 else 4
@@ -156,7 +156,7 @@ def write_fields(fields: Sequence[Field]) -> bytes:
         if isinstance(value, int):
             parts += _varint(value)
         else:
-            parts += _varint(len(value)) + value if wire == _BYTES else value
+            parts += _varint(len(value)) + value if wire == BYTES else value
     return bytes(parts)
 
 
