@@ -107,7 +107,11 @@ _PI: Final = Board(
     architecture="arm64",
     starts_by="a Raspberry Pi's firmware",
     packages=(),
-    foreign=("linux-image-rpi-v8", "raspi-firmware"),  # this kernel starts a Pi 4 and a Pi 5
+    foreign=(
+        "linux-image-rpi-v8",  # starts a Pi 4 and a Pi 5
+        "python3-lgpio",  # with which gpiozero turns the pins of the light
+        "raspi-firmware",
+    ),
     tools=(),
     modules=("ext4", "mmc_block", "nvme", "sd_mod", "sdhci_brcmstb", "squashfs", "uas", "usb_storage"),
     boot_folder="start",

@@ -131,9 +131,9 @@ def bootstrap(
     architecture = architecture or own_architecture()
     environment = dict(os.environ) if epoch is None else {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
     wanted = (f"--variant={variant}", f"--include={','.join(packages)}", '--aptopt=APT::Install-Recommends "false"')
-    options = (f"--architecture={architecture}", *wanted, *_apt_options())
+    options = (f"--architecture={architecture}", *wanted, '--aptopt=Acquire::Retries "3"', *_apt_options())
     archives = (*_mirrors(), *map(str, sources))
-    run("mmdebstrap", "--quiet", *options, SUITE, str(root), *archives, environment=environment)
+    run("mmdebstrap", *options, SUITE, str(root), *archives, environment=environment)
 
 
 def make_venv(root: Path, place: str, requirements: Sequence[str]) -> None:

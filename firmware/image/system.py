@@ -32,7 +32,6 @@ PACKAGES: Final = (
     "nftables",
     "python3",
     "python3-libcamera",
-    "python3-lgpio",
     "rauc",
     "rauc-service",
     "seatd",
