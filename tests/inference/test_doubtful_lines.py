@@ -109,8 +109,8 @@ def test_a_reader_that_fails_means_no_photo(reading_again, frame: Frame) -> None
 
 
 def test_a_film_is_read_again_where_it_is_looked_at_thoroughly(reading_again, frame: Frame) -> None:
-    assert reading_again(Reading(firm=False), line(0.6)).sight(frame, thorough=True).regions == ()
-    assert reading_again(Reading(), line(0.6)).sight(frame, thorough=True).regions == (line(0.6),)
+    assert next(reading_again(Reading(firm=False), line(0.6)).sightings([(frame, True)])).regions == ()
+    assert next(reading_again(Reading(), line(0.6)).sightings([(frame, True)])).regions == (line(0.6),)
 
 
 def test_skin_is_bare_wounded_or_not_where_the_network_sees_no_print() -> None:

@@ -91,5 +91,5 @@ def test_the_engine_covers_the_thing_a_line_was_read_on(scripted, frame: Frame) 
     still = [scripted(Kind.TEXT, [line]), scripted(Kind.FACE), scripted(Kind.CODE)]
     engine = Deidentifier(still=still, live=[], second_look=[], guard=SeesPrint(), threads=2)
     assert engine.still(frame).redaction.regions == (line, read(box_polygon((15, 35, 65, 62))))
-    assert len(engine.sight(frame, thorough=True).regions) == 2
+    assert len(next(engine.sightings([(frame, True)])).regions) == 2
     engine.close()

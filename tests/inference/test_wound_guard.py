@@ -101,11 +101,11 @@ def test_one_pass_of_the_guard_answers_for_tattoos_and_for_wounds(guarded, frame
 
 def test_a_film_is_guarded_when_it_is_looked_at_thoroughly(guarded, frame: Frame) -> None:
     engine = guarded(SeesWounds(WOUND), text(LABEL))
-    assert engine.sight(frame, thorough=True).on_wounds == {Kind.TEXT}
-    assert engine.sight(frame, thorough=False).on_wounds == frozenset()
-    assert guarded(SeesWounds(), text(LABEL)).sight(frame, thorough=True).on_wounds == frozenset()
+    assert next(engine.sightings([(frame, True)])).on_wounds == {Kind.TEXT}
+    assert next(engine.sightings([(frame, False)])).on_wounds == frozenset()
+    assert next(guarded(SeesWounds(), text(LABEL)).sightings([(frame, True)])).on_wounds == frozenset()
     with pytest.raises(DetectionFailed, match="wound"):
-        guarded(SeesWounds(fails=RuntimeError("a kernel crashed"))).sight(frame, thorough=True)
+        next(guarded(SeesWounds(fails=RuntimeError("a kernel crashed"))).sightings([(frame, True)]))
 
 
 def test_a_guard_that_is_there_changes_what_a_films_sightings_are_of(guarded) -> None:

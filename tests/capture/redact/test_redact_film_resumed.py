@@ -142,4 +142,4 @@ def test_an_interruption_keeps_what_was_seen_and_an_error_does_not(blinking, fil
         redact(engine, [source], tmp_path / "out", progress=stop)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".walk.mp4.sightings"]
     redact(engine, [source], tmp_path / "out")
-    assert detector.looked == FRAMES
+    assert FRAMES <= detector.looked <= FRAMES + engine.threads + 1  # and those that were being looked at

@@ -3,15 +3,17 @@
 import ast
 import sys
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 
 from firmware.errors import WorkFailed
 from firmware.measuring import contenders
-from firmware.measuring.contenders import Block, Deface, default_mask
+from firmware.measuring.contenders import Block, Deface, WardlensFilms, default_mask
 from firmware.measuring.film import Film
-from firmware.measuring.peers import EVERY_KIND, FACES_ONLY, PEERS, Turns, compare, figures_of, ratio, ratios, rows_of
+from firmware.measuring.peers import FILM_FACES, OURS, PEERS, Turns, compare, figures_of, ratio, ratios, rows_of
+from inference import Deidentifier, Kind, Region
 from inference.geometry import bounds, box_polygon
 
 CHILD = Path(contenders.__file__).with_name("deface_child.py")
@@ -63,10 +65,31 @@ def test_the_table_has_a_row_for_everybody_and_a_ratio_for_us():
         "face_half_covered": 1.0,
         "face_covered": 0.5,
     }
-    everybody = dict.fromkeys((*PEERS, FACES_ONLY, EVERY_KIND), one)
+    everybody = dict.fromkeys((*PEERS, *OURS), one)
     rows = rows_of({"contenders": everybody, "ratios": ratios(everybody)})
     assert [row["who"] for row in rows] == list(everybody)
-    assert [row["× OpenCV"] for row in rows] == ["–", "–", "1.00", "1.00"]
+    assert [row["× OpenCV"] for row in rows] == ["–", "–", "1.00", "1.00", "1.00"]
+    assert [row["p99 ms"] for row in rows if row["who"] == FILM_FACES] == ["–"], "no frame of a film has its own"
+
+
+class BrightFaces:
+    """Sees a face wherever the frame is bright."""
+
+    name, kinds, models = "bright", frozenset({Kind.FACE}), MappingProxyType({"bright": "0" * 64})
+
+    def detect(self, image):
+        return [Region(Kind.FACE, box_polygon((10, 10, 60, 60)), 0.9, "bright")] if image.mean() > 100 else []
+
+
+def test_a_film_of_ours_is_timed_as_a_whole_and_covered_before_a_face_is_seen():
+    bright = np.arange(8) >= 6
+    pixels = np.where(bright[:, None, None, None], 200, 50) * np.ones((8, 480, 640, 3))
+    engine = Deidentifier(still=(), live=[BrightFaces()], second_look=(), threads=2)
+    block = WardlensFilms("films", engine, Film(pixels.astype(np.uint8), (FACES[0],) * 8)).look(range(8))
+    engine.close()
+    assert len(set(block.milliseconds)) == 1
+    assert len(block.shapes) == 8
+    assert all(block.shapes), "what is held before it was seen"
 
 
 def test_defaces_mask_is_the_ellipse_of_its_box_three_tenths_larger_on_each_side():
