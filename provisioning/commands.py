@@ -101,6 +101,11 @@ class Result:
             raise ValueError("a result has a sentence of 1 to 300 printable characters")
 
 
+def sentence_of(text: str) -> str:
+    """`text` as a result's sentence can hold it; one that says so where there is none."""
+    return "".join(one if one.isprintable() else " " for one in text)[:_SENTENCE] or "It gave no reason."
+
+
 def sign_command(command: Command, root_key: EllipticCurvePrivateKey) -> bytes:
     """The bytes that the device gets: canonical JSON of the command and the root's signature over it."""
     fields = {

@@ -24,7 +24,7 @@ from firmware.updating.bundle import BundleDamaged, taken_over
 from firmware.updating.programs import Machine, ProgramFailed
 from firmware.updating.record import BUNDLES, ORDER, Reason, Record, Step, move, read_record, write_record
 from provisioning import durable
-from provisioning.commands import Command, CommandName, verify_command
+from provisioning.commands import Command, CommandName, sentence_of, verify_command
 from provisioning.errors import CommandRefusal, CommandRefused, ProvisioningError
 from provisioning.identity import DeviceIdentity
 from provisioning.updates import Update, Version
@@ -163,9 +163,9 @@ def _installed(state: Path, machine: Machine, record: Record, bundle: Path) -> R
 
 def _failed(state: Path, record: Record, reason: Reason, said: str) -> Record:
     if record.slot:
-        failed = move(state, record, Step.FAILED, reason, printable(said))
+        failed = move(state, record, Step.FAILED, reason, sentence_of(said))
     else:
-        failed = replace(record, step=Step.FAILED, reason=reason, said=printable(said))
+        failed = replace(record, step=Step.FAILED, reason=reason, said=sentence_of(said))
         write_record(state, failed)
     _log.error(Event.UPDATE_FAILED, version=str(record.version), reason=reason.value)
     dropped(state)
@@ -194,8 +194,3 @@ def not_newer(version: Version, running: Version, confirmed: Version) -> str:
     """Why a version is refused, for IT."""
     known = f" and had {confirmed}" if confirmed > running else ""
     return f"It runs {running}{known}, and {version} is not newer."
-
-
-def printable(text: str) -> str:
-    """`text` as a result can hold it."""
-    return "".join(one if one.isprintable() else " " for one in text)[:300]

@@ -20,9 +20,10 @@ from firmware.events import Event
 from firmware.health import read_health
 from firmware.release import read_release
 from firmware.settings import Settings
-from firmware.updating.installing import dropped, on_trial, printable
+from firmware.updating.installing import dropped, on_trial
 from firmware.updating.programs import Machine, ProgramFailed, Service
 from firmware.updating.record import Reason, Record, Step, move, read_record
+from provisioning.commands import sentence_of
 
 STEADY_SECONDS: Final = 20.0
 """For how long all is well, without a service that was started again, before a system stays."""
@@ -128,7 +129,7 @@ def _tried(
             watch.wrong = "RAUC did not mark it as good."
         if now >= watch.until:
             minutes = settings.update.trial_minutes
-            said = printable(f"{record.version} was on trial for {minutes} minutes. {watch.wrong}")
+            said = sentence_of(f"{record.version} was on trial for {minutes} minutes. {watch.wrong}")
             _back(settings.state, machine, move(settings.state, record, Step.REJECTED, Reason.NOT_WELL, said))
             return
         wait(LOOK_SECONDS)
@@ -149,7 +150,7 @@ def _back(state: Path, machine: Machine, record: Record) -> None:
     """The machine restarts into the system before; after three tries that led nowhere it stays as it is and says so."""
     _log.error(Event.UPDATE_ROLLED_BACK, version=str(record.version), reason=str(record.reason and record.reason.value))
     if record.tries > MOST_TRIES:
-        said = printable(f"It could not go back to {record.before}. {record.said}")
+        said = sentence_of(f"It could not go back to {record.before}. {record.said}")
         move(state, record, Step.FAILED, Reason.NOT_BACK, said)
         dropped(state)
         return
@@ -164,7 +165,7 @@ def _not_started(state: Path, machine: Machine, record: Record) -> None:
     with suppress(ProgramFailed):  # or it might be started later, when nobody tries it any more
         machine.mark_bad("other")
     reason, said = record.reason or Reason.NOT_STARTED, record.said or "The new system did not start."
-    move(state, record, Step.FAILED, reason, printable(f"{said} It runs {record.before} again."))
+    move(state, record, Step.FAILED, reason, sentence_of(f"{said} It runs {record.before} again."))
     _log.error(Event.UPDATE_FAILED, version=str(record.version), reason=reason.value)
     dropped(state)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provisioning.clock import Clock
-from provisioning.commands import Outcome, Result, sign_result
+from provisioning.commands import Outcome, Result, sentence_of, sign_result
 from provisioning.identity import DeviceIdentity
 from provisioning.keys import read_ec_key
 
@@ -14,5 +14,5 @@ def signed(of: DeviceIdentity, number: int, outcome: Outcome, sentence: str, clo
     Raises:
         KeyExposed: others can read the identity key.
     """
-    said = "".join(one if one.isprintable() else " " for one in sentence)[:300] or "It gave no reason."
-    return sign_result(Result(of.site, of.device, number, outcome, said, clock()), read_ec_key(of.identity_key))
+    result = Result(of.site, of.device, number, outcome, sentence_of(sentence), clock())
+    return sign_result(result, read_ec_key(of.identity_key))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 
 from cryptography import x509
 
+from capture.disk import RealFiles, write_durably
 from sync.mqtt import Retained
 from sync.protocol import DeviceFacts, DeviceState, topics
 from sync.uplink.settings import DeviceHealth, UplinkSettings
@@ -44,17 +44,9 @@ def next_session(state: Path) -> int:
 
 def _keep(file: Path, data: bytes) -> None:
     """`data` in `file`, also after a power cut: a number that was used twice is taken for an old one."""
-    temporary = file.with_suffix(".part")
-    with temporary.open("wb") as aside:
-        aside.write(data)
-        aside.flush()
-        os.fsync(aside.fileno())
-    os.replace(temporary, file)  # noqa: PTH105 - the same as Path.replace, and its name says what counts
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    files, temporary = RealFiles(), file.with_suffix(".part")
+    files.unlink(temporary)
+    write_durably(files, temporary, file, data)
 
 
 class Presence:
