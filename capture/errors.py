@@ -168,14 +168,23 @@ class CameraServiceRefused(CameraServiceError):  # noqa: N818 - named for what i
     Attributes:
         status: the HTTP status it answered with.
         error: a short fixed word for programs.
-        unanswered: the kinds a person still has to answer for, where that is the reason.
+        unanswered, hiding: the kinds a person still has to answer for, where that is the reason.
     """
 
-    def __init__(self, sentence: str, *, status: int, error: str, unanswered: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        status: int,
+        error: str,
+        unanswered: tuple[str, ...] = (),
+        hiding: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(sentence)
         self.status = status
         self.error = error
         self.unanswered = unanswered
+        self.hiding = hiding
 
 
 class Refusal(StrEnum):
@@ -211,15 +220,18 @@ class StillUnanswered(CaptureError):  # noqa: N818 - named for what is known
     """The picture asks a question that nobody has answered, so it was not sealed. Answer it on the review screen.
 
     Attributes:
-        kinds: what it asks about.
+        kinds: of which it may show more than is covered.
+        hiding: of which what is covered may hide a wound.
     """
 
-    def __init__(self, kinds: tuple[str, ...]) -> None:
+    def __init__(self, kinds: tuple[str, ...], hiding: tuple[str, ...] = ()) -> None:
+        asked = ", ".join(dict.fromkeys((*hiding, *kinds)))
         super().__init__(
-            f"Nobody has said yet whether the picture shows {', '.join(kinds)}, so it was not sealed. "
+            f"The picture asks about {asked}, and nobody has answered, so it was not sealed. "
             "Answer on the review screen."
         )
         self.kinds = kinds
+        self.hiding = hiding
 
 
 class SigningKeyUnusable(CaptureError):  # noqa: N818 - named for what is known

@@ -36,8 +36,11 @@ class Capture:
     def __post_init__(self) -> None:
         if type(self.photo) is not Photo:
             raise TypeError(f"only a Photo can become a capture, not a {type(self.photo).__name__}")
-        if self.photo.redaction.unanswered:
-            raise StillUnanswered(tuple(kind.value for kind in self.photo.redaction.unanswered))
+        redaction = self.photo.redaction
+        if redaction.unanswered or redaction.hiding:
+            raise StillUnanswered(
+                tuple(kind.value for kind in redaction.unanswered), tuple(kind.value for kind in redaction.hiding)
+            )
 
 
 def encoded(photo: Photo) -> bytes:

@@ -24,7 +24,8 @@ class Answers:
 
     Attributes:
         by: their badge.
-        nothing_else: the kinds of which they confirm that nothing is left uncovered in any of the pictures.
+        nothing_else: the kinds of which they confirm that nothing is left uncovered in any of the pictures, and that no
+            wound is hidden.
     """
 
     by: str
@@ -58,14 +59,16 @@ class FileCapturer:
         """
         frame = Frame(read_picture(_bytes(file)), time.monotonic_ns())
         photo = self._deidentifier.still(frame)
-        asked = photo.redaction.unanswered
+        unanswered, hiding = photo.redaction.unanswered, photo.redaction.hiding
+        asked = tuple(dict.fromkeys((*hiding, *unanswered)))
         left = [kind for kind in asked if kind not in answers.nothing_else]
         if left:
-            raise WorkFailed(_question(file, left))
+            raise WorkFailed(_question(file, left, hiding))
         if asked:
             now = time.time_ns() // 1_000_000
+            decided = [(Action.LEAVE, kind) for kind in hiding] + [(Action.CONFIRM, kind) for kind in unanswered]
             photo = self._deidentifier.revise(
-                frame, photo.redaction, [Decision(Action.CONFIRM, kind, answers.by, now) for kind in asked]
+                frame, photo.redaction, [Decision(action, kind, answers.by, now) for action, kind in decided]
             )
         still = HeldStill(
             capture=CaptureId(secrets.token_hex(16)),
@@ -80,12 +83,14 @@ class FileCapturer:
         return self._keeper.keep(still, encounter)
 
 
-def _question(file: Path, kinds: Sequence[Kind]) -> str:
+def _question(file: Path, kinds: Sequence[Kind], hiding: Sequence[Kind]) -> str:
     words = ", ".join(kinds)
     confirms = " ".join(f"--confirm {kind}" for kind in kinds)
+    on_wound = ", ".join(kind for kind in kinds if kind in hiding)
+    wound = f" What it covers as {on_wound} may lie on the wound: make sure that it hides none." if on_wound else ""
     return (
         f"{file.name} needs a person's answer about: {words}. Nothing of it was kept. Look at the picture: if it shows "
-        f"none that `wardlens redact` leaves uncovered, repeat with {confirms} --clinician BADGE."
+        f"none that `wardlens redact` leaves uncovered, repeat with {confirms} --clinician BADGE.{wound}"
     )
 
 

@@ -196,7 +196,6 @@ class Deidentifier:
         regions = self._believed(frame, first.regions, watches, deadline)
         looked = frozenset(kind for detector in detectors for kind in detector.kinds)
         answers = dict(policy.outcomes(regions, looked, self._thresholds, self._never_clear))
-        answers |= dict.fromkeys(_on_wounds(regions, watches, frame), Outcome.UNSURE)
         took = {**first.milliseconds, "look": _since(begun)}
 
         mark = time.perf_counter()
@@ -213,6 +212,8 @@ class Deidentifier:
         if left:
             pixels = cover(pixels, [region.polygon for region in left])
             answers |= dict.fromkeys({region.kind for region in left}, Outcome.UNSURE)
+        on_wounds = _on_wounds(regions + left, watches, frame)
+        answers |= dict.fromkeys(on_wounds, Outcome.UNSURE)
         took |= {"second-look": _since(mark), "total": _since(begun)}
         redaction = Redaction(
             width=frame.width,
@@ -223,6 +224,7 @@ class Deidentifier:
             thresholds=self._thresholds.facts(looked),
             policy=policy.POLICY,
             second_look=Outcome.FOUND if left else Outcome.CLEAR,
+            on_wounds=on_wounds,
         )
         return Photo(pixels, redaction, took, mint=_MINT)
 

@@ -52,6 +52,7 @@ class Action(StrEnum):
     REMOVE = "remove"
     SHOW = "show"
     CONFIRM = "confirm"
+    LEAVE = "leave"
 
 
 def frozen_pixels(pixels: Pixels) -> Pixels:
@@ -139,7 +140,8 @@ class Decision:
 
     Attributes:
         action: ADD covers `polygon`; REMOVE uncovers the one at `index`; SHOW uncovers the wound inside `polygon` on a
-            face; CONFIRM answers an UNSURE kind.
+            face; CONFIRM says that nothing of an UNSURE kind is left uncovered; LEAVE says that what is covered of a
+            kind hides no wound, or is to stay all the same.
         kind: which kind it is about.
         by: who decided, as the roster names them.
         at_ms: when, in Unix milliseconds.
@@ -207,6 +209,7 @@ class Redaction:
         second_look: what a second look at the redacted pixels answered.
         decisions: what people decided, oldest first.
         shown: the parts of faces that people uncovered.
+        on_wounds: the kinds of which a region covered too much of a wound that was seen; each of them is UNSURE too.
     """
 
     width: int
@@ -219,10 +222,13 @@ class Redaction:
     second_look: Outcome
     decisions: tuple[Decision, ...] = ()
     shown: tuple[Shown, ...] = ()
+    on_wounds: frozenset[Kind] = frozenset()
 
     def __post_init__(self) -> None:
         if set(self.outcomes) != set(Kind):
             raise ValueError("a redaction answers for every kind")
+        if any(self.outcomes[kind] is not Outcome.UNSURE for kind in self.on_wounds):
+            raise ValueError("what lies on a wound is unsure")
         for name in ("outcomes", "models", "thresholds"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
@@ -231,6 +237,16 @@ class Redaction:
         """The kinds that are unsure and that no person has confirmed. While any is left, nothing may be sealed."""
         confirmed = {decision.kind for decision in self.decisions if decision.action is Action.CONFIRM}
         return tuple(k for k in Kind if self.outcomes[k] is Outcome.UNSURE and k not in confirmed)
+
+    @property
+    def hiding(self) -> tuple[Kind, ...]:
+        """The kinds of which what is covered may hide a wound, and no person has said that it may stay or is shown.
+
+        While any is left, nothing may be sealed.
+        """
+        settled = {one.kind for one in self.decisions if one.action in {Action.LEAVE, Action.SHOW}}
+        covered = {region.kind for region in self.regions}
+        return tuple(k for k in Kind if k in (self.on_wounds & covered) - settled)
 
     @property
     def recognisable(self) -> bool:

@@ -68,7 +68,7 @@ def answer_to(error: CaptureError) -> tuple[int, dict[str, Any]]:
     status, slug = next(answer for family, answer in ANSWERS.items() if isinstance(error, family))
     body: dict[str, Any] = {"error": slug, "sentence": error.sentence}
     if isinstance(error, StillUnanswered):
-        body["unanswered"] = list(error.kinds)
+        body |= {"unanswered": list(error.kinds), "hiding": list(error.hiding)}
     return status, body
 
 

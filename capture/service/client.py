@@ -158,10 +158,14 @@ def _json(answer: httpx.Response) -> Json:
 
 def _refusal(answer: httpx.Response) -> CameraServiceRefused:
     said = _json(answer)
-    unanswered = said.get("unanswered", [])
     return CameraServiceRefused(
         str(said.get("sentence", "")),
         status=answer.status_code,
         error=str(said.get("error", "failed")),
-        unanswered=tuple(map(str, unanswered)) if isinstance(unanswered, list) else (),
+        unanswered=_words(said.get("unanswered")),
+        hiding=_words(said.get("hiding")),
     )
+
+
+def _words(said: object) -> tuple[str, ...]:
+    return tuple(map(str, said)) if isinstance(said, list) else ()

@@ -68,6 +68,7 @@ def still_to_json(still: HeldStill) -> Json:
         "redaction": redaction_to_json(redaction),
         "milliseconds": {**still.within, **still.milliseconds},
         "unanswered": [kind.value for kind in redaction.unanswered],
+        "hiding": [kind.value for kind in redaction.hiding],
         "quality": quality_to_json(still.quality),
         "marker": still.marker.to_json(),
     }

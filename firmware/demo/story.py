@@ -180,13 +180,14 @@ class Story:
         if place < at:  # the row begins again: nothing that is left could be shown
             await client.discard(still["id"])
             return [_unreadable(picture) for picture in pictures[at:]]
-        row = Row(pictures[place].name, asked=tuple(still["unanswered"]))
+        row = Row(pictures[place].name, asked=tuple(dict.fromkeys((*still["unanswered"], *still["hiding"]))))
         for region in still["redaction"]["regions"]:
             row.found[region["kind"]] = row.found.get(region["kind"], 0) + 1
         try:
             if row.asked:
-                confirmed = [{"action": "confirm", "kind": kind, "by": BADGE} for kind in row.asked]
-                await client.decide(still["id"], confirmed)
+                answers = (("confirm", still["unanswered"]), ("leave", still["hiding"]))
+                decided = [{"action": how, "kind": kind, "by": BADGE} for how, kinds in answers for kind in kinds]
+                await client.decide(still["id"], decided)
             kept = await client.accept(still["id"], _encounter(self._patient, place))
             row.capture, row.size = kept["capture"], kept["bytes"]
             row.sealed_ms = kept["milliseconds"]["total_ms"]

@@ -156,7 +156,9 @@ async def _of_capture(request: Request, error: Exception) -> Response:
         # The camera service restarted or let it go: there is nothing left to review.
         session.still = None
         request.app.state.desk.counters.add(Count.DISCARDED)
-    return _refused(request, error.status, error.error, error.sentence, unanswered=error.unanswered)
+    return _refused(
+        request, error.status, error.error, error.sentence, unanswered=error.unanswered, hiding=error.hiding
+    )
 
 
 async def _of_provisioning(request: Request, error: Exception) -> Response:

@@ -44,7 +44,12 @@ class SimulatedCamera:
         self.advice = "good"
         self.quality: Json = {"verdict": "good", "sentence": ""}
         self._unanswered = tuple(unanswered)
+        self._hiding: tuple[str, ...] = ()
         self._taken = 0
+
+    def hides(self, *kinds: str) -> None:
+        """What it covers of these kinds in later stills may lie on a wound."""
+        self._hiding = kinds
 
     async def health(self) -> Json:
         """What `said` holds."""
@@ -83,12 +88,14 @@ class SimulatedCamera:
             "redaction": {
                 "width": 640,
                 "height": 480,
-                "outcomes": outcomes | dict.fromkeys(self._unanswered, "unsure"),
+                "outcomes": outcomes | dict.fromkeys((*self._unanswered, *self._hiding), "unsure"),
                 "regions": [face],
                 "models": {},
                 "decisions": [],
+                "on_wounds": list(self._hiding),
             },
-            "unanswered": list(self._unanswered),
+            "unanswered": list(dict.fromkeys((*self._unanswered, *self._hiding))),
+            "hiding": list(self._hiding),
             "quality": self.quality,
             "milliseconds": {},
         }
@@ -103,6 +110,7 @@ class SimulatedCamera:
         """The still with these decisions applied."""
         held = self._held(still)
         regions, unanswered = list(held["redaction"]["regions"]), list(held["unanswered"])
+        hiding = list(held["hiding"])
         shown = list(held["redaction"].get("shown", ()))
         for decision in decisions:
             agreed = decision.get("consent", {}).get("recognisable", False)
@@ -114,20 +122,28 @@ class SimulatedCamera:
                 del regions[decision["index"]]
             elif decision["action"] == "show":
                 shown.append({"polygon": decision["polygon"], "kept": []})
-            elif decision["kind"] in unanswered:
-                unanswered.remove(decision["kind"])
+            elif decision["action"] == "confirm":
+                unanswered = [kind for kind in unanswered if kind != decision["kind"]]
+            if decision["action"] in {"leave", "show"}:
+                hiding = [kind for kind in hiding if kind != decision["kind"]]
+        covered = {region["kind"] for region in regions}
+        hiding = [kind for kind in hiding if kind in covered]
         made = [*held["redaction"]["decisions"], *decisions]
         redaction = {**held["redaction"], "regions": regions, "decisions": made, "shown": shown}
         redaction["recognisable"] = bool(shown)
-        self.stills[still] = {**held, "redaction": redaction, "unanswered": unanswered}
+        self.stills[still] = {**held, "redaction": redaction, "unanswered": unanswered, "hiding": hiding}
         return self.stills[still]
 
     async def accept(self, still: str, encounter: Mapping[str, Any]) -> Json:
         """Notes the encounter and lets the still go."""
         held = self._held(still)
-        if held["unanswered"]:
+        if held["unanswered"] or held["hiding"]:
             raise CameraServiceRefused(
-                "Answer first.", status=409, error="unanswered", unanswered=tuple(held["unanswered"])
+                "Answer first.",
+                status=409,
+                error="unanswered",
+                unanswered=tuple(held["unanswered"]),
+                hiding=tuple(held["hiding"]),
             )
         self.accepted.append(encounter)
         del self.stills[still]

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from inference import Deidentifier, DetectionFailed, Frame, Kind, Outcome, Region
+from inference import (
+    Action,
+    Decision,
+    Deidentifier,
+    DetectionFailed,
+    Frame,
+    Kind,
+    Outcome,
+    Redaction,
+    Region,
+    Shown,
+)
 from inference.canvas import Canvas
 from inference.covering import FILL
 from inference.detectors.skin import SkinDetector
@@ -67,6 +79,58 @@ def test_a_region_on_a_wound_stays_covered_and_asks_a_person(guarded, frame: Fra
     assert photo.redaction.outcomes[Kind.TEXT] is Outcome.UNSURE
     assert photo.redaction.unanswered == (Kind.TEXT,)
     assert (photo.pixels[52:68, 82:138] == FILL).all()
+
+
+def decided(action: Action, **more: object) -> Decision:
+    return Decision(action, Kind.TEXT, "4711", 1_790_000_000_000, **more)
+
+
+def test_what_covers_a_wound_is_left_by_a_person_who_says_so_or_uncovered(guarded, frame: Frame) -> None:
+    engine = guarded(SeesWounds(WOUND), text(LABEL), text(ASIDE))
+    redaction = engine.still(frame).redaction
+    assert (redaction.on_wounds, redaction.hiding) == ({Kind.TEXT}, (Kind.TEXT,))
+    confirmed = engine.revise(frame, redaction, [decided(Action.CONFIRM)]).redaction
+    assert (confirmed.unanswered, confirmed.hiding) == ((), (Kind.TEXT,)), (
+        "that none is missed says nothing of the wound"
+    )
+    left = engine.revise(frame, redaction, [decided(Action.LEAVE)])
+    assert (left.redaction.unanswered, left.redaction.hiding) == ((Kind.TEXT,), ())
+    assert (left.pixels[52:68, 82:138] == FILL).all()
+    removed = engine.revise(frame, redaction, [decided(Action.REMOVE, index=0, reason="It is the wound")])
+    assert removed.redaction.hiding == (Kind.TEXT,), "another one is still covered"
+    assert not (removed.pixels[52:68, 82:138] == FILL).all()
+    again = engine.revise(frame, removed.redaction, [decided(Action.REMOVE, index=0, reason="It is the wound")])
+    assert again.redaction.hiding == ()
+    assert again.redaction.on_wounds == {Kind.TEXT}, "what was seen stays on record"
+
+
+def test_what_only_the_second_look_covers_of_a_wound_is_asked_about_too(scripted, frame: Frame) -> None:
+    engine = Deidentifier(
+        still=[], live=[], second_look=[scripted(Kind.CODE, [Region(Kind.CODE, LABEL, 0.9, "m")])],
+        guard=SeesWounds(WOUND), threads=2,
+    )  # fmt: skip
+    assert engine.still(frame).redaction.hiding == (Kind.CODE,)
+    engine.close()
+
+
+def test_a_wound_on_a_face_that_is_shown_is_not_hidden() -> None:
+    face = Region(Kind.FACE, LABEL, 0.9, "m")
+    shown = Decision(Action.SHOW, Kind.FACE, "4711", 1, polygon=LABEL, reason="It is the wound")
+    assert record(face).hiding == (Kind.FACE,)
+    assert replace(record(face), decisions=(shown,), shown=(Shown(LABEL, ()),)).hiding == ()
+
+
+def test_what_lies_on_a_wound_is_unsure() -> None:
+    with pytest.raises(ValueError, match="unsure"):
+        replace(record(text(LABEL)), outcomes=dict.fromkeys(Kind, Outcome.FOUND))
+
+
+def record(region: Region) -> Redaction:
+    """Of a picture with this region on a wound."""
+    return Redaction(
+        width=160, height=120, regions=(region,), outcomes=dict.fromkeys(Kind, Outcome.UNSURE), models={},
+        thresholds={}, policy="p", second_look=Outcome.CLEAR, on_wounds=frozenset({region.kind}),
+    )  # fmt: skip
 
 
 def test_a_region_beside_a_wound_asks_nobody(guarded, frame: Frame) -> None:

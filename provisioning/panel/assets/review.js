@@ -31,11 +31,12 @@ let zoom = () => 1;
 const facts = () => at("facts").dataset;
 const regions = () => JSON.parse(facts().regions);
 const unanswered = () => facts().unanswered.split(" ").filter(Boolean);
+const isAsking = () => facts().open !== "0";
 const perPixel = () => Math.max(size.width / photo.clientWidth, size.height / photo.clientHeight) / zoom();
 
 function show(next) {
   mode = next;
-  const shown = next === "home" ? (unanswered().length ? "ask" : "check") : next;
+  const shown = next === "home" ? (isAsking() ? "ask" : "check") : next;
   for (const part of side.querySelectorAll("[data-mode]")) part.hidden = part.dataset.mode !== shown;
   photo.classList.toggle("marking", next === "mark");
   photo.classList.toggle("picking", next === "uncover");
@@ -179,6 +180,12 @@ photo.addEventListener("click", (event) => {
 
 const ACTS = {
   confirm: async (button) => { await decide({ action: "confirm", kind: button.dataset.confirm }); show("home"); },
+  leave: async (button) => { await decide({ action: "leave", kind: button.dataset.leave }); show("home"); },
+  hides: async (button) => {
+    const own = [...regions().keys()].filter((index) => regions()[index].kind === button.dataset.hides);
+    if (own.length === 1) pick(own[0]);
+    else show("uncover");
+  },
   mark: async (button) => startMarking(button.dataset.mark),
   show: async (button) => show(button.dataset.show),
   area: async (button) => pick(Number(button.dataset.area)),
@@ -214,5 +221,5 @@ side.addEventListener("click", (event) => {
 zoom = openZoom(photo, at("zoom"), size, () => { showPicture(); drawRegions(); });
 new ResizeObserver(drawRegions).observe(photo);
 show("home");
-sound(unanswered().length ? "asks" : "taken");
+sound(isAsking() ? "asks" : "taken");
 document.body.dataset.ready = "yes";

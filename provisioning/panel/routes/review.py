@@ -33,6 +33,13 @@ class Confirm(Body):
     kind: Kind
 
 
+class Leave(Body):
+    """Answers a question: what is covered of this kind hides no wound, or is to stay all the same."""
+
+    action: Literal["leave"]
+    kind: Kind
+
+
 class Add(Body):
     """Covers a region."""
 
@@ -64,7 +71,7 @@ class Decide(Body):
     """One decision about the picture in review."""
 
     still: Annotated[str, Field(max_length=64)]
-    decision: Annotated[Confirm | Add | Remove | Show, Field(discriminator="action")]
+    decision: Annotated[Confirm | Leave | Add | Remove | Show, Field(discriminator="action")]
 
 
 class Named(Body):
@@ -114,7 +121,7 @@ async def decide(request: Request, body: Decide) -> dict[str, Any]:
         if decision.get("features"):  # whether it is given, and whether the role may, the camera service judges
             decision["consent"] = {"recognisable": session.draft.consent.recognisable}
         session.still = {**still, **await desk.camera.decide(still["id"], [decision])}
-        return {"unanswered": session.still["unanswered"]}
+        return {name: session.still[name] for name in ("unanswered", "hiding")}
 
 
 @router.post("/review/accept", status_code=201)
@@ -162,15 +169,17 @@ def _still(session: Session, named: str | None = None) -> dict[str, Any]:
 
 
 def _shown(still: dict[str, Any], said: Language) -> dict[str, Any]:
-    redaction, unanswered, quality = still["redaction"], still["unanswered"], still.get("quality", {})
-    asked = unanswered[0] if unanswered else None
+    redaction, unanswered, hiding = still["redaction"], still["unanswered"], still["hiding"]
+    quality = still.get("quality", {})
+    asked = (*hiding, *unanswered, None)[0]
     spoilt = f"spoilt.{quality.get('verdict')}"
     return {
         "still": still,
         "regions_json": json.dumps(redaction["regions"]),
         "asked": asked,
-        "open_questions": len(unanswered),
-        "question": words.question(said, asked, redaction) if asked else "",
+        "of_wound": bool(hiding),
+        "open_questions": len(hiding) + len(unanswered),
+        "question": _question(said, still, asked) if asked else "",
         "covered": words.covered_sentence(said, redaction["regions"]),
         "areas": words.covered_areas(said, redaction["regions"]),
         "findings": words.findings(said, redaction, unanswered),
@@ -179,3 +188,8 @@ def _shown(still: dict[str, Any], said: Language) -> dict[str, Any]:
         "spoilt": said.say(spoilt) if said.has(spoilt) else "",
         "warning": said.heard(quality.get("sentence", "")) if quality.get("verdict", "good") != "good" else "",
     }
+
+
+def _question(said: Language, still: dict[str, Any], asked: str) -> str:
+    """What of the wound is hidden is asked first: an answer may uncover something."""
+    return said.say(f"on-wound.{asked}") if still["hiding"] else words.question(said, asked, still["redaction"])

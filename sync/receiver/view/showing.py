@@ -348,6 +348,7 @@ def _decision(decision: Mapping[str, Any]) -> DecisionShown:
         "remove": f"uncovered a {kind}",
         "show": "uncovered a wound on a face",
         "confirm": f"confirmed the answer for {kind}",
+        "leave": f"left the cover of {kind} where it may lie on the wound",
     }.get(text(decision.get("action")), "decided")
     if decision.get("features") is True:
         what += ", with eyes or mouth"

@@ -260,12 +260,18 @@ def ward(state: Path, models_folder: Path, tmp_path: Path) -> Iterator[Ward]:
 @pytest.fixture
 def ward_over(state: Path, models_folder: Path, tmp_path: Path) -> Callable[..., Any]:
     """The same over the pictures that a test brings, H×W×3 RGB each."""
-    return lambda *pictures: ward_seeing(pictures, state, models_folder, tmp_path)
+    return lambda *pictures, **more: ward_seeing(pictures, state, models_folder, tmp_path, **more)
 
 
 @contextmanager
-def ward_seeing(scenes: Sequence[Pixels], state: Path, models_folder: Path, tmp_path: Path) -> Iterator[Ward]:
-    """A running device whose camera sees these pictures."""
+def ward_seeing(
+    scenes: Sequence[Pixels],
+    state: Path,
+    models_folder: Path,
+    tmp_path: Path,
+    load_engine: Callable[[], Deidentifier] | None = None,
+) -> Iterator[Ward]:
+    """A running device whose camera sees these pictures, with the real models if no other engine is given."""
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for number, pixels in enumerate(scenes):
@@ -277,7 +283,7 @@ def ward_seeing(scenes: Sequence[Pixels], state: Path, models_folder: Path, tmp_
     with Vault(state / "vault", reserve_bytes=0) as vault, Ledger(state / "ledger", "camera", signer) as ledger:
         parts = CameraServiceParts(
             camera=open_camera(CameraSettings("replay", (pictures,))),
-            load_engine=lambda: Deidentifier.load(models_folder),
+            load_engine=load_engine or (lambda: Deidentifier.load(models_folder)),
             vault=vault,
             ledger=ledger,
             sealing_context=lambda capture, counter: SealingContext(

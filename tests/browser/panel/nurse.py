@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-ANSWERED = "(before) => document.getElementById('facts').dataset.unanswered !== before"
-ASKED = "#accept:visible, .answer[data-confirm]:visible"
+ANSWERED = "(before) => document.getElementById('facts').dataset.open !== before"
+NO = ".answer.no[data-confirm]:visible, .answer.no[data-leave]:visible"
+ASKED = f"#accept:visible, {NO}"
 
 
 def set_encounter(visit: Any, patient: str = "40213") -> None:
@@ -27,7 +28,7 @@ def answer_all(visit: Any) -> int:
         page.wait_for_selector(ASKED)
         if page.is_visible("#accept"):
             return asked
-        before = page.get_attribute("#facts", "data-unanswered")
-        page.click(".answer[data-confirm]")
+        before = page.get_attribute("#facts", "data-open")
+        page.click(NO)
         visit.until(ANSWERED, before)
         asked += 1

@@ -15,7 +15,7 @@ from firmware.hospital import open_archive
 from inference.scenes import SceneSpec, draw_scene
 from tests.browser.panel.cards import held
 from tests.browser.panel.hospital import camera_is, show
-from tests.browser.panel.nurse import ANSWERED, ASKED
+from tests.browser.panel.nurse import ANSWERED, ASKED, NO
 
 pytestmark = pytest.mark.models
 
@@ -77,8 +77,8 @@ def test_from_the_badge_to_the_hospitals_receipt_with_the_clock_on_it(demo_place
     watch.tap("#shutter")
     watch.until("shot", page.wait_for_selector, ASKED, timeout=60_000)
     while not page.is_visible("#accept"):
-        before = page.get_attribute("#facts", "data-unanswered")
-        watch.tap(".answer[data-confirm]:visible")
+        before = page.get_attribute("#facts", "data-open")
+        watch.tap(NO)
         watch.until("answered", visit.until, ANSWERED, before)
         page.wait_for_selector(ASKED)
     watch.tap("#accept")

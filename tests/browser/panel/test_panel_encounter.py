@@ -229,9 +229,9 @@ def test_one_more_picture_of_a_wound_takes_three_taps_with_the_real_models_quest
         page.wait_for_url("**/review", timeout=30_000)
         page.wait_for_selector("body[data-ready]")
         while not page.is_visible("#accept"):
-            before = page.get_attribute("#facts", "data-unanswered")
+            before = page.get_attribute("#facts", "data-open")
             hand.tap(".answer[data-confirm]")
-            visit.until("(before) => document.getElementById('facts').dataset.unanswered !== before", before)
+            visit.until("(before) => document.getElementById('facts').dataset.open !== before", before)
         hand.tap("#accept")
         page.wait_for_url("**/shoot")
         page.wait_for_selector("#shutter:enabled", timeout=30_000)

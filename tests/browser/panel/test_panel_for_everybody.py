@@ -231,6 +231,29 @@ def test_every_page_is_for_everybody(url, camera, visiting, size, language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("size", SIZES)
+def test_what_may_hide_the_wound_is_asked_about_in_words_and_uncovered(url, camera, visiting, size, language):
+    camera.hides("face")
+    visit = visiting(url, size)
+    page, walk = visit.page, Walk(visit, language)
+    chosen_language(walk)
+    visit.sign_in()
+    page.wait_for_selector("#shutter:enabled")
+    page.click("#shutter")
+    page.wait_for_url("**/review")
+    page.wait_for_selector("body[data-ready]")
+    assert page.inner_text(".question:visible") == walk.say("on-wound.face")
+    walk.look("on-wound")
+    page.click(".answer[data-hides]")
+    page.wait_for_selector("[data-mode=reason]:visible")  # the one area there is needs no choosing
+    walk.look("on-wound-reason")
+    page.click("[data-reason='It is the wound']")
+    visit.until("() => document.getElementById('facts').dataset.open === '2'")
+    assert page.inner_text(".question:visible") == walk.say("unsure.tattoo-unseen")
+    assert walk.found == [], "\n".join(map(str, walk.found))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", SIZES)
 def test_a_clinician_sees_their_queue_and_the_ward_lead_the_devices(url, visiting, size, language):
     visit = visiting(url, size)
     page, walk = visit.page, Walk(visit, language)

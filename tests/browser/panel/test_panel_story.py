@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
+import numpy as np
 import pytest
 
+from capture.envelope import parse_envelope
+from capture.ledger import LedgerEvent, parse_line
 from capture.vault import State
+from inference import Deidentifier, Kind, Pixels, Region
+from inference.geometry import box_polygon
+from inference.guard import Guarded
 from provisioning.panel import UplinkView
-from tests.browser.panel.nurse import answer_all, set_encounter
+from sync.receiver.opening import open_envelope
+from tests.browser.panel.nurse import ANSWERED, answer_all, set_encounter
 
 SIZES = ((800, 480), (1280, 800))
 FRAMES_A_SECOND = 15
@@ -147,6 +156,70 @@ def test_wound_on_a_face_is_marked_on_the_covered_face(ward, visiting):
     page.wait_for_selector("#toast:visible")
     assert "no covered face where you marked" in page.inner_text("#toast")
     visit.shot("9-wound-refused")
+
+
+class Sees:
+    """A detector of texts that sees one."""
+
+    name, kinds, models = "text", frozenset({Kind.TEXT}), MappingProxyType({"text": "0" * 64})
+
+    def detect(self, _image: Pixels) -> list[Region]:
+        return [Region(Kind.TEXT, box_polygon((300, 200, 500, 300)), 0.9, "text")]
+
+
+class SeesAWound:
+    """A guard that sees a wound under it."""
+
+    name, kinds, models = "guard", frozenset(set(Kind) - {Kind.TEXT}), MappingProxyType({"guard": "1" * 64})
+
+    def prepare(self) -> None:
+        """Nothing to warm."""
+
+    def guarded(self, _image: Pixels) -> Guarded:
+        return Guarded([], [box_polygon((350, 220, 600, 400))])
+
+
+def test_what_may_hide_the_wound_is_decided_by_who_looks_and_is_on_record(ward_over, visiting, site, state):
+    """Left once, uncovered once; both are in what is sealed, and what is uncovered on the ledger too."""
+    engine = partial(Deidentifier, still=[Sees()], live=[], second_look=[], guard=SeesAWound(), threads=1)
+    scene = np.full((600, 800, 3), (205, 160, 135), np.uint8)
+    decided = {}
+    with ward_over(scene, load_engine=engine) as ward:
+        visit = visiting(ward.url)
+        page = visit.page
+        visit.sign_in()
+        page.wait_for_selector("#shutter:enabled", timeout=30_000)
+        set_encounter(visit)
+        for way in ("leave", "hides"):
+            page.click("#shutter")
+            page.wait_for_url("**/review", timeout=30_000)
+            page.wait_for_selector("body[data-ready]")
+            assert "Is any of the wound hidden?" in page.inner_text(".question:visible")
+            before = page.get_attribute("#facts", "data-open")
+            visit.shot(f"9-on-the-wound-{way}")
+            page.click(f".answer[data-{way}=text]")
+            if way == "hides":
+                page.click("[data-reason='It is the wound']")
+            visit.until(ANSWERED, before)
+            answer_all(visit)
+            page.click("#accept")
+            page.wait_for_url("**/shoot")
+            page.wait_for_selector("#shutter:enabled", timeout=30_000)
+        for entry in ward.vault.entries():
+            opened = open_envelope(parse_envelope(ward.vault.read(entry.capture)), site.opening_keys())
+            redaction = opened.manifest["redaction"]
+            assert redaction["on_wounds"] == ["text"]
+            made = [(one["action"], one["kind"], one["by"]) for one in redaction["decisions"]]
+            decided[entry.counter] = made, len(redaction["regions"])
+    lines = [parse_line(line) for line in (state / "ledger" / "camera.jsonl").read_bytes().splitlines()]
+    assert decided == {
+        1: ([("leave", "text", "4711"), ("confirm", "text", "4711")], 1),
+        2: ([("remove", "text", "4711"), ("confirm", "text", "4711")], 0),
+    }
+    assert [
+        (line.facts["action"], line.facts["kind"]) for line in lines if line.event == LedgerEvent.OVERRIDE.value
+    ] == [("remove", "text")]
+    assert visit.complaints == []
 
 
 @pytest.mark.models

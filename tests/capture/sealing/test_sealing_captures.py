@@ -14,24 +14,30 @@ from capture.record import encounter_from_json, redaction_from_json
 from capture.scale_marker import Marker
 from capture.sealing import Capture, DeviceFacts, seal_capture
 from inference import picture
-from inference.picture import Action, Decision, Frame, Kind, Outcome, Photo, Redaction
+from inference.picture import Action, Decision, Frame, Kind, Outcome, Photo, Redaction, Region
 from sync.receiver.opening import open_envelope
 
 ENCOUNTER = Encounter("CANARY-MRN-4711", "b-1", "84607009", Laterality.LEFT, Consent(record=True), note="CANARY-note")
 
 
-def photo_with(*, tattoo: Outcome = Outcome.CLEAR, decisions: tuple[Decision, ...] = ()) -> Photo:
+SEEN = Region(Kind.TATTOO, ((1, 1), (9, 1), (9, 9)), 0.9, "m")
+
+
+def photo_with(
+    *, tattoo: Outcome = Outcome.CLEAR, decisions: tuple[Decision, ...] = (), on_wound: bool = False
+) -> Photo:
     pixels = np.random.default_rng(1).integers(0, 255, (48, 64, 3), dtype=np.uint8)
     redaction = Redaction(
         width=64,
         height=48,
-        regions=(),
+        regions=(SEEN,) if on_wound else (),
         outcomes={kind: tattoo if kind is Kind.TATTOO else Outcome.CLEAR for kind in Kind},
         models={"centerface": "0" * 64},
         thresholds={"face": 0.5},
         policy="1",
         second_look=Outcome.CLEAR,
         decisions=decisions,
+        on_wounds=frozenset({Kind.TATTOO} if on_wound else ()),
     )
     return Photo(pixels, redaction, {}, mint=picture._MINT)
 
@@ -80,6 +86,18 @@ def test_a_question_that_a_person_answered_is_sealed_with_the_answer(maker, capt
     manifest = open_envelope(seal_capture(answered, maker.CONTEXT), [maker.SITE_KEY]).manifest
     assert manifest["redaction"]["outcomes"]["tattoo"] == "unsure"
     assert manifest["redaction"]["decisions"][0]["by"] == "b-1"
+
+
+def test_what_may_hide_a_wound_is_sealed_only_with_the_word_of_who_looked(maker, capture):
+    confirmed, left = (Decision(action, Kind.TATTOO, "b-1", 5) for action in (Action.CONFIRM, Action.LEAVE))
+    with pytest.raises(StillUnanswered, match="tattoo") as refused:
+        replace(capture, photo=photo_with(tattoo=Outcome.UNSURE, decisions=(confirmed,), on_wound=True))
+    assert (refused.value.kinds, refused.value.hiding) == ((), ("tattoo",))
+    answered = photo_with(tattoo=Outcome.UNSURE, decisions=(confirmed, left), on_wound=True)
+    sealed = seal_capture(replace(capture, photo=answered), maker.CONTEXT)
+    manifest = open_envelope(sealed, [maker.SITE_KEY]).manifest
+    assert manifest["redaction"]["on_wounds"] == ["tattoo"]
+    assert [one["action"] for one in manifest["redaction"]["decisions"]] == ["confirm", "leave"]
 
 
 @pytest.mark.parametrize("raw", [np.zeros((4, 4, 3), np.uint8), Frame(np.zeros((4, 4, 3), np.uint8), 0), b"\xff\xd8"])

@@ -164,7 +164,8 @@ async def refused(client, fault, still):
 async def answered(client):
     """A new still whose every question is answered."""
     still = await client.take()
-    decisions = [{"action": "confirm", "kind": kind, "by": "nurse-7"} for kind in still["unanswered"]]
+    answers = (("confirm", still["unanswered"]), ("leave", still["hiding"]))
+    decisions = [{"action": how, "kind": kind, "by": "nurse-7"} for how, kinds in answers for kind in kinds]
     return await client.decide(still["id"], decisions) if decisions else still
 
 

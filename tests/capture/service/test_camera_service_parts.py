@@ -279,8 +279,10 @@ def test_every_error_of_this_room_has_an_answer_with_a_slug_and_a_sentence():
 
 
 def test_what_is_open_is_named_when_a_still_is_not_sealed():
-    status, body = answer_to(StillUnanswered(("tattoo", "text")))
-    assert (status, body["error"], body["unanswered"]) == (409, "unanswered", ["tattoo", "text"])
+    status, body = answer_to(StillUnanswered(("tattoo", "text"), ("text", "face")))
+    assert (status, body["error"]) == (409, "unanswered")
+    assert (body["unanswered"], body["hiding"]) == (["tattoo", "text"], ["text", "face"])
+    assert "asks about text, face, tattoo, and" in body["sentence"]
 
 
 def test_the_page_names_every_refusal_with_its_status():

@@ -361,7 +361,7 @@ PARSERS = (
     Parser(
         "camera-refusal",
         (),
-        lambda: [b'{"error":"unanswered","sentence":"Answer for text.","unanswered":["text"]}'],
+        lambda: [b'{"error":"unanswered","sentence":"Answer for text.","unanswered":["text"],"hiding":[7]}'],
         _refused_answer,
         (CameraServiceError,),
     ),

@@ -32,7 +32,7 @@ def test_question_about_what_was_not_looked_for_is_asked_in_words(signed_in):
 def test_whole_way_from_shutter_to_queue(signed_in, bench):
     signed_in.put("/encounter", json=ENCOUNTER)
     still = shoot(signed_in)
-    assert decide(signed_in, still, action="confirm", kind="tattoo").json() == {"unanswered": []}
+    assert decide(signed_in, still, action="confirm", kind="tattoo").json() == {"unanswered": [], "hiding": []}
     assert signed_in.post("/review/accept", json={"still": still}).json() == {"next": "/shoot"}
     assert bench.camera.accepted == [
         {
@@ -111,6 +111,35 @@ def test_picture_with_an_open_question_is_not_accepted(signed_in, bench):
     assert answer.status_code == 409
     assert answer.json()["unanswered"] == ["tattoo"]
     assert bench.camera.accepted == []
+
+
+def test_what_may_hide_the_wound_is_asked_first_and_on_its_own(signed_in, bench):
+    bench.camera.hides("face")
+    signed_in.put("/encounter", json=ENCOUNTER)
+    still = shoot(signed_in)
+    page = signed_in.get("/review/panel").text
+    assert "What is covered as a face may lie on the wound. Is any of the wound hidden?" in page
+    assert 'data-open="3"' in page
+    assert decide(signed_in, still, action="leave", kind="face").json() == {
+        "unanswered": ["tattoo", "face"],
+        "hiding": [],
+    }
+    for kind in ("tattoo", "face"):
+        assert signed_in.post("/review/accept", json={"still": still}).json()["unanswered"]
+        decide(signed_in, still, action="confirm", kind=kind)
+    assert signed_in.post("/review/accept", json={"still": still}).status_code == 201
+
+
+def test_a_picture_is_not_accepted_while_nobody_looked_at_what_may_hide_the_wound(signed_in, bench):
+    bench.camera.hides("face")
+    signed_in.put("/encounter", json=ENCOUNTER)
+    still = shoot(signed_in)
+    for kind in ("tattoo", "face"):
+        decide(signed_in, still, action="confirm", kind=kind)
+    answer = signed_in.post("/review/accept", json={"still": still})
+    assert (answer.status_code, answer.json()["unanswered"], answer.json()["hiding"]) == (409, [], ["face"])
+    decide(signed_in, still, action="remove", kind="face", index=0, reason="It is the wound")
+    assert signed_in.post("/review/accept", json={"still": still}).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ async def main(badge):
         try:
             still = await client.take()
             took["still_s"] = time.monotonic() - pressed
-            if asked := still["unanswered"]:
-                sure = [{"action": "confirm", "kind": kind, "by": badge} for kind in asked]
+            answers = (("confirm", still["unanswered"]), ("leave", still["hiding"]))
+            if sure := [{"action": how, "kind": kind, "by": badge} for how, kinds in answers for kind in kinds]:
                 await client.decide(still["id"], sure)
             kept = await client.accept(still["id"], {**ENCOUNTER, "clinician": badge})
         except CaptureError as refused:
