@@ -27,7 +27,7 @@ LOCATED: Final = 0.5
 """Score of what only looks like a code."""
 
 _MARGIN: Final = 1.25
-_LINEAR: Final = zxingcpp.BarcodeFormat.AllLinear
+_LINEAR: Final = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.AllLinear])))
 _LOCATE_SIDE: Final = 1000
 _DARK: Final = 128
 """A picture whose brightest value is less is dark."""
@@ -154,12 +154,14 @@ def _small_codes(image: Pixels, grey: Grey, scale: float) -> Iterator[Polygon]:
 def _slanted_codes(grey: Grey) -> Iterator[tuple[NDArray[np.float64], float]]:
     """The cover of each code in the picture turned, with its score.
 
-    Bars are read along rows and columns, and a few degrees beside them: PDF417 up to 12.
+    Bars are read along rows and columns, and a few degrees beside them: PDF417 up to 12. Matrices are found as
+    they lie, so one that cannot be read turned either is none: a turned picture's edges look like a Data Matrix.
     """
     for degrees in _SLANTS:
         turned, back = _turned(grey, degrees)
         for found in _read(turned, thorough=False):
-            yield _cover_of(found, turned) @ back[:, :2].T + back[:, 2], _score_of(found)
+            if found.valid or found.format in _LINEAR or found.symbology == zxingcpp.BarcodeFormat.PDF417:
+                yield _cover_of(found, turned) @ back[:, :2].T + back[:, 2], _score_of(found)
 
 
 def _turned(grey: Grey, degrees: float) -> tuple[Grey, NDArray[np.float64]]:
@@ -177,7 +179,7 @@ def _score_of(found: zxingcpp.Barcode) -> float:
 
 def _cover_of(found: zxingcpp.Barcode, grey: Grey) -> NDArray[np.float64]:
     quad = _quad(found)
-    if found.format & _LINEAR:
+    if found.format in _LINEAR:
         quad = grow_sides(quad, grey)
     return grow_quad(quad, _MARGIN)
 

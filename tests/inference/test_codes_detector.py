@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from inference import Deidentifier, Frame, Kind
 from inference.covering import cover, coverage
+from inference.detectors import codes
 from inference.detectors.codes import DECODED, CodeDetector, read_codes
 from inference.detectors.modules import busy_places
 from inference.detectors.quads import grow_quad, grow_sides
 from inference.geometry import bounds
+from inference.scenes import SceneSpec, draw_scene
 
 FORMATS = ["QRCode", "DataMatrix", "Aztec", "PDF417", "Code128", "Code39", "EAN13"]
 
@@ -180,3 +182,16 @@ def test_a_code_in_the_dark_is_covered_and_no_reader_gives_up(symbology: str) ->
     dark = cv2.convertScaleAbs(scene, alpha=0.18)
     regions = CodeDetector(side=1600, locate=True).detect(dark)
     assert coverage(900, 700, [region.polygon for region in regions])[there].mean() > 0.98
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_picture_turned_is_no_code_itself(seed: int) -> None:
+    """Its edges on the grey around it look like the two lines of a Data Matrix: six real wounds were covered whole."""
+    scene = draw_scene(SceneSpec(seed), (512, 512)).pixels
+    assert CodeDetector(side=1600, locate=False, slanted=True).detect(scene) == []
+
+
+def test_only_bars_are_grown_along_their_sides() -> None:
+    formats = {zxingcpp.barcode_format_from_str(name) for name in ("Code128", "ITF", "EAN-13", "Codabar")}
+    assert formats <= codes._LINEAR
+    assert codes._LINEAR.isdisjoint({zxingcpp.barcode_format_from_str(n) for n in ("DataMatrix", "QRCode", "PDF417")})

@@ -52,6 +52,10 @@ SIDE = """(name) => {
   const box = document.querySelector(name).getBoundingClientRect();
   return box.left + box.width / 2 < innerWidth / 2 ? "left" : "right";
 }"""
+SHUTTER = """() => {
+  const box = document.getElementById("shutter").getBoundingClientRect();
+  return [box.width / innerWidth, box.height / innerHeight];
+}"""
 BRIGHT = """() => [...document.querySelectorAll("body, body *")].filter((e) => e.checkVisibility())
   .flatMap((e) => ["color", "backgroundColor"].map((of) => getComputedStyle(e)[of]))
   .filter((colour) => /^rgb\\(/.test(colour)).map((colour) => Math.max(...colour.match(/\\d+/g).map(Number)))
@@ -172,6 +176,9 @@ def test_every_page_is_for_everybody(url, camera, visiting, size, language):
     page.wait_for_url("**/shoot")
     page.wait_for_selector("#shutter:enabled")
     walk.look("shoot")
+    wide, high = page.evaluate(SHUTTER)
+    assert wide > 0.25, f"the shutter is {wide:.0%} of the screen across"
+    assert high > 0.8, f"and {high:.0%} down"
     for dialog in ("patient", "site", "since", "consent", "note"):
         page.click(f"[data-opens={dialog}-dialog]")
         walk.look(f"{dialog}-dialog")

@@ -179,6 +179,7 @@ def a_row(**seen) -> PictureRow:
         "truths": (),
         "asks": frozenset(),
         "nobody_looked": frozenset(),
+        "on_wounds": frozenset(),
         "second_look_found": False,
         "covered": 0.0,
         "outside": 0.0,
@@ -197,6 +198,15 @@ def test_a_wound_is_damaged_from_more_than_five_per_cent_without_a_question(hidd
     wound = WoundRow(1000, hidden, dict.fromkeys(Kind, 0))
     found = {figure.measure.name: figure.share for figure in figures([a_row(wound=wound, asks=frozenset(asks))])}
     assert found["wound.damaged_unasked"].value == damaged
+
+
+def test_a_wound_is_seen_to_be_hidden_only_where_a_person_is_asked_about_it() -> None:
+    wound = WoundRow(1000, 400, dict.fromkeys(Kind, 0))
+    asked = [a_row(wound=wound, asks=frozenset(Kind)), a_row(wound=wound, on_wounds=frozenset({Kind.FACE}))]
+    found = {figure.measure.name: figure.share for figure in figures(asked)}
+    assert (found["wound.damaged_unseen"].part, found["wound.damaged_unseen"].whole) == (1, 2)
+    assert found["wound.hidden_unseen"].value == pytest.approx(0.2)
+    assert found["asks.wound"].part == 1
 
 
 def test_measures_have_names_of_their_own_and_say_nothing_about_nothing() -> None:

@@ -24,7 +24,7 @@ from inference.geometry import box_polygon
 from inference.picture import Pixels
 
 FACE = box_polygon((20, 20, 60, 60))
-NOTHING = Seen((), frozenset(), frozenset({Kind.TATTOO}), False, 0.0, 0.0, None, False, None, 1.0)
+NOTHING = Seen((), frozenset(), frozenset({Kind.TATTOO}), frozenset(), False, 0.0, 0.0, None, False, None, 1.0)
 
 
 def row(name: str = "p", **seen) -> PictureRow:
