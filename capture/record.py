@@ -148,12 +148,11 @@ def redaction_to_json(redaction: Redaction) -> dict[str, Any]:
             for one in redaction.shown
         ],
         "recognisable": redaction.recognisable,
-        "on_wounds": [kind.value for kind in Kind if kind in redaction.on_wounds],
     }
 
 
 def redaction_from_json(value: object) -> Redaction:
-    """The redaction that JSON says; one of before `shown`, `recognisable` and `on_wounds` were there has none of them.
+    """The redaction that JSON says; one of before `shown` and `recognisable` were written has neither.
 
     Raises:
         ValueError: not a redaction.
@@ -169,7 +168,7 @@ def redaction_from_json(value: object) -> Redaction:
         "second_look",
         "decisions",
     }
-    fields = _fields(value, "a redaction", required=names, optional={"shown", "recognisable", "on_wounds"})
+    fields = _fields(value, "a redaction", required=names, optional={"shown", "recognisable"})
     redaction = Redaction(
         width=_whole(fields["width"]),
         height=_whole(fields["height"]),
@@ -181,7 +180,6 @@ def redaction_from_json(value: object) -> Redaction:
         second_look=Outcome(fields["second_look"]),
         decisions=tuple(_decision(entry) for entry in _list(fields["decisions"])),
         shown=tuple(_shown(entry) for entry in _list(fields.get("shown", []))),
-        on_wounds=frozenset(Kind(kind) for kind in _list(fields.get("on_wounds", []))),
     )
     if _flag(fields.get("recognisable", redaction.recognisable)) is not redaction.recognisable:
         raise ValueError("a picture shows recognisable features exactly where a person uncovered of a face")

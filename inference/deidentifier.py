@@ -212,8 +212,7 @@ class Deidentifier:
         if left:
             pixels = cover(pixels, [region.polygon for region in left])
             answers |= dict.fromkeys({region.kind for region in left}, Outcome.UNSURE)
-        on_wounds = _on_wounds(regions + left, watches, frame)
-        answers |= dict.fromkeys(on_wounds, Outcome.UNSURE)
+        answers |= dict.fromkeys(_on_wounds(regions + left, watches, frame), Outcome.UNSURE)
         took |= {"second-look": _since(mark), "total": _since(begun)}
         redaction = Redaction(
             width=frame.width,
@@ -224,7 +223,6 @@ class Deidentifier:
             thresholds=self._thresholds.facts(looked),
             policy=policy.POLICY,
             second_look=Outcome.FOUND if left else Outcome.CLEAR,
-            on_wounds=on_wounds,
         )
         return Photo(pixels, redaction, took, mint=_MINT)
 

@@ -209,7 +209,6 @@ class Redaction:
         second_look: what a second look at the redacted pixels answered.
         decisions: what people decided, oldest first.
         shown: the parts of faces that people uncovered.
-        on_wounds: the kinds of which a region covered too much of a wound that was seen; each of them is UNSURE too.
     """
 
     width: int
@@ -222,13 +221,10 @@ class Redaction:
     second_look: Outcome
     decisions: tuple[Decision, ...] = ()
     shown: tuple[Shown, ...] = ()
-    on_wounds: frozenset[Kind] = frozenset()
 
     def __post_init__(self) -> None:
         if set(self.outcomes) != set(Kind):
             raise ValueError("a redaction answers for every kind")
-        if any(self.outcomes[kind] is not Outcome.UNSURE for kind in self.on_wounds):
-            raise ValueError("what lies on a wound is unsure")
         for name in ("outcomes", "models", "thresholds"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
@@ -240,13 +236,14 @@ class Redaction:
 
     @property
     def hiding(self) -> tuple[Kind, ...]:
-        """The kinds of which what is covered may hide a wound, and no person has said that it may stay or is shown.
+        """The kinds that are unsure and of which a detector had something covered, while no person has looked at that.
 
-        While any is left, nothing may be sealed.
+        It may be in doubt, or lie on what was taken for a wound; either way it may hide one. While any is left, nothing
+        may be sealed.
         """
         settled = {one.kind for one in self.decisions if one.action in {Action.LEAVE, Action.SHOW}}
-        covered = {region.kind for region in self.regions}
-        return tuple(k for k in Kind if k in (self.on_wounds & covered) - settled)
+        covered = {region.kind for region in self.regions if region.model != BY_PERSON} - settled
+        return tuple(k for k in Kind if self.outcomes[k] is Outcome.UNSURE and k in covered)
 
     @property
     def recognisable(self) -> bool:

@@ -161,8 +161,8 @@ def _of_wounds() -> Iterator[Measure]:
     unasked = partial(_wound_pixels, lambda seen, wound: 0 if seen.asks else wound.hidden)
     asked = partial(_wound_pixels, lambda seen, wound: wound.hidden if seen.asks else 0)
     damaged = partial(_wounds, lambda seen, wound: wound.share > DAMAGED and not seen.asks)
-    unseen = partial(_wound_pixels, lambda seen, wound: 0 if seen.on_wounds else wound.hidden)
-    hurt = partial(_wounds, lambda seen, wound: wound.share > DAMAGED and not seen.on_wounds)
+    unseen = partial(_wound_pixels, lambda seen, wound: 0 if seen.hiding else wound.hidden)
+    hurt = partial(_wounds, lambda seen, wound: wound.share > DAMAGED and not seen.hiding)
     yield Measure("wound.hidden_unasked", "wound pixels covered, nobody asked", unasked, False, counted=False)
     yield Measure("wound.hidden_asked", "wound pixels covered, a person asked", asked, False, counted=False)
     for kind in Kind:
@@ -177,7 +177,7 @@ def _of_questions() -> Iterator[Measure]:
     yield Measure("asks", "pictures that ask", partial(_pictures, lambda seen: bool(seen.asks)), False)
     for kind in Kind:
         yield Measure(f"asks.{kind}", f"pictures that ask about {kind}", partial(_asks_about, kind), False)
-    of_wounds = partial(_pictures, lambda seen: bool(seen.on_wounds))
+    of_wounds = partial(_pictures, lambda seen: bool(seen.hiding))
     yield Measure("asks.wound", "pictures that ask whether the wound is hidden", of_wounds, False)
     yield Measure("asks.needless", "pictures without a truth that ask", _needless, False)
     with_unlooked = partial(_pictures, lambda seen: bool(seen.asks | seen.nobody_looked))

@@ -47,7 +47,7 @@ def measured(picture: AnnotatedPicture, photo: Photo) -> Seen:
         truths=truths,
         asks=frozenset(k for k, said in photo.redaction.outcomes.items() if said is Outcome.UNSURE) - nobody_looked,
         nobody_looked=nobody_looked,
-        on_wounds=photo.redaction.on_wounds,
+        hiding=frozenset(photo.redaction.hiding),
         second_look_found=photo.redaction.second_look is Outcome.FOUND,
         covered=float(covered.mean()),
         outside=float((covered & elsewhere).mean()),

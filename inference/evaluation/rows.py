@@ -75,7 +75,7 @@ class Seen:
         truths: what became of each identifier, in the order of the annotations.
         asks: kinds that somebody looked for and that a person is asked about.
         nobody_looked: kinds that no detector looks for; they ask about every picture.
-        on_wounds: kinds of which a person is asked whether what is covered hides a wound.
+        hiding: kinds of which a person is asked whether what is covered hides a wound.
         second_look_found: whether only the second look found something.
         covered: share of the frame that is covered.
         outside: share of the frame that is covered and belongs to no truth, grown a little.
@@ -88,7 +88,7 @@ class Seen:
     truths: tuple[TruthRow, ...]
     asks: frozenset[Kind]
     nobody_looked: frozenset[Kind]
-    on_wounds: frozenset[Kind]
+    hiding: frozenset[Kind]
     second_look_found: bool
     covered: float
     outside: float
@@ -142,7 +142,7 @@ def _seen_json(seen: Seen) -> dict[str, Any]:
         "truths": [_truth_json(truth) for truth in seen.truths],
         "asks": _in_order(seen.asks),
         "nobody_looked": _in_order(seen.nobody_looked),
-        "on_wounds": _in_order(seen.on_wounds),
+        "hiding": _in_order(seen.hiding),
         "second_look_found": seen.second_look_found,
         "covered": _short(seen.covered),
         "outside": _short(seen.outside),

@@ -92,7 +92,6 @@ class SimulatedCamera:
                 "regions": [face],
                 "models": {},
                 "decisions": [],
-                "on_wounds": list(self._hiding),
             },
             "unanswered": list(dict.fromkeys((*self._unanswered, *self._hiding))),
             "hiding": list(self._hiding),

@@ -184,10 +184,10 @@ def test_a_code_in_the_dark_is_covered_and_no_reader_gives_up(symbology: str) ->
     assert coverage(900, 700, [region.polygon for region in regions])[there].mean() > 0.98
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_picture_turned_is_no_code_itself(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "width"), [(0, 512), (33, 384), (38, 384)])
+def test_a_picture_turned_is_no_code_itself(seed: int, width: int) -> None:
     """Its edges on the grey around it look like the two lines of a Data Matrix: six real wounds were covered whole."""
-    scene = draw_scene(SceneSpec(seed), (512, 512)).pixels
+    scene = draw_scene(SceneSpec(seed, props=()), (width, 512)).pixels
     assert CodeDetector(side=1600, locate=False, slanted=True).detect(scene) == []
 
 

@@ -26,6 +26,7 @@ from inference.covering import FILL
 from inference.detectors.skin import SkinDetector
 from inference.geometry import bounds, box_polygon
 from inference.guard import TOLERATED, Guarded, WoundGuard, on_a_wound
+from inference.picture import BY_PERSON
 from inference.policy import Thresholds
 
 WOUND = box_polygon((60, 40, 100, 80))
@@ -88,7 +89,7 @@ def decided(action: Action, **more: object) -> Decision:
 def test_what_covers_a_wound_is_left_by_a_person_who_says_so_or_uncovered(guarded, frame: Frame) -> None:
     engine = guarded(SeesWounds(WOUND), text(LABEL), text(ASIDE))
     redaction = engine.still(frame).redaction
-    assert (redaction.on_wounds, redaction.hiding) == ({Kind.TEXT}, (Kind.TEXT,))
+    assert redaction.hiding == (Kind.TEXT,)
     confirmed = engine.revise(frame, redaction, [decided(Action.CONFIRM)]).redaction
     assert (confirmed.unanswered, confirmed.hiding) == ((), (Kind.TEXT,)), (
         "that none is missed says nothing of the wound"
@@ -101,7 +102,6 @@ def test_what_covers_a_wound_is_left_by_a_person_who_says_so_or_uncovered(guarde
     assert not (removed.pixels[52:68, 82:138] == FILL).all()
     again = engine.revise(frame, removed.redaction, [decided(Action.REMOVE, index=0, reason="It is the wound")])
     assert again.redaction.hiding == ()
-    assert again.redaction.on_wounds == {Kind.TEXT}, "what was seen stays on record"
 
 
 def test_what_only_the_second_look_covers_of_a_wound_is_asked_about_too(scripted, frame: Frame) -> None:
@@ -120,16 +120,21 @@ def test_a_wound_on_a_face_that_is_shown_is_not_hidden() -> None:
     assert replace(record(face), decisions=(shown,), shown=(Shown(LABEL, ()),)).hiding == ()
 
 
-def test_what_lies_on_a_wound_is_unsure() -> None:
-    with pytest.raises(ValueError, match="unsure"):
-        replace(record(text(LABEL)), outcomes=dict.fromkeys(Kind, Outcome.FOUND))
+def test_what_is_in_doubt_may_hide_a_wound_that_nobody_saw(guarded, frame: Frame) -> None:
+    doubtful, sure = (Region(Kind.FACE, LABEL, score, "m") for score in (0.5, 0.9))
+    assert guarded(SeesWounds(), doubtful).still(frame).redaction.hiding == (Kind.FACE,)
+    assert guarded(SeesWounds(), sure).still(frame).redaction.hiding == ()
+
+
+def test_what_a_person_drew_hides_nothing_unknown_to_them() -> None:
+    assert record(Region(Kind.TATTOO, LABEL, 1.0, BY_PERSON)).hiding == ()
 
 
 def record(region: Region) -> Redaction:
-    """Of a picture with this region on a wound."""
+    """Of a picture with this region, and every kind unsure."""
     return Redaction(
         width=160, height=120, regions=(region,), outcomes=dict.fromkeys(Kind, Outcome.UNSURE), models={},
-        thresholds={}, policy="p", second_look=Outcome.CLEAR, on_wounds=frozenset({region.kind}),
+        thresholds={}, policy="p", second_look=Outcome.CLEAR,
     )  # fmt: skip
 
 

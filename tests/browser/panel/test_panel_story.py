@@ -208,7 +208,7 @@ def test_what_may_hide_the_wound_is_decided_by_who_looks_and_is_on_record(ward_o
         for entry in ward.vault.entries():
             opened = open_envelope(parse_envelope(ward.vault.read(entry.capture)), site.opening_keys())
             redaction = opened.manifest["redaction"]
-            assert redaction["on_wounds"] == ["text"]
+            assert redaction["outcomes"]["text"] == "unsure"
             made = [(one["action"], one["kind"], one["by"]) for one in redaction["decisions"]]
             decided[entry.counter] = made, len(redaction["regions"])
     lines = [parse_line(line) for line in (state / "ledger" / "camera.jsonl").read_bytes().splitlines()]

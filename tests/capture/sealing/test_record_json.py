@@ -82,12 +82,6 @@ redactions = st.builds(
     second_look=st.sampled_from(Outcome),
     decisions=st.lists(decisions, max_size=3).map(tuple),
     shown=st.lists(st.builds(Shown, polygons, st.lists(polygons, max_size=2).map(tuple)), max_size=2).map(tuple),
-).flatmap(
-    lambda redaction: (
-        st.sets(st.sampled_from(unsure)).map(lambda kinds: replace(redaction, on_wounds=frozenset(kinds)))
-        if (unsure := [kind for kind in Kind if redaction.outcomes[kind] is Outcome.UNSURE])
-        else st.just(redaction)
-    )
 )
 
 

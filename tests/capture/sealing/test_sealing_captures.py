@@ -37,7 +37,6 @@ def photo_with(
         policy="1",
         second_look=Outcome.CLEAR,
         decisions=decisions,
-        on_wounds=frozenset({Kind.TATTOO} if on_wound else ()),
     )
     return Photo(pixels, redaction, {}, mint=picture._MINT)
 
@@ -96,7 +95,6 @@ def test_what_may_hide_a_wound_is_sealed_only_with_the_word_of_who_looked(maker,
     answered = photo_with(tattoo=Outcome.UNSURE, decisions=(confirmed, left), on_wound=True)
     sealed = seal_capture(replace(capture, photo=answered), maker.CONTEXT)
     manifest = open_envelope(sealed, [maker.SITE_KEY]).manifest
-    assert manifest["redaction"]["on_wounds"] == ["tattoo"]
     assert [one["action"] for one in manifest["redaction"]["decisions"]] == ["confirm", "leave"]
 
 

@@ -179,7 +179,7 @@ def a_row(**seen) -> PictureRow:
         "truths": (),
         "asks": frozenset(),
         "nobody_looked": frozenset(),
-        "on_wounds": frozenset(),
+        "hiding": frozenset(),
         "second_look_found": False,
         "covered": 0.0,
         "outside": 0.0,
@@ -202,7 +202,7 @@ def test_a_wound_is_damaged_from_more_than_five_per_cent_without_a_question(hidd
 
 def test_a_wound_is_seen_to_be_hidden_only_where_a_person_is_asked_about_it() -> None:
     wound = WoundRow(1000, 400, dict.fromkeys(Kind, 0))
-    asked = [a_row(wound=wound, asks=frozenset(Kind)), a_row(wound=wound, on_wounds=frozenset({Kind.FACE}))]
+    asked = [a_row(wound=wound, asks=frozenset(Kind)), a_row(wound=wound, hiding=frozenset({Kind.FACE}))]
     found = {figure.measure.name: figure.share for figure in figures(asked)}
     assert (found["wound.damaged_unseen"].part, found["wound.damaged_unseen"].whole) == (1, 2)
     assert found["wound.hidden_unseen"].value == pytest.approx(0.2)

@@ -118,7 +118,7 @@ def test_what_may_hide_the_wound_is_asked_first_and_on_its_own(signed_in, bench)
     signed_in.put("/encounter", json=ENCOUNTER)
     still = shoot(signed_in)
     page = signed_in.get("/review/panel").text
-    assert "What is covered as a face may lie on the wound. Is any of the wound hidden?" in page
+    assert "Look at what is covered as a face. Is any of the wound hidden?" in page
     assert 'data-open="3"' in page
     assert decide(signed_in, still, action="leave", kind="face").json() == {
         "unanswered": ["tattoo", "face"],
