@@ -207,10 +207,10 @@ def test_session_numbers_grow_and_survive_a_lost_file(tmp_path):
 
 def test_the_number_of_a_connection_survives_the_power_before_anybody_hears_of_it(tmp_path, monkeypatch):
     """Used twice, it would be taken for an old one, and the device for away."""
-    steps, real, moved = [], os.fsync, os.replace
+    steps, real, moved = [], os.fsync, os.rename
     kinds = {True: "folder", False: "file"}
     monkeypatch.setattr(os, "fsync", lambda at: (steps.append(kinds[stat.S_ISDIR(os.fstat(at).st_mode)]), real(at)))
-    monkeypatch.setattr(os, "replace", lambda *names: (steps.append("rename"), moved(*names)))
+    monkeypatch.setattr(os, "rename", lambda *names: (steps.append("rename"), moved(*names)))
     assert next_session(tmp_path) == 1
     assert steps == ["file", "rename", "folder"]
 
