@@ -1,6 +1,6 @@
 """Load on every endpoint leaves the panel's memory as it was: nothing is kept for a request that is over.
 
-The ordinary run asks some thousand times; `make fault` twenty times as often, which takes about two minutes.
+The ordinary run asks some thousand times; `make fault` twenty times as often, for two minutes and more.
 """
 
 from __future__ import annotations
