@@ -59,14 +59,13 @@ class FileCapturer:
         """
         frame = Frame(read_picture(_bytes(file)), time.monotonic_ns())
         photo = self._deidentifier.still(frame)
-        unanswered, hiding = photo.redaction.unanswered, photo.redaction.hiding
-        asked = tuple(dict.fromkeys((*hiding, *unanswered)))
+        asked, hiding = photo.redaction.unanswered, photo.redaction.hiding
         left = [kind for kind in asked if kind not in answers.nothing_else]
         if left:
             raise WorkFailed(_question(file, left, hiding))
         if asked:
             now = time.time_ns() // 1_000_000
-            decided = [(Action.LEAVE, kind) for kind in hiding] + [(Action.CONFIRM, kind) for kind in unanswered]
+            decided = [(Action.LEAVE, kind) for kind in hiding] + [(Action.CONFIRM, kind) for kind in asked]
             photo = self._deidentifier.revise(
                 frame, photo.redaction, [Decision(action, kind, answers.by, now) for action, kind in decided]
             )

@@ -180,7 +180,7 @@ class Story:
         if place < at:  # the row begins again: nothing that is left could be shown
             await client.discard(still["id"])
             return [_unreadable(picture) for picture in pictures[at:]]
-        row = Row(pictures[place].name, asked=tuple(dict.fromkeys((*still["unanswered"], *still["hiding"]))))
+        row = Row(pictures[place].name, asked=tuple(still["unanswered"]))
         for region in still["redaction"]["regions"]:
             row.found[region["kind"]] = row.found.get(region["kind"], 0) + 1
         try:

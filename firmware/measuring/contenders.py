@@ -71,13 +71,8 @@ class Wardlens:
         return Block(tuple(milliseconds), tuple(shapes))
 
 
-class WardlensFilms:
+class WardlensFilms(Wardlens):
     """The film as `wardlens redact` covers one, but for reading and writing: seen in one pass, covered in another."""
-
-    def __init__(self, name: str, deidentifier: Deidentifier, film: Film) -> None:
-        self.name = name
-        self._deidentifier = deidentifier
-        self._film = film
 
     def look(self, frames: Sequence[int]) -> Block:
         """These frames, as one film; several are looked at beside each other, so each took its share of the whole.

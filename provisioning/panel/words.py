@@ -105,8 +105,10 @@ def findings(said: Language, redaction: Mapping[str, Any], unanswered: Sequence[
     return tuple(lines)
 
 
-def question(said: Language, kind: str, redaction: Mapping[str, Any]) -> str:
-    """What a person is asked about a kind that could not be told."""
+def question(said: Language, kind: str, redaction: Mapping[str, Any], *, of_wound: bool = False) -> str:
+    """What a person is asked about a kind that could not be told: whether one is missed, or what it may hide."""
+    if of_wound:
+        return said.say(f"on-wound.{kind}")
     if kind == "tattoo" and not _looked_for(kind, redaction):
         marked = any(region["kind"] == kind for region in redaction.get("regions", ()))
         return said.say("unsure.tattoo-another" if marked else "unsure.tattoo-unseen")

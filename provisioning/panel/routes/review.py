@@ -171,7 +171,7 @@ def _still(session: Session, named: str | None = None) -> dict[str, Any]:
 def _shown(still: dict[str, Any], said: Language) -> dict[str, Any]:
     redaction, unanswered, hiding = still["redaction"], still["unanswered"], still["hiding"]
     quality = still.get("quality", {})
-    asked = (*hiding, *unanswered, None)[0]
+    asked = (*hiding, *unanswered, None)[0]  # whether the wound is hidden first: an answer may uncover something
     spoilt = f"spoilt.{quality.get('verdict')}"
     return {
         "still": still,
@@ -179,7 +179,7 @@ def _shown(still: dict[str, Any], said: Language) -> dict[str, Any]:
         "asked": asked,
         "of_wound": bool(hiding),
         "open_questions": len(hiding) + len(unanswered),
-        "question": _question(said, still, asked) if asked else "",
+        "question": words.question(said, asked, redaction, of_wound=bool(hiding)) if asked else "",
         "covered": words.covered_sentence(said, redaction["regions"]),
         "areas": words.covered_areas(said, redaction["regions"]),
         "findings": words.findings(said, redaction, unanswered),
@@ -188,8 +188,3 @@ def _shown(still: dict[str, Any], said: Language) -> dict[str, Any]:
         "spoilt": said.say(spoilt) if said.has(spoilt) else "",
         "warning": said.heard(quality.get("sentence", "")) if quality.get("verdict", "good") != "good" else "",
     }
-
-
-def _question(said: Language, still: dict[str, Any], asked: str) -> str:
-    """What of the wound is hidden is asked first: an answer may uncover something."""
-    return said.say(f"on-wound.{asked}") if still["hiding"] else words.question(said, asked, still["redaction"])
