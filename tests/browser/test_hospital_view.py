@@ -112,6 +112,12 @@ def drawn(page: Any, picture: str) -> None:
     page.evaluate("picture => document.querySelector(picture).decode()", picture)
 
 
+def follow(page: Any, link: Any) -> None:
+    """Returns once the page that `link` leads to is whole; a click by itself returns while the old one still stands."""
+    with page.expect_navigation():
+        link.click()
+
+
 def fits(page: Any) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
@@ -184,7 +190,7 @@ def test_the_list_is_newest_first_and_fits_and_is_legible(ward, size):
 def test_a_picture_can_be_looked_at_with_what_was_covered(ward, size):
     ward.file(1)
     page = ward.page(size)
-    page.locator(".what h2 a").click()
+    follow(page, page.locator(".what h2 a"))
     drawn(page, ".frame img")
     outlines = page.locator(".outlines")
     assert not outlines.is_visible()
@@ -220,8 +226,8 @@ def test_the_pictures_of_one_wound_are_one_touch_from_each_of_them(ward, size, t
         envelope = ward.ward.envelope(number, jpeg=ward.hospital.big_jpeg(number), manifest=said)
         ward.hospital.drive(ward.ward.ingest(ward.archive), envelope)
     page = ward.page(size)
-    page.locator(".capture h2 a").first.click()
-    page.get_by_text("All pictures of this wound").click()
+    follow(page, page.locator(".capture h2 a").first)
+    follow(page, page.get_by_text("All pictures of this wound"))
     assert page.locator("h1").inner_text() == "Skin of heel, left, since 12 Nov 2026"
     assert page.locator(".who b").all_inner_texts() == ["PAT-7", "PAT-7"]
     assert "PAT" not in page.url
@@ -266,7 +272,7 @@ def test_a_sealed_picture_says_so_and_shows_itself_once_it_is_opened(ward, size)
 def test_the_page_of_a_sealed_picture_is_legible(ward, size):
     ward.file_sealed(1)
     page = ward.page(size)
-    page.locator(".what h2 a").click()
+    follow(page, page.locator(".what h2 a"))
     assert page.locator(".frame .sealed").inner_text() == "Sealed, not opened yet."
     page.locator(".receipt.good").wait_for()
     assert fits(page)
@@ -340,7 +346,7 @@ def test_each_role_has_a_page_to_begin_with_and_a_way_to_its_others(ward, role, 
     }[role]  # fmt: skip
     for name in [None, *names]:
         if name is not None:
-            page.locator("nav.back a", has_text=name).click()
+            follow(page, page.locator("nav.back a", has_text=name))
         assert fits(page)
         assert smallest_text(page) >= 16
         ratio, words = poorest_contrast(page)
@@ -357,7 +363,7 @@ def test_an_alarm_is_seen_understood_and_settled_with_a_reason(ward, size):
     page = ward.page(size)
     assert not page.locator("#raised").is_visible()
     ward.archive.alarm(Raised(DeviceId("bed-1"), AlarmKind.CONFLICT, capture="1" * 32))
-    page.locator("#raised a").click()
+    follow(page, page.locator("#raised a"))
     assert page.get_by_text("offered another picture under the number of a filed one").is_visible()
     assert page.locator("form.settle").count() == 0
     page = ward.page(size, role=Role.IT)
@@ -420,7 +426,7 @@ def fleet(ward: Ward) -> list[Enrolled]:
 @pytest.mark.parametrize("size", SIZES)
 def test_the_devices_that_need_attention_come_first_and_the_page_is_for_everybody(ward, fleet, size):
     page = ward.page(size)
-    page.get_by_role("link", name="Devices").click()
+    follow(page, page.get_by_role("link", name="Devices"))
     page.get_by_role("heading", name="Devices").wait_for()
     names = page.locator(".fleet h2").all_inner_texts()
     assert names == ["Ward 9, cart A", "Theatre", "Ward 12", "Ward 1, by the window", "Cellar"]

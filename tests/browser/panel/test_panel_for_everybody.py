@@ -398,7 +398,7 @@ def test_tones_say_what_became_of_a_picture_until_they_are_switched_off(url, cam
     refusal = {"error": "engine_not_ready", "sentence": "Not now."}
     page.route("**/shutter", lambda route: route.fulfill(status=503, json=refusal))
     page.click("#shutter")
-    page.wait_for_function("tones.length === 2")
+    visit.until("() => tones.length === 2")
     assert page.evaluate("tones") == [330, 220], "it failed"
     page.unroute("**/shutter")
     page.click("#shutter")
@@ -419,7 +419,7 @@ def test_tones_say_what_became_of_a_picture_until_they_are_switched_off(url, cam
     page.goto(f"{url}/device")
     page.click("[data-look=sound]")
     page.wait_for_selector("html[data-sound=on]")
-    page.wait_for_function("tones.length === 2")
+    visit.until("() => tones.length === 2")
     assert page.evaluate("tones") == [660, 880]
 
 
