@@ -17,6 +17,11 @@ from pathlib import Path
 FIRMWARE = Path("/usr/share/OVMF")
 HOSPITAL = "10.0.2.100"
 """Where the machine finds the hospital's servers; it can reach nothing else."""
+EMULATORS_FAULT = b"Oops: int3"
+"""In the last words of a kernel: QEMU ran half of what the kernel was changing in its own code, on its other processor.
+
+No board does so. The kernel ends and, as on a board, starts again after ten seconds (`panic=10`).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +156,12 @@ class Machine:
             self._heard += got
 
     def until_it_answers(self, seconds: float = 300.0) -> None:
-        """Waits until it is started so far that it does what it is asked for."""
+        """Waits until it is started so far that it does what it is asked for, again if the emulator failed under it."""
         end = time.monotonic() + seconds
         while True:
+            if not self.is_on and EMULATORS_FAULT in (self.folder / "console.txt").read_bytes():
+                self.pull_the_plug()
+                self.start()
             assert self.is_on, f"it ended: see {self.folder}/console.txt"
             assert time.monotonic() < end, f"it never answered: see {self.folder}/console.txt"
             try:
