@@ -49,7 +49,7 @@ class Thresholds:
     face: Pair = Pair(0.45, 0.72)
     text: Pair = Pair(0.5, 0.5)
     code: Pair = Pair(0.5, 0.6)
-    tattoo: Pair = Pair(0.86, 1.0)
+    tattoo: Pair = Pair(0.82, 1.0)
 
     def of(self, kind: Kind) -> Pair:
         """The two thresholds of `kind`."""

@@ -10,18 +10,18 @@ import numpy as np
 from inference.canvas import Canvas
 from inference.detectors.ink import reconsidered
 from inference.detectors.pieces import Grain, pieces
-from inference.detectors.skinmap import SkinMaps, joined, surveyed
+from inference.detectors.skinmap import SkinMaps, joined, on_skin, surveyed
 from inference.models import LoadedModel
 from inference.picture import Kind, Pixels, Region
 from inference.policy import Thresholds
 
 PRINT: Final = 0.95
 """From here on a thing is printed matter: the reader of lines sees what is less sure (docs/models/wardlens-skin.md)."""
-ALONE: Final = 0.06
+ALONE: Final = 0.1
 """What a tattoo must score more where it was looked at once: the mean of several looks is never as sure of itself."""
 WOUND: Final = 0.1
 """How sure the network must be of a wound to count it for the live view's guide, which must not cry wolf."""
-TATTOO: Final = Grain(core=0.7, faint=0.3, gap=0.05, reach=0.3, margin=0.14)
+TATTOO: Final = Grain(core=0.6, faint=0.3, gap=0.05, reach=0.3, margin=0.14)
 PRINTED: Final = Grain(core=0.5, faint=0.5, gap=0.01, reach=0, margin=0.07)
 
 
@@ -34,7 +34,7 @@ class Survey(NamedTuple):
 
 
 class SkinDetector:
-    """Finds tattoos and printed things on one canvas, or on several: what is seen at two sizes is surer.
+    """Finds tattoos and printed things on one canvas, or on several: what is seen at two sizes, or both ways, is surer.
 
     Attributes:
         wound: the share of the picture it looked at last that it takes for a wound, 0 to 1; None before the first.
@@ -43,10 +43,13 @@ class SkinDetector:
     kinds: Final = frozenset({Kind.TATTOO, Kind.TEXT})
     name: Final = "skin"
 
-    def __init__(self, model: LoadedModel, canvases: Sequence[Canvas], thresholds: Thresholds) -> None:
+    def __init__(
+        self, model: LoadedModel, canvases: Sequence[Canvas], thresholds: Thresholds, *, mirrored: bool = False
+    ) -> None:
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
         self._canvases = tuple(canvases)
+        self._ways = (False, True) if mirrored else (False,)
         self.wound: float | None = None
         self._tattoo = thresholds.tattoo.ask + (ALONE if len(self._canvases) == 1 else 0)
 
@@ -69,8 +72,12 @@ class SkinDetector:
 
     def survey(self, image: Pixels) -> Survey:
         """What :meth:`detect` answers, and the maps that it was seen on; raises the same."""
-        views = [surveyed(self._model, image, canvas) for canvas in self._canvases]
-        maps = joined(views)
+        views = [
+            surveyed(self._model, image, canvas, mirrored=mirrored)
+            for mirrored in self._ways
+            for canvas in self._canvases
+        ]
+        maps = on_skin(joined(views))
         name = self._model.model.name
         drawn = [(piece, reconsidered(piece, maps)) for piece in pieces(maps.tattoo, maps.scale, TATTOO)]
         tattoos = [Region(Kind.TATTOO, piece.outline, score, name) for piece, score in drawn if score >= self._tattoo]

@@ -21,6 +21,12 @@ STRIDE: Final = 4
 Map = NDArray[np.float32]
 """h×w float32, 0..1."""
 
+SKIN: Final = 0.85
+"""From here on the network sees skin for sure; a tattoo counts in full there."""
+FADES: Final = 0.2
+"""How much less sure of skin it may be until a tattoo counts :data:`LEAST`: under some inks it sees less of it."""
+LEAST: Final = 0.5
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SkinMaps:
@@ -40,8 +46,8 @@ class SkinMaps:
     scale: float
 
 
-def surveyed(model: LoadedModel, image: Pixels, canvas: Canvas) -> SkinMaps:
-    """The maps of an upright picture, seen on a canvas lying or upright as the picture is.
+def surveyed(model: LoadedModel, image: Pixels, canvas: Canvas, *, mirrored: bool = False) -> SkinMaps:
+    """The maps of an upright picture, seen on a canvas lying or upright as the picture is; `mirrored`, in a mirror.
 
     Raises:
         ModelMisbehaves: the model failed.
@@ -49,14 +55,24 @@ def surveyed(model: LoadedModel, image: Pixels, canvas: Canvas) -> SkinMaps:
     """
     height, width = image.shape[:2]
     placed, scale = fit(image, canvas.for_picture(width, height))
+    if mirrored:
+        taken = slice(round(width * scale))
+        placed[:, taken] = placed[:, taken][:, ::-1].copy()
     (output,) = model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32))
-    return decode(output, placed, scale=scale, width=width, height=height)
+    maps = decode(output, placed, scale=scale, width=width, height=height)
+    return _turned_back(maps) if mirrored else maps
+
+
+def _turned_back(maps: SkinMaps) -> SkinMaps:
+    """The maps of a picture that was seen in a mirror, as the picture is."""
+    tattoo, wound, skin, printed = (each[:, ::-1] for each in (maps.tattoo, maps.wound, maps.skin, maps.printed))
+    return SkinMaps(tattoo, wound, skin, printed, np.ascontiguousarray(maps.seen[:, ::-1]), maps.scale)
 
 
 def joined(views: Sequence[SkinMaps]) -> SkinMaps:
     """Maps of one picture as one, at the first one's size: the mean of each, and of wounds the most. Pure.
 
-    Of tattoos and skin the coarsest view, which sees the most of a thing at once, counts as much as all others.
+    Of tattoos and skin the coarsest views, which see the most of a thing at once, count as much as all others.
     """
     first, *others = views
     if not others:
@@ -67,8 +83,9 @@ def joined(views: Sequence[SkinMaps]) -> SkinMaps:
         same = [cv2.resize(of(one), (wide, high), interpolation=cv2.INTER_AREA) for one in others]
         return np.asarray([of(first), *same], np.float32)
 
-    coarsest = min(view.scale for view in views)
-    weights = [len(others) if view.scale == coarsest else 1 for view in views]
+    scales = [view.scale for view in views]
+    coarsest = scales.count(min(scales))
+    weights = [(len(views) - coarsest or coarsest) / coarsest if scale == min(scales) else 1 for scale in scales]
     return replace(
         first,
         tattoo=np.average(all_of(lambda one: one.tattoo), axis=0, weights=weights).astype(np.float32),
@@ -76,6 +93,12 @@ def joined(views: Sequence[SkinMaps]) -> SkinMaps:
         skin=np.average(all_of(lambda one: one.skin), axis=0, weights=weights).astype(np.float32),
         printed=all_of(lambda one: one.printed).mean(axis=0),
     )
+
+
+def on_skin(maps: SkinMaps) -> SkinMaps:
+    """The maps with tattoos less sure where the network sees no skin: it sees it through ink, not in cloth. Pure."""
+    counts = np.clip(1 - (SKIN - maps.skin) / FADES, LEAST, 1)
+    return replace(maps, tattoo=np.asarray(maps.tattoo * counts, np.float32))
 
 
 def decode(output: Tensor, placed: Pixels, *, scale: float, width: int, height: int) -> SkinMaps:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.canvas import Canvas
 from inference.covering import coverage
 from inference.detectors.pieces import pieces
-from inference.detectors.skin import TATTOO
-from inference.detectors.skinmap import STRIDE, SkinMaps, decode, joined
+from inference.detectors.skin import TATTOO, SkinDetector
+from inference.detectors.skinmap import FADES, LEAST, SKIN, STRIDE, SkinMaps, decode, joined, on_skin, surveyed
 from inference.geometry import bounds
+from inference.picture import Kind
+from inference.policy import Thresholds
 
 SCALE = 1 / 8
 
@@ -118,3 +123,75 @@ def test_maps_of_several_sizes_are_one_of_the_first_size_their_mean_and_of_wound
     assert np.allclose(three.printed, (0.2 + 0.8 + 0.6) / 3)
     alone = maps((8, 10), 0.2)
     assert joined([alone]) is alone
+    six = [maps((8, 10), 0.2), maps((16, 20), 0.8), maps((6, 8), 0.6)] * 2
+    assert np.allclose(joined(six).tattoo, three.tattoo), "both ways round, as one"
+
+
+class Looking:
+    """The network's session: sure of a tattoo where it is red, of skin where it is green, and blind on the left."""
+
+    model = SimpleNamespace(name="skin-model", sha256="0" * 64)
+
+    def __init__(self, *, blind: float = 0.0) -> None:
+        self.looks, self._blind = 0, blind
+
+    def run(self, tensor: np.ndarray) -> list[np.ndarray]:
+        self.looks += 1
+        small = tensor[0].reshape(3, tensor.shape[2] // STRIDE, STRIDE, tensor.shape[3] // STRIDE, STRIDE)
+        red, green, _ = np.float32(small.mean(axis=(2, 4)) / 255)
+        red[:, : int(self._blind * red.shape[1])] = 0
+        none = np.zeros_like(red)
+        return [np.stack([red, none, green, none])[None]]
+
+
+def picture(columns: slice, *, skin: int = 255) -> np.ndarray:
+    """320×240 of skin, with a tattoo in some columns."""
+    shown = np.zeros((240, 320, 3), np.uint8)
+    shown[..., 1] = skin
+    shown[80:160, columns, 0] = 255
+    return shown
+
+
+def test_what_is_seen_in_a_mirror_lies_where_it_is() -> None:
+    shown = picture(slice(20, 60))
+    straight, mirrored = (surveyed(Looking(), shown, Canvas(320, 256), mirrored=way) for way in (False, True))
+    assert np.array_equal(straight.tattoo, mirrored.tattoo)
+    assert np.array_equal(straight.seen, mirrored.seen)
+    assert straight.scale == mirrored.scale
+    assert mirrored.tattoo[30, 10] == 1
+    assert mirrored.tattoo[30, 70] == 0
+
+
+@pytest.mark.parametrize("width", [317, 318, 319])
+def test_a_mirror_moves_a_picture_of_any_width_by_less_than_one_place_of_the_map(width: int) -> None:
+    shown = picture(slice(20, 60))[:, :width]
+    straight, mirrored = (surveyed(Looking(), shown, Canvas(320, 256), mirrored=way) for way in (False, True))
+    left, right = (np.flatnonzero(maps.tattoo[30] > 0.5) for maps in (straight, mirrored))
+    assert abs(left - right).max() <= 1 if left.size == right.size else abs(left.size - right.size) <= 1
+
+
+def test_a_tattoo_that_is_seen_in_a_mirror_alone_is_half_as_sure() -> None:
+    both, one = (
+        SkinDetector(Looking(blind=0.5), [Canvas(320, 256)], Thresholds(), mirrored=way) for way in (True, False)
+    )
+    seen = both.survey(picture(slice(20, 60)))
+    assert seen.maps.tattoo[30, 10] == 0.5
+    assert one.survey(picture(slice(20, 60))).maps.tattoo[30, 10] == 0
+
+
+def test_a_tattoo_lies_on_skin_and_what_lies_on_none_is_cloth() -> None:
+    detector = SkinDetector(Looking(), [Canvas(320, 256), Canvas(256, 192)], Thresholds(), mirrored=True)
+    (region,) = detector.detect(picture(slice(120, 200)))
+    assert region.kind is Kind.TATTOO
+    left, _, right, _ = bounds(region.polygon)
+    assert left < 120
+    assert right > 200
+    assert detector.detect(picture(slice(120, 200), skin=100)) == []
+
+
+def test_a_tattoo_counts_in_full_on_sure_skin_and_less_and_less_off_it() -> None:
+    skin = np.float32([[1.0, SKIN, SKIN - FADES / 4, SKIN - FADES / 2, SKIN - FADES, 0.0]])
+    sure, nothing = np.full_like(skin, 0.9), np.zeros_like(skin)
+    maps = on_skin(SkinMaps(sure, nothing, skin, nothing, np.zeros((1, 6, 3), np.uint8), 0.25))
+    assert maps.tattoo == pytest.approx(0.9 * np.float32([[1, 1, 0.75, 0.5, LEAST, LEAST]]), abs=1e-6)
+    assert maps.skin is skin
