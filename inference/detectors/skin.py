@@ -17,12 +17,14 @@ from inference.policy import Thresholds
 
 PRINT: Final = 0.95
 """From here on a thing is printed matter: the reader of lines sees what is less sure (docs/models/wardlens-skin.md)."""
+SMALL_PRINT: Final = 0.97
+"""The same on the largest canvas alone: it sees wristbands of three places of the map, which the others do not."""
 ALONE: Final = 0.1
 """What a tattoo must score more where it was looked at once: the mean of several looks is never as sure of itself."""
 WOUND: Final = 0.1
 """How sure the network must be of a wound to count it for the live view's guide, which must not cry wolf."""
 TATTOO: Final = Grain(core=0.6, faint=0.3, gap=0.05, reach=0.3, margin=0.14)
-PRINTED: Final = Grain(core=0.5, faint=0.5, gap=0.01, reach=0, margin=0.07)
+PRINTED: Final = Grain(core=0.5, faint=0.2, gap=0.01, reach=0.2, margin=0.07)
 
 
 class Survey(NamedTuple):
@@ -78,12 +80,16 @@ class SkinDetector:
             for canvas in self._canvases
         ]
         maps = on_skin(joined(views))
+        largest = max(view.scale for view in views)
+        finest = joined([view for view in views if view.scale == largest])
         name = self._model.model.name
         drawn = [(piece, reconsidered(piece, maps)) for piece in pieces(maps.tattoo, maps.scale, TATTOO)]
         tattoos = [Region(Kind.TATTOO, piece.outline, score, name) for piece, score in drawn if score >= self._tattoo]
+        looks = [(maps, PRINT), (finest, SMALL_PRINT)] if len(self._canvases) > 1 else [(maps, PRINT)]
         printed = [
             Region(Kind.TEXT, piece.outline, piece.score, name)
-            for piece in pieces(maps.printed, maps.scale, PRINTED)
-            if piece.score >= PRINT
+            for look, sure in looks
+            for piece in pieces(look.printed, look.scale, PRINTED)
+            if piece.score >= sure
         ]
-        return Survey(tattoos + printed, maps, max(views, key=lambda view: view.scale))
+        return Survey(tattoos + printed, maps, finest)

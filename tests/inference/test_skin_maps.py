@@ -195,3 +195,28 @@ def test_a_tattoo_counts_in_full_on_sure_skin_and_less_and_less_off_it() -> None
     maps = on_skin(SkinMaps(sure, nothing, skin, nothing, np.zeros((1, 6, 3), np.uint8), 0.25))
     assert maps.tattoo == pytest.approx(0.9 * np.float32([[1, 1, 0.75, 0.5, LEAST, LEAST]]), abs=1e-6)
     assert maps.skin is skin
+
+
+class Reading(Looking):
+    """Sees print where it is blue, and on small canvases nothing of it."""
+
+    def run(self, tensor: np.ndarray) -> list[np.ndarray]:
+        small = tensor[0].reshape(3, tensor.shape[2] // STRIDE, STRIDE, tensor.shape[3] // STRIDE, STRIDE)
+        blue = np.float32(small.mean(axis=(2, 4))[2] / 255)
+        none = np.zeros_like(blue)
+        return [np.stack([none, none, none, blue if tensor.shape[3] >= 512 else none])[None]]
+
+
+def test_a_wristband_that_the_largest_canvas_alone_sees_is_covered() -> None:
+    shown = np.zeros((960, 1280, 3), np.uint8)
+    shown[400:440, 600:800, 2] = 255
+    canvases = [Canvas(320, 256), Canvas(512, 384), Canvas(256, 192)]
+    (band,) = SkinDetector(Reading(), canvases, Thresholds(), mirrored=True).detect(shown)
+    assert band.kind is Kind.TEXT
+    left, top, right, bottom = bounds(band.polygon)
+    assert 560 < left <= 600
+    assert 360 < top <= 400
+    assert 800 <= right < 840
+    assert 440 <= bottom < 480
+    (once,) = SkinDetector(Reading(), [Canvas(512, 384)], Thresholds()).detect(shown)
+    assert once.polygon == band.polygon
