@@ -11,6 +11,7 @@ import pwd
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -66,6 +67,14 @@ def page(path):
         return answer.read().decode()
 
 
+def healthz():
+    """What a scraper reads: 503 as long as no picture can be taken, which is so before a box is paired."""
+    try:
+        return json.loads(page("/healthz"))
+    except urllib.error.HTTPError as unavailable:
+        return json.loads(unavailable.read())
+
+
 async def health():
     async with CameraClient(RUN / "camera.sock", timeout_s=60) as client:
         return await client.health()
@@ -78,7 +87,7 @@ def main():
         found = {
             "camera": until(lambda: asyncio.run(health()), lambda said: said["camera"]["state"] == "ready", processes),
             "page": until(lambda: page("/"), lambda said: "<html" in said, processes),
-            "healthz": until(lambda: page("/healthz"), bool, processes),
+            "healthz": until(healthz, bool, processes),
             "sync": until((OUT / "sync.log").read_text, lambda said: "waiting-for-pairing" in said, processes),
             "users": {
                 name: pwd.getpwuid(Path(f"/proc/{one.pid}").stat().st_uid).pw_name for name, one in processes.items()

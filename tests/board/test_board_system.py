@@ -199,3 +199,5 @@ def test_the_three_services_start_each_as_its_user(root: Path, out: Path) -> Non
     assert found["camera"]["camera"]["state"] == "ready"
     assert found["camera"]["engine"]["state"] in {"loading", "ready"}
     assert "Wardlens" in found["page"]
+    assert found["healthz"]["status"] == "unavailable"
+    assert found["healthz"]["paired"] is False
