@@ -51,7 +51,7 @@ class SkinDetector:
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
         self._canvases = tuple(canvases)
-        self._ways = (False, True) if mirrored else (False,)
+        self._mirrored = mirrored
         self.wound: float | None = None
         self._tattoo = thresholds.tattoo.ask + (ALONE if len(self._canvases) == 1 else 0)
 
@@ -75,9 +75,7 @@ class SkinDetector:
     def survey(self, image: Pixels) -> Survey:
         """What :meth:`detect` answers, and the maps that it was seen on; raises the same."""
         views = [
-            surveyed(self._model, image, canvas, mirrored=mirrored)
-            for mirrored in self._ways
-            for canvas in self._canvases
+            view for canvas in self._canvases for view in surveyed(self._model, image, canvas, mirrored=self._mirrored)
         ]
         maps = on_skin(joined(views))
         largest = max(view.scale for view in views)

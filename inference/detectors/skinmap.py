@@ -46,8 +46,8 @@ class SkinMaps:
     scale: float
 
 
-def surveyed(model: LoadedModel, image: Pixels, canvas: Canvas, *, mirrored: bool = False) -> SkinMaps:
-    """The maps of an upright picture, seen on a canvas lying or upright as the picture is; `mirrored`, in a mirror.
+def surveyed(model: LoadedModel, image: Pixels, canvas: Canvas, *, mirrored: bool = False) -> list[SkinMaps]:
+    """The maps of an upright picture, seen on a canvas lying or upright as the picture is; `mirrored`, in a mirror too.
 
     Raises:
         ModelMisbehaves: the model failed.
@@ -55,12 +55,17 @@ def surveyed(model: LoadedModel, image: Pixels, canvas: Canvas, *, mirrored: boo
     """
     height, width = image.shape[:2]
     placed, scale = fit(image, canvas.for_picture(width, height))
+
+    def seen() -> SkinMaps:
+        (output,) = model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32))
+        return decode(output, placed, scale=scale, width=width, height=height)
+
+    views = [seen()]
     if mirrored:
         taken = slice(round(width * scale))
         placed[:, taken] = placed[:, taken][:, ::-1].copy()
-    (output,) = model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32))
-    maps = decode(output, placed, scale=scale, width=width, height=height)
-    return _turned_back(maps) if mirrored else maps
+        views.append(_turned_back(seen()))
+    return views
 
 
 def _turned_back(maps: SkinMaps) -> SkinMaps:
@@ -83,9 +88,10 @@ def joined(views: Sequence[SkinMaps]) -> SkinMaps:
         same = [cv2.resize(of(one), (wide, high), interpolation=cv2.INTER_AREA) for one in others]
         return np.asarray([of(first), *same], np.float32)
 
-    scales = [view.scale for view in views]
-    coarsest = scales.count(min(scales))
-    weights = [(len(views) - coarsest or coarsest) / coarsest if scale == min(scales) else 1 for scale in scales]
+    least = min(view.scale for view in views)
+    coarsest = [view.scale == least for view in views]
+    each = max(1, coarsest.count(False)) / coarsest.count(True)
+    weights = [each if coarse else 1 for coarse in coarsest]
     return replace(
         first,
         tattoo=np.average(all_of(lambda one: one.tattoo), axis=0, weights=weights).astype(np.float32),
