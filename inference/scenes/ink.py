@@ -12,25 +12,28 @@ Strokes = list[list[tuple[float, float]]]
 """Lines in a drawing of -1..1 both ways."""
 
 
-def _arc(x: float, y: float, radius: float, start: float, end: float) -> list[tuple[float, float]]:
+def arc(x: float, y: float, radius: float, start: float, end: float) -> list[tuple[float, float]]:
+    """Points along a circle, from one angle to the other in degrees."""
     turn = np.deg2rad(np.linspace(start, end, 48))
     return [(x + radius * float(np.cos(t)), y + radius * float(np.sin(t))) for t in turn]
 
 
-def _anchor() -> Strokes:
+def anchor() -> Strokes:
+    """An anchor with its rope."""
     return [
-        _arc(0, -0.80, 0.16, 0, 360),
+        arc(0, -0.80, 0.16, 0, 360),
         [(0, -0.64), (0, 0.86)],
         [(-0.42, -0.40), (0.42, -0.40)],
-        _arc(0, 0.14, 0.72, 20, 160),
+        arc(0, 0.14, 0.72, 20, 160),
         [(0.52, 0.46), (0.80, 0.22), (0.82, 0.58), (0.52, 0.46)],
         [(-0.52, 0.46), (-0.80, 0.22), (-0.82, 0.58), (-0.52, 0.46)],
         [(0.5 * float(np.sin(3.1 * t)), t) for t in np.linspace(-0.5, 0.9, 48)],
     ]
 
 
-def _rosette() -> Strokes:
-    strokes = [_arc(0, 0, 0.22, 0, 360), _arc(0, 0, 0.95, 0, 360), _arc(0, 0, 0.88, 0, 360)]
+def rosette() -> Strokes:
+    """Eight petals in two rings."""
+    strokes = [arc(0, 0, 0.22, 0, 360), arc(0, 0, 0.95, 0, 360), arc(0, 0, 0.88, 0, 360)]
     for turn in np.arange(0, 360, 45.0):
         way = np.deg2rad(turn)
         x, y = 0.26 * float(np.cos(way)), 0.26 * float(np.sin(way))
@@ -47,7 +50,7 @@ def tattoo(
     """Puts ink into `surface`, in place; gives the strength (0..1) of the ink at each pixel."""
     rows, columns = surface.skin.shape
     size = rng.uniform(8.5, 10.5) * unit
-    strokes = _anchor() if rng.random() < 0.5 else _rosette()
+    strokes = anchor() if rng.random() < 0.5 else rosette()
     spin = np.array([[np.cos(lean), np.sin(lean)], [-np.sin(lean), np.cos(lean)]])
     mask = np.zeros((rows, columns), np.uint8)
     for stroke in strokes:

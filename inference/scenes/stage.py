@@ -53,9 +53,7 @@ class Stage:
         self.skin, height = self.form()
         shine = np.full(shape, 0.045, np.float32)
         surface = Surface(self.skin, height, self.complexion(), shine, np.zeros_like(height))
-        if spec.tattoo:
-            ink_rng = np.random.default_rng((spec.seed, 2))
-            self.ink = tattoo(ink_rng, surface, unit, middle=self.inked, lean=self.limb.lean)
+        self.ink = self.tattooed(surface)
         if spec.wound is not None:
             self.field = wounds.wound_field(rng, shape, unit, spec.wound, middle=self.middle, lean=self.limb.lean)
             wounds.cut(rng, surface, self.field, unit, spec.wound, middle=self.middle)
@@ -72,7 +70,7 @@ class Stage:
             dark = 0.6 * cast(1 - self.skin, self.lamp, -rise * unit, 1.4 * unit)
             skin *= 1 - np.minimum(dark, 0.7)
         light = (sheet + (skin - sheet) * smoothstep(0, 1, self.skin)) * vignette(shape)
-        return developed(light, float(self.rng.uniform(0.96, 1.06)))
+        return developed(light, self.exposure(light))
 
     def form(self) -> tuple[Field, Field]:
         """Outline (0..1) and height in pixels of the skin."""
@@ -83,6 +81,18 @@ class Stage:
     def complexion(self) -> Linear:
         """Colour of the skin."""
         return body.skin_colour(self.rng, self.shape, self.unit, self.spec.tone)
+
+    def tattooed(self, surface: Surface) -> Field | None:
+        """Puts a tattoo into `surface` where there is to be one; gives the strength (0..1) of its ink."""
+        if not self.spec.tattoo:
+            return None
+        rng = np.random.default_rng((self.spec.seed, 2))
+        return tattoo(rng, surface, self.unit, middle=self.inked, lean=self.limb.lean)
+
+    def exposure(self, light: Linear) -> float:
+        """By how much a camera makes that light more or less."""
+        del light
+        return float(self.rng.uniform(0.96, 1.06))
 
     def bedding(self) -> tuple[Field, Linear]:
         """Height and colour of what is not skin."""

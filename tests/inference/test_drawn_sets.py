@@ -22,10 +22,19 @@ from inference.scenes.sets import (
     draw_set,
     write_set,
 )
+from inference.scenes.sets.grounds import Ground, Place, bare
+from inference.scenes.sets.motifs import MOTIFS, motif
 from inference.scenes.sets.recipes import TONES
 from inference.scenes.sets.symbols import SYMBOLOGIES, symbol
 
-PLACES = {"paper": (0, 1), "codes": (0, 5, 6, 9, 12), "wounds": (0, 3, 6, 9), "clean": (1, 4), "ward": (0, 2)}
+PLACES = {
+    "paper": (0, 1),
+    "codes": (0, 5, 6, 9, 12),
+    "wounds": (0, 3, 6, 9),
+    "clean": (1, 4),
+    "ward": (0, 2),
+    "tones": (0, 4, 9, 10, 25, 60),
+}
 """Few, because a picture takes most of a second: a hand and a limb with bands, a sheet, a trunk, a bed, a tattoo."""
 SEED = 4
 ANGLES = tuple(float(turn) for turn in range(0, 180, 15))
@@ -72,7 +81,7 @@ def test_pictures_are_900_to_2000_pixels_on_their_long_side(sets: dict[str, list
         assert picture.wound_mask.shape == (height, width)
 
 
-@pytest.mark.parametrize("name", ["paper", "codes", "ward"])
+@pytest.mark.parametrize("name", ["paper", "codes", "ward", "tones"])
 def test_the_polygon_of_a_mark_is_the_outline_of_its_mask(sets: dict[str, list[Drawn]], name: str) -> None:
     for picture, mark in marks(sets[name]):
         height, width = picture.wound_mask.shape
@@ -176,6 +185,47 @@ def test_ten_pictures_in_a_row_have_every_skin_tone_and_every_picture_of_wounds_
     for place, picture in zip(PLACES["wounds"], sets["wounds"], strict=True):
         assert picture.skin_tone == TONES[(place + SEED) % 10]
         assert picture.wound_mask.sum() > 300, picture.name
+
+
+def test_ten_pictures_of_tones_in_a_row_differ_in_their_skin_and_in_nothing_else(sets: dict[str, list[Drawn]]) -> None:
+    first, *others = sets["tones"][:3]
+    for other in others:
+        assert other.skin_tone != first.skin_tone
+        assert other.jpeg != first.jpeg
+        assert [mark.polygon for mark in other.marks] == [mark.polygon for mark in first.marks]
+        assert np.array_equal(other.wound_mask, first.wound_mask)
+    marked = [[mark.kind for mark in picture.marks] for picture in sets["tones"]]
+    assert marked == [[Kind.TATTOO], [Kind.TATTOO], [Kind.TATTOO], [], [Kind.TATTOO], [Kind.TATTOO]]
+    assert sets["tones"][3].wound_mask.any()
+
+
+@pytest.mark.parametrize("name", MOTIFS)
+def test_every_motif_is_ink_on_a_part_of_its_sheet_and_another_each_time(name: str) -> None:
+    one, again, *others = (motif(np.random.default_rng(seed), name).pixels for seed in (3, 3, 4, 5, 6))
+    assert np.array_equal(one, again)
+    assert not all(np.array_equal(one, other) for other in others)
+    assert 0.04 < (one.max(axis=2) > 60).mean() < 0.8
+
+
+@pytest.mark.parametrize("place", [Place.LIMB, Place.TRUNK, Place.HAND])
+def test_ink_is_darker_than_the_skin_of_every_tone_and_changes_nothing_beside_it(place: Place) -> None:
+    for tone in (1, 6, 10):
+        plain, inked = (bare(Ground(place, 5, tone, motif=name), (900, 700)).board for name in ("", "rosette"))
+        (draft,) = inked.drafts
+        assert draft.kind is Kind.TATTOO
+        hull = inked.marks == 1
+        before, after = (board.pixels.astype(int).sum(axis=2) for board in (plain, inked))
+        assert after[hull].mean() < 0.97 * before[hull].mean()
+        near = cv2.dilate(hull.astype(np.uint8), np.ones((41, 41), np.uint8)) > 0
+        assert np.array_equal(before[~near], after[~near])
+
+
+def test_a_metered_picture_of_dark_skin_is_lighter_and_one_of_light_skin_is_not() -> None:
+    for tone, brighter in ((10, True), (2, False)):
+        plain, metered = (
+            bare(Ground(Place.TRUNK, 5, tone, metered=on), (900, 700)).board.pixels for on in (False, True)
+        )
+        assert bool(metered.mean() > 1.05 * plain.mean()) is brighter
 
 
 def test_a_wound_is_another_colour_than_the_skin_around_it(sets: dict[str, list[Drawn]]) -> None:

@@ -116,7 +116,9 @@ class Board:
         self._note(sheet, window, seen, cover if finish is not Finish.INK else None, whole, part=part)
 
     def ink(self, where: NDArray[np.bool_]) -> None:
-        """Notes a tattoo, which is there already: the outline around all of its lines."""
+        """Notes a tattoo, which is there already, if any of it is to be seen: the outline around all of its lines."""
+        if not where.any():
+            return
         hull = cv2.convexHull(cv2.findNonZero(where.astype(np.uint8)))
         whole = np.zeros(where.shape, np.uint8)
         cv2.fillConvexPoly(whole, hull, 1)

@@ -11,18 +11,22 @@ import numpy as np
 
 from inference.picture import Pixels
 from inference.scenes import body
-from inference.scenes.body import Limb
+from inference.scenes.body import Limb, Surface
 from inference.scenes.drawing import WORKING_AREA
 from inference.scenes.grain import detailed
 from inference.scenes.light import Linear, linear
+from inference.scenes.sets.bending import Around, Bend, Flat
 from inference.scenes.sets.board import Board
 from inference.scenes.sets.hand import hand_surface
+from inference.scenes.sets.motifs import UNITS, engrave, motif
 from inference.scenes.sets.patterns import printed
 from inference.scenes.stage import Stage
 from inference.scenes.texture import Field, bell, fractal, smoothstep
 from inference.scenes.values import SceneSpec, View, Wound
 
 WALLS: Final = ((222, 224, 216), (206, 216, 218), (226, 216, 198), (200, 212, 202), (214, 208, 214))
+MIDDLE_GREY: Final = 0.18
+"""Of linear light: what a camera's meter takes for the mean of a picture."""
 GLOVES: Final = ((92, 128, 190), (120, 96, 176), (226, 226, 222), (60, 62, 66))
 
 
@@ -44,6 +48,8 @@ class Ground:
         pattern: the print of the cloth (:data:`patterns.PATTERNS`), or "" for a plain one.
         bruised: whether there is a bruise.
         gloved: whether the hand wears a glove.
+        motif: the tattoo in the skin (:data:`motifs.MOTIFS`), or "".
+        metered: whether the camera sets its exposure by what it sees, as a phone does.
     """
 
     place: Place
@@ -54,6 +60,8 @@ class Ground:
     pattern: str = ""
     bruised: bool = False
     gloved: bool = False
+    motif: str = ""
+    metered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,34 @@ class _Staged(Stage):
             return np.asarray(sheen * tint[:, None, None], np.float32)
         return _bruise(self.apart, colour, self.unit, self.middle) if self.asked.bruised else colour
 
+    def tattooed(self, surface: Surface) -> Field | None:
+        if not self.asked.motif:
+            return super().tattooed(surface)
+        rng = np.random.default_rng((self.asked.seed, 23))
+        sheet = motif(rng, self.asked.motif)
+        return engrave(rng, surface, sheet, self.bend(rng), self.unit)
+
+    def bend(self, rng: np.random.Generator) -> Bend:
+        """How a motif lies in the skin: beside the wound if there is one, else anywhere, small or large."""
+        unit, beside = self.unit, self.asked.wound is not None
+        size = float(np.exp(rng.uniform(np.log(14), np.log(24 if beside else 60)))) * unit
+        turn = float(rng.uniform(-np.pi, np.pi) if rng.random() < 0.4 else rng.normal(0, 0.15))
+        if self.asked.place is Place.TRUNK:
+            x, y = (middle + float(away) * unit for middle, away in zip(self.middle, rng.normal(0, 4, 2), strict=True))
+            if beside:
+                x += (32 if x < self.shape[1] / 2 else -32) * unit
+            return Flat(x, y, turn, size / UNITS)
+        along, _ = self.limb.along(*(np.array([v], np.float32) for v in (self.inked if beside else self.middle)))
+        at = float(along[0] + rng.normal(0, 2 if beside else 12) * unit)
+        return Around(self.limb, at, size / UNITS, turn, float(rng.uniform(-0.35, 0.35)) * self.limb.radius)
+
+    def exposure(self, light: Linear) -> float:
+        hand = super().exposure(light)
+        if not self.asked.metered:
+            return hand
+        # A phone goes most of the way to a middle grey, and neither to the end of the night nor of the snow.
+        return hand * float(np.clip((MIDDLE_GREY / light.mean()) ** 0.7, 0.7, 2.5))
+
     def bedding(self) -> tuple[Field, Linear]:
         folds, colour = super().bedding()
         if self.asked.pattern:
@@ -103,6 +139,14 @@ class _Staged(Stage):
 
 
 class _Hand(_Staged):
+    def bend(self, rng: np.random.Generator) -> Bend:
+        """On the back of the hand or above the wrist."""
+        radius = self.limb.radius
+        turn, size = float(rng.uniform(-np.pi, np.pi)), float(rng.uniform(1.0, 1.6)) * radius
+        at = float(rng.uniform(-1.4, -0.9) if self.asked.wound is not None or rng.random() < 0.5 else 0.9) * radius
+        x, y = self.limb.point(np.array([at], np.float32), np.array([0.0], np.float32))
+        return Flat(float(x[0]), float(y[0]), turn, size / UNITS)
+
     def __init__(self, ground: Ground, shape: tuple[int, int]) -> None:
         super().__init__(ground, shape)
         rng, unit = self.apart, self.unit
@@ -170,7 +214,7 @@ def bare(ground: Ground, size: tuple[int, int]) -> Bare:
     factor = max(1.0, (width * height / WORKING_AREA) ** 0.5)
     shape = (round(height / factor), round(width / factor))
     if ground.place is Place.SHEET:
-        ground = replace(ground, wound=None, tattoo=False)
+        ground = replace(ground, wound=None, tattoo=False, motif="")
     stage = _STAGES.get(ground.place, _Staged)(ground, shape)
     small = stage.ground()
     pixels: Pixels = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -187,7 +231,7 @@ def bare(ground: Ground, size: tuple[int, int]) -> Bare:
     scale = width / shape[1]
     board = Board(pixels, skin, wound, stage.lamp, unit)
     if stage.ink is not None:
-        board.ink(cv2.resize(stage.ink, size, interpolation=cv2.INTER_LINEAR) > 0.25)
+        board.ink((cv2.resize(stage.ink, size, interpolation=cv2.INTER_LINEAR) > 0.25) & ~wound)
     middle = (stage.middle[0] * scale, stage.middle[1] * scale)
     return Bare(ground, board, stage.limb.scaled(scale), stage.wall, middle)
 

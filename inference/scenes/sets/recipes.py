@@ -13,6 +13,7 @@ from inference.scenes.chance import some_wound
 from inference.scenes.sets.camera import Shot
 from inference.scenes.sets.finishing import finished
 from inference.scenes.sets.grounds import Ground, Place, bare
+from inference.scenes.sets.motifs import MOTIFS
 from inference.scenes.sets.patterns import PATTERNS
 from inference.scenes.sets.table import Table
 from inference.scenes.sets.values import Drawn
@@ -43,10 +44,11 @@ class Asked(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """A set: what it is for, in a sentence, and what its picture at a place shows."""
+    """A set: what it is for, what its picture at a place shows, and how many pictures in a row share all chance."""
 
     about: str
     asked: Callable[[np.random.Generator, int, int, int], Asked]
+    alike: int = 1
 
 
 def _paper(rng: np.random.Generator, seed: int, place: int, tone: int) -> Asked:
@@ -98,12 +100,24 @@ def _ward(rng: np.random.Generator, seed: int, place: int, tone: int) -> Asked:
     return asked
 
 
+def _tones(rng: np.random.Generator, seed: int, place: int, tone: int) -> Asked:
+    scene, unmarked = divmod(place // len(TONES), 2)
+    where = (Place.LIMB, Place.TRUNK, Place.LIMB, Place.HAND)[(scene + scene // 12) % 4]
+    stage = STAGES[(scene + scene // len(STAGES)) % len(STAGES)]
+    wound = _fitting(staged(rng, stage), where) if unmarked or rng.random() < 0.5 else None
+    pattern, bruised = _print(rng, 0.2), bool(unmarked and rng.random() < 0.25)
+    drawing = "" if unmarked else list(MOTIFS)[scene % len(MOTIFS)]
+    ground = Ground(where, seed, tone, wound, pattern=pattern, bruised=bruised, motif=drawing, metered=True)
+    return Asked(ground, wounded if wound else lambda _: None)
+
+
 SETS: Mapping[str, Recipe] = MappingProxyType({
     "paper": Recipe("wristbands, badges, labels, screens, notices and handwriting", _paper),
     "codes": Recipe("barcodes of every clinical symbology, some damaged or cut by the frame", _codes),
     "wounds": Recipe("wounds of all stages on every skin tone, nothing that identifies", _wounds),
     "clean": Recipe("skin, cloth, dressings and wounds, nothing that identifies", _clean),
     "ward": Recipe("all of these in turn, and tattoos", _ward),
+    "tones": Recipe("tattoos, and wounds without one: each scene on ten skin tones, alike but for them", _tones, 10),
 })  # fmt: skip
 
 
@@ -114,7 +128,7 @@ def draw_picture(name: str, seed: int, place: int) -> Drawn:
         ValueError: no such set, or a number below nought.
     """
     recipe = _recipe(name, seed, place)
-    rng = np.random.default_rng((seed, list(SETS).index(name), place))
+    rng = np.random.default_rng((seed, list(SETS).index(name), place // recipe.alike))
     tone = TONES[(place + seed) % len(TONES)]
     asked = recipe.asked(rng, int(rng.integers(2**31)), place, tone)
     table = Table(rng, bare(asked.ground, SIZES[int(rng.integers(len(SIZES)))]))
