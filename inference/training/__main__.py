@@ -15,7 +15,7 @@ import torch
 
 from inference.training.batches import Library
 from inference.training.entry import manifest_entry
-from inference.training.learning import Plan, learn, write_onnx
+from inference.training.learning import BegunOtherwise, Plan, learn, write_onnx
 from inference.training.pictures import draw
 from inference.training.shards import Shard, keep
 from inference.training.sources import BACKBONE, fetch_sources
@@ -50,7 +50,10 @@ def main() -> None:
             return Shard.open(shards / f"{number:04}")
 
         library = Library(count, shard, all_by=int(_ALL_BY * (plan.head_steps + plan.steps)))
-        network = learn(backbone, library, plan, _say)
+        try:
+            network = learn(backbone, library, plan, asked.work / f"learned-{asked.seed}.pt", _say)
+        except BegunOtherwise as otherwise:
+            raise SystemExit(str(otherwise)) from otherwise
     write_onnx(network, asked.out)
     print(f"Written to {asked.out}. Its entry in inference/models.toml:\n")  # noqa: T201 - the same
     print(manifest_entry(asked.out, version=asked.version))  # noqa: T201 - the same

@@ -57,11 +57,11 @@ class Library:
         return max(1, min(self.count, int(self.count * share)))
 
 
-def batches(library: Library, size: int, seed: int, device: torch.device) -> Iterator[Batch]:
-    """Batches without end, of `size` pictures each."""
+def batches(library: Library, size: int, seed: int, device: torch.device, first: int = 0) -> Iterator[Batch]:
+    """Batches without end, of `size` pictures each, from the one of number `first` on."""
     with ThreadPoolExecutor(1) as reader:
-        waiting = [reader.submit(_read, library, size, seed, number) for number in range(_PREPARED)]
-        for number in count(_PREPARED):
+        waiting = [reader.submit(_read, library, size, seed, first + ahead) for ahead in range(_PREPARED)]
+        for number in count(first + _PREPARED):
             pixels, truths = waiting.pop(0).result()
             waiting.append(reader.submit(_read, library, size, seed, number))
             yield _changed(np.random.default_rng((seed, number, 1)), pixels.to(device), truths.to(device))

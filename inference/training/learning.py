@@ -1,17 +1,19 @@
 """Teaching the network, and writing it as ONNX. One seed, one machine, one number of threads: one network.
 
 First the head learns on the backbone as it is, so that its first guesses spoil nothing; then both learn together, the
-backbone slowly.
+backbone slowly. Two processors take hours for that, so what was learned is kept now and then, and a run that was
+interrupted goes on from there to the network that it would have made.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -29,6 +31,12 @@ _HEAD_FASTER: Final = 5
 """Beside the backbone, the head learns so many times as fast."""
 _SMALL: Final = 64
 """Weights of a tensor up to which it is written in full."""
+_EVERY: Final = 100
+"""Steps after which it says how it stands, and keeps what it has."""
+
+
+class BegunOtherwise(Exception):  # noqa: N818 - named for what is known
+    """What is kept was learned by another plan or from other pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,40 +68,105 @@ Say = Callable[[int, float, float], None]
 """Hears of step, mean loss since the last time, and seconds."""
 
 
-def learn(weights: Mapping[str, Tensor], library: Library, plan: Plan, say: Say) -> SkinNetwork:
-    """The network on the backbone with those weights, after both of the plan's courses through the library."""
+def learn(weights: Mapping[str, Tensor], library: Library, plan: Plan, kept: Path, say: Say) -> SkinNetwork:
+    """The network on the backbone with those weights, after both of the plan's courses through the library.
+
+    Args:
+        weights: the backbone's, by EfficientNet-Lite0's names.
+        library: what it learns from.
+        plan: how.
+        kept: the file that holds what was learned so far; a run begins where it ends.
+        say: hears how it stands.
+
+    Raises:
+        BegunOtherwise: `kept` is of another plan.
+    """
     torch.manual_seed(plan.seed)
     torch.set_num_threads(plan.threads)
     device = torch.device(plan.device)
     network = SkinNetwork(weights).to(device)
-    drawn = batches(library, plan.batch, plan.seed, device)
-    _course(network, {network.head: plan.head_rate}, islice(drawn, plan.head_steps), plan.head_steps, say)
-    rates = {network.backbone: plan.rate, network.head: plan.rate * _HEAD_FASTER}
-    _course(network, rates, islice(drawn, plan.steps), plan.steps, say)
+    together = {network.backbone: plan.rate, network.head: plan.rate * _HEAD_FASTER}
+    first = _Course(network, {network.head: plan.head_rate}, 0, plan.head_steps)
+    second = _Course(network, together, plan.head_steps, plan.steps)
+    decides = {name: value for name, value in asdict(plan).items() if name not in {"device", "threads"}}
+    progress = _Progress(kept, {**decides, "shards": library.count, "all_by": library.all_by})
+    before = progress.done()
+    if before:
+        progress.restore(network)
+    for course in (first, second):
+        if before < course.end:
+            course.go_on(before, library, plan, progress, say)
     return network.cpu().eval()
 
 
-def _course(
-    network: SkinNetwork, rates: Mapping[nn.Module, float], drawn: Iterator[Batch], steps: int, say: Say
-) -> None:
-    """So many steps, in which only the parts that have a rate learn."""
-    network.requires_grad_(requires_grad=False)
-    for part in rates:
-        part.requires_grad_(requires_grad=True)
-    groups = [{"params": list(part.parameters()), "lr": rate} for part, rate in rates.items()]
-    optimiser = torch.optim.AdamW(groups, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, list(rates.values()), steps, pct_start=0.1)
-    begun, losses = time.monotonic(), []
-    for step, batch in enumerate(drawn, start=1):
-        loss = _loss(network(batch.pixels), batch)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        losses.append(loss.detach())
-        if step % 100 == 0:
-            say(step, float(torch.stack(losses).mean()), time.monotonic() - begun)
-            losses.clear()
+class _Progress:
+    """What was learned so far, in a file: whole, or as it was before."""
+
+    def __init__(self, at: Path, of: Mapping[str, object]) -> None:
+        self._at, self._of = at, dict(of)
+
+    def _read(self) -> dict[str, Any]:
+        state: dict[str, Any] = torch.load(self._at, map_location="cpu", weights_only=True)
+        if state["of"] != self._of:
+            raise BegunOtherwise(
+                f"{self._at} was begun with {state['of']}, not with {self._of}: give the same options to go on, or "
+                "remove it to begin again"
+            )
+        return state
+
+    def done(self) -> int:
+        """Batches that were learned from."""
+        return int(self._read()["done"]) if self._at.exists() else 0
+
+    def restore(self, *parts: Any) -> None:
+        """Network, optimiser and schedule, or fewer, as they were."""
+        for part, state in zip(parts, self._read()["parts"], strict=False):
+            part.load_state_dict(state)
+
+    def keep(self, done: int, *parts: Any) -> None:
+        """Network, optimiser and schedule after so many batches."""
+        aside = self._at.with_name(f".{self._at.name}-{os.getpid()}")
+        torch.save({"of": self._of, "done": done, "parts": [part.state_dict() for part in parts]}, aside)
+        aside.replace(self._at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """Steps in which only the parts that have a rate learn; the first is from batch `begin`."""
+
+    network: SkinNetwork
+    rates: Mapping[nn.Module, float]
+    begin: int
+    steps: int
+
+    @property
+    def end(self) -> int:
+        return self.begin + self.steps
+
+    def go_on(self, before: int, library: Library, plan: Plan, progress: _Progress, say: Say) -> None:
+        """To the end, from where `before` batches were learned from."""
+        self.network.requires_grad_(requires_grad=False)
+        for part in self.rates:
+            part.requires_grad_(requires_grad=True)
+        groups = [{"params": list(part.parameters()), "lr": rate} for part, rate in self.rates.items()]
+        optimiser = torch.optim.AdamW(groups, weight_decay=1e-4)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, list(self.rates.values()), self.steps, pct_start=0.1)
+        if before > self.begin:
+            progress.restore(self.network, optimiser, schedule)
+        first = max(before, self.begin)
+        drawn = batches(library, plan.batch, plan.seed, torch.device(plan.device), first)
+        begun, losses = time.monotonic(), []
+        for done, batch in enumerate(islice(drawn, self.end - first), start=first + 1):
+            loss = _loss(self.network(batch.pixels), batch)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.detach())
+            if done % _EVERY == 0 or done == self.end:
+                progress.keep(done, self.network, optimiser, schedule)
+                say(done, float(torch.stack(losses).mean()), time.monotonic() - begun)
+                losses.clear()
 
 
 def _loss(logits: Tensor, batch: Batch) -> Tensor:
