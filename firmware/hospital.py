@@ -16,6 +16,7 @@ from firmware.hospital_view import hospital_view
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
 from firmware.stopping import stop_on_signal
+from firmware.supervision import end_with_parent
 from firmware.terminal import moment
 from provisioning.site import Site
 
@@ -222,7 +223,8 @@ def run_broker(settings: Settings, site: Site, folder: Path, *, embedded: bool =
         return
     configuration = mosquitto_config(site, folder, port, host=host)
     # Not by blocking the signals: Mosquitto would inherit that, and never hear the SIGTERM that ends it.
-    with stop_on_signal() as stop, PrivateMosquitto(configuration, folder, host=host, port=port) as broker:
+    child = PrivateMosquitto(configuration, folder, host=host, port=port, first=end_with_parent)
+    with stop_on_signal() as stop, child as broker:
         RightsKeeper(site, folder, broker.reread, told=True).keep(stop)
 
 

@@ -20,7 +20,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _POLL_SECONDS: Final = 0.02
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Ask the kernel to end this process when its parent dies, however it dies: prctl(2)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -86,7 +86,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 env=dict(environment) if environment is not None else None,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - started before this process has threads
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - started before this process has threads
             )
         child = Child(name, process, log)
         self.children.append(child)

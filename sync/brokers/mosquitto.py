@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -37,15 +38,25 @@ class PrivateMosquitto:
         host: where readiness is asked.
         port: where readiness is asked.
         patience: seconds to wait for readiness.
-
+        first: what the child does before it becomes Mosquitto, such as asking to end with its parent.
     """
 
-    def __init__(self, configuration: str, folder: Path, *, host: str, port: int, patience: float = 10.0) -> None:
+    def __init__(
+        self,
+        configuration: str,
+        folder: Path,
+        *,
+        host: str,
+        port: int,
+        patience: float = 10.0,
+        first: Callable[[], None] | None = None,
+    ) -> None:
         self._configuration = configuration
         self._folder = folder
         self._host = host
         self._port = port
         self._patience = patience
+        self._first = first
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -81,6 +92,7 @@ class PrivateMosquitto:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                preexec_fn=self._first,  # noqa: PLW1509 - theirs to know whether this process has threads
             )
         try:
             self._wait()
