@@ -76,8 +76,8 @@ def _text(canvas: Canvas, *, most: int, thorough: bool = False) -> Factory:
     )
 
 
-def _skin(*canvases: Canvas, mirrored: bool = False) -> Callable[[Mapping[str, LoadedModel], Thresholds], SkinDetector]:
-    return lambda models, limits: SkinDetector(models[skinmap.MODEL], canvases, limits, mirrored=mirrored)
+def _skin(*canvases: Canvas, twice: bool = False) -> Callable[[Mapping[str, LoadedModel], Thresholds], SkinDetector]:
+    return lambda models, limits: SkinDetector(models[skinmap.MODEL], canvases, limits, twice=twice)
 
 
 def _code(side: int, *, locate: bool, thorough: bool = True, papers: bool = False, slanted: bool = False) -> Factory:
@@ -99,8 +99,8 @@ STILL: Final[tuple[Factory, ...]] = (
     *(_face(Canvas(416, 416), degrees) for degrees in DIAGONALS),
     _code(1600, locate=True, papers=True, slanted=True),
 )
-GUARDED: Final = _skin(Canvas(320, 256), Canvas(512, 384), Canvas(256, 192), mirrored=True)
-"""A still's look at skin, as it is and in a mirror, which the wound guard shares."""
+GUARDED: Final = _skin(Canvas(320, 256), Canvas(512, 384), Canvas(256, 192), twice=True)
+"""A still's two looks at skin on each canvas, which the wound guard shares."""
 LIVE: Final[tuple[Factory, ...]] = (
     _face_at_once(Canvas(320, 256)),
     _skin(Canvas(256, 192)),

@@ -10,7 +10,8 @@ import numpy as np
 from inference.canvas import Canvas
 from inference.detectors.ink import reconsidered
 from inference.detectors.pieces import Grain, pieces
-from inference.detectors.skinmap import SkinMaps, joined, on_skin, surveyed
+from inference.detectors.skinlooks import surveyed
+from inference.detectors.skinmap import SkinMaps, joined, on_skin
 from inference.models import LoadedModel
 from inference.picture import Kind, Pixels, Region
 from inference.policy import Thresholds
@@ -36,7 +37,7 @@ class Survey(NamedTuple):
 
 
 class SkinDetector:
-    """Finds tattoos and printed things on one canvas, or on several: what is seen at two sizes, or both ways, is surer.
+    """Finds tattoos and printed things on one canvas, or on several: what is seen at two sizes, or twice, is surer.
 
     Attributes:
         wound: the share of the picture it looked at last that it takes for a wound, 0 to 1; None before the first.
@@ -46,12 +47,12 @@ class SkinDetector:
     name: Final = "skin"
 
     def __init__(
-        self, model: LoadedModel, canvases: Sequence[Canvas], thresholds: Thresholds, *, mirrored: bool = False
+        self, model: LoadedModel, canvases: Sequence[Canvas], thresholds: Thresholds, *, twice: bool = False
     ) -> None:
         self.models: Mapping[str, str] = {model.model.name: model.model.sha256}
         self._model = model
         self._canvases = tuple(canvases)
-        self._mirrored = mirrored
+        self._twice = twice
         self.wound: float | None = None
         self._tattoo = thresholds.tattoo.ask + (ALONE if len(self._canvases) == 1 else 0)
 
@@ -74,20 +75,19 @@ class SkinDetector:
 
     def survey(self, image: Pixels) -> Survey:
         """What :meth:`detect` answers, and the maps that it was seen on; raises the same."""
-        views = [
-            view for canvas in self._canvases for view in surveyed(self._model, image, canvas, mirrored=self._mirrored)
-        ]
+        looks = surveyed(self._model, image, self._canvases, twice=self._twice)
+        views = [view for ways in looks for view in ways]
         maps = on_skin(joined(views))
         largest = max(view.scale for view in views)
         finest = joined([view for view in views if view.scale == largest])
         name = self._model.model.name
         drawn = [(piece, reconsidered(piece, maps)) for piece in pieces(maps.tattoo, maps.scale, TATTOO)]
         tattoos = [Region(Kind.TATTOO, piece.outline, score, name) for piece, score in drawn if score >= self._tattoo]
-        looks = [(maps, PRINT), (finest, SMALL_PRINT)] if len(self._canvases) > 1 else [(maps, PRINT)]
+        prints = [(maps, PRINT), (finest, SMALL_PRINT)] if len(self._canvases) > 1 else [(maps, PRINT)]
         printed = [
             Region(Kind.TEXT, piece.outline, piece.score, name)
-            for look, sure in looks
-            for piece in pieces(look.printed, look.scale, PRINTED)
+            for seen, sure in prints
+            for piece in pieces(seen.printed, seen.scale, PRINTED)
             if piece.score >= sure
         ]
         return Survey(tattoos + printed, maps, finest)

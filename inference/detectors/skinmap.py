@@ -1,4 +1,4 @@
-"""Our own network's four maps of a picture: how sure it is of tattoo, wound, skin and print."""
+"""Our own network's four maps of a picture: how sure it is of tattoo, wound, skin and print. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.canvas import Canvas, fit
-from inference.models import LoadedModel, Tensor
+from inference.models import Tensor
 from inference.picture import Pixels
 
 MODEL: Final = "wardlens-skin"
@@ -44,34 +43,6 @@ class SkinMaps:
     printed: Map
     seen: Pixels
     scale: float
-
-
-def surveyed(model: LoadedModel, image: Pixels, canvas: Canvas, *, mirrored: bool = False) -> list[SkinMaps]:
-    """The maps of an upright picture, seen on a canvas lying or upright as the picture is; `mirrored`, in a mirror too.
-
-    Raises:
-        ModelMisbehaves: the model failed.
-        ValueError: the model answered with something that is no four maps of probabilities.
-    """
-    height, width = image.shape[:2]
-    placed, scale = fit(image, canvas.for_picture(width, height))
-
-    def seen() -> SkinMaps:
-        (output,) = model.run(np.asarray(cv2.dnn.blobFromImage(placed), dtype=np.float32))
-        return decode(output, placed, scale=scale, width=width, height=height)
-
-    views = [seen()]
-    if mirrored:
-        taken = slice(round(width * scale))
-        placed[:, taken] = placed[:, taken][:, ::-1].copy()
-        views.append(_turned_back(seen()))
-    return views
-
-
-def _turned_back(maps: SkinMaps) -> SkinMaps:
-    """The maps of a picture that was seen in a mirror, as the picture is."""
-    tattoo, wound, skin, printed = (each[:, ::-1] for each in (maps.tattoo, maps.wound, maps.skin, maps.printed))
-    return SkinMaps(tattoo, wound, skin, printed, np.ascontiguousarray(maps.seen[:, ::-1]), maps.scale)
 
 
 def joined(views: Sequence[SkinMaps]) -> SkinMaps:

@@ -13,7 +13,8 @@ from inference.canvas import Canvas
 from inference.covering import coverage
 from inference.detectors.pieces import pieces
 from inference.detectors.skin import TATTOO, SkinDetector
-from inference.detectors.skinmap import FADES, LEAST, SKIN, STRIDE, SkinMaps, decode, joined, on_skin, surveyed
+from inference.detectors.skinlooks import DARK, is_dark, surveyed
+from inference.detectors.skinmap import FADES, LEAST, SKIN, STRIDE, SkinMaps, decode, joined, on_skin
 from inference.geometry import bounds
 from inference.picture import Kind
 from inference.policy import Thresholds
@@ -158,7 +159,7 @@ def picture(columns: slice, *, skin: int = 255) -> np.ndarray:
 
 def test_what_is_seen_in_a_mirror_lies_where_it_is() -> None:
     shown = picture(slice(20, 60))
-    straight, mirrored = surveyed(Looking(), shown, Canvas(320, 256), mirrored=True)
+    ((straight, mirrored),) = surveyed(Looking(), shown, [Canvas(320, 256)], twice=True)
     assert np.array_equal(straight.tattoo, mirrored.tattoo)
     assert np.array_equal(straight.seen, mirrored.seen)
     assert straight.scale == mirrored.scale
@@ -169,22 +170,59 @@ def test_what_is_seen_in_a_mirror_lies_where_it_is() -> None:
 @pytest.mark.parametrize("width", [317, 318, 319])
 def test_a_mirror_moves_a_picture_of_any_width_by_less_than_one_place_of_the_map(width: int) -> None:
     shown = picture(slice(20, 60))[:, :width]
-    straight, mirrored = surveyed(Looking(), shown, Canvas(320, 256), mirrored=True)
+    ((straight, mirrored),) = surveyed(Looking(), shown, [Canvas(320, 256)], twice=True)
     left, right = (np.flatnonzero(maps.tattoo[30] > 0.5) for maps in (straight, mirrored))
     assert abs(left - right).max() <= 1 if left.size == right.size else abs(left.size - right.size) <= 1
 
 
 def test_a_tattoo_that_is_seen_in_a_mirror_alone_is_half_as_sure() -> None:
-    both, one = (
-        SkinDetector(Looking(blind=0.5), [Canvas(320, 256)], Thresholds(), mirrored=way) for way in (True, False)
-    )
+    both, one = (SkinDetector(Looking(blind=0.5), [Canvas(320, 256)], Thresholds(), twice=way) for way in (True, False))
     seen = both.survey(picture(slice(20, 60)))
     assert seen.maps.tattoo[30, 10] == 0.5
     assert one.survey(picture(slice(20, 60))).maps.tattoo[30, 10] == 0
 
 
+class Remembering(Looking):
+    """The same, and what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[np.ndarray] = []
+
+    def run(self, tensor: np.ndarray) -> list[np.ndarray]:
+        self.shown.append(tensor[0].transpose(1, 2, 0))
+        return super().run(tensor)
+
+
+def test_in_the_dark_the_second_look_is_at_the_same_picture_with_its_contrast_evened() -> None:
+    shown = np.zeros((240, 320, 3), np.uint8)
+    shown[..., 1] = 150 + np.random.default_rng(1).integers(-10, 11, (240, 320))
+    shown[100:130, 40:80, 1] -= 10
+    session = Remembering()
+    ((once, again),) = surveyed(session, shown, [Canvas(320, 256)], twice=True)
+    assert is_dark(once)
+    assert once.tattoo.shape == again.tattoo.shape
+    first, second = session.shown
+    assert not second[240:].any(), "beside the picture nothing is evened"
+    lower = [view[20:90, 120:200, 1].mean() - view[100:130, 40:80, 1].mean() for view in (first, second)]
+    assert lower[1] > 2 * lower[0] > 15, "the mark stands where it stood, and stands out"
+
+
+def test_light_skin_is_not_dark_and_without_skin_the_whole_picture_says() -> None:
+    def seen(bright: int, skin: float) -> SkinMaps:
+        flat = np.full((30, 40), skin, np.float32)
+        return SkinMaps(flat, flat, flat, flat, np.full((30, 40, 3), bright, np.uint8), 0.25)
+
+    assert [is_dark(seen(int(DARK) + step, 0.9)) for step in (-1, 0, 1)] == [True, False, False]
+    assert is_dark(seen(20, 0.0))
+    assert not is_dark(seen(200, 0.0))
+    partly = seen(200, 0.0)
+    partly.skin[:5], partly.seen[:5] = 0.9, 30
+    assert is_dark(partly), "the skin decides, not the sheet around it"
+
+
 def test_a_tattoo_lies_on_skin_and_what_lies_on_none_is_cloth() -> None:
-    detector = SkinDetector(Looking(), [Canvas(320, 256), Canvas(256, 192)], Thresholds(), mirrored=True)
+    detector = SkinDetector(Looking(), [Canvas(320, 256), Canvas(256, 192)], Thresholds(), twice=True)
     (region,) = detector.detect(picture(slice(120, 200)))
     assert region.kind is Kind.TATTOO
     left, _, right, _ = bounds(region.polygon)
@@ -214,7 +252,7 @@ def test_a_wristband_that_the_largest_canvas_alone_sees_is_covered() -> None:
     shown = np.zeros((960, 1280, 3), np.uint8)
     shown[400:440, 600:800, 2] = 255
     canvases = [Canvas(320, 256), Canvas(512, 384), Canvas(256, 192)]
-    (band,) = SkinDetector(Reading(), canvases, Thresholds(), mirrored=True).detect(shown)
+    (band,) = SkinDetector(Reading(), canvases, Thresholds(), twice=True).detect(shown)
     assert band.kind is Kind.TEXT
     left, top, right, bottom = bounds(band.polygon)
     assert 560 < left <= 600
