@@ -36,7 +36,8 @@ class _Placed(NamedTuple):
     @property
     def taken(self) -> tuple[slice, slice]:
         """Rows and columns of the canvas that the picture took."""
-        return slice(round(self.height * self.scale)), slice(round(self.width * self.scale))
+        rows, columns = (max(1, round(side * self.scale)) for side in (self.height, self.width))
+        return slice(rows), slice(columns)
 
 
 def surveyed(

@@ -208,6 +208,18 @@ def test_in_the_dark_the_second_look_is_at_the_same_picture_with_its_contrast_ev
     assert lower[1] > 2 * lower[0] > 15, "the mark stands where it stood, and stands out"
 
 
+@pytest.mark.parametrize("bright", [10, 200])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (2, 700), (7, 5)])
+def test_a_picture_of_any_shape_is_looked_at_twice_in_the_dark_and_in_the_light(
+    shape: tuple[int, int], bright: int
+) -> None:
+    shown = np.full((*shape, 3), bright, np.uint8)
+    for ways in surveyed(Looking(), shown, [Canvas(320, 256), Canvas(512, 384)], twice=True):
+        once, again = ways
+        assert once.tattoo.shape == again.tattoo.shape
+        assert once.seen.shape == again.seen.shape
+
+
 def test_light_skin_is_not_dark_and_without_skin_the_whole_picture_says() -> None:
     def seen(bright: int, skin: float) -> SkinMaps:
         flat = np.full((30, 40), skin, np.float32)
