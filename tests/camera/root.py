@@ -66,9 +66,9 @@ def _test(root: Path, arguments: list[str]) -> int:
         "HOME": "/tmp",
         "LANG": "C.UTF-8",
     }
-    pytest = shlex.join(
-        [f"{VENV}/bin/python", "-m", "pytest", "-p", "no:cacheprovider", *(arguments or ["tests/camera"])]
-    )
+    chosen = any((PROJECT / argument.partition("::")[0]).exists() for argument in arguments)
+    which = arguments if chosen else ["tests/camera", *arguments]
+    pytest = shlex.join([f"{VENV}/bin/python", "-m", "pytest", "-p", "no:cacheprovider", *which])
     script = f"mount -t tmpfs tmpfs {CONFIGURATION}; cd {HERE} && exec {pytest}"
     command = debian.inside(root, script, binds=[(PROJECT, HERE), (models, MODELS)], environment=environment)
     return subprocess.run(command, check=False).returncode
