@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.geometry import turn_back
+from inference.geometry import scaled_size, turn_back
 from inference.picture import Pixels
 
 _MULTIPLE: Final = 16
@@ -58,7 +58,7 @@ def fit(image: Pixels, canvas: Canvas) -> tuple[Pixels, float]:
     """The picture scaled to fit the canvas's top left corner, and the scale (canvas pixels for each picture pixel)."""
     height, width = image.shape[:2]
     scale = min(canvas.width / width, canvas.height / height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = scaled_size(width, height, scale)
     placed = np.zeros((canvas.height, canvas.width, 3), dtype=np.uint8)
     placed[: size[1], : size[0]] = cv2.resize(_halved(image, scale), size, interpolation=cv2.INTER_LINEAR)
     return placed, scale

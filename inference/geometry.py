@@ -87,6 +87,11 @@ def spread_polygon(polygon: Polygon, by: float) -> Polygon:
     return tuple((float(x), float(y)) for x, y in hull.reshape(-1, 2))
 
 
+def scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:
+    """Width and height in whole pixels of a picture at another scale; however small, there is a pixel of it."""
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def lies_in(polygon: Polygon, convex: Polygon, slack: float = 0.0) -> bool:
     """Whether every corner of a polygon lies in a convex one grown by `slack` of its size (0.05: by a twentieth)."""
     around = np.asarray(scale_polygon(convex, 1 + slack))

@@ -23,6 +23,7 @@ from inference.covering import coverage
 from inference.detectors.skin import SkinDetector
 from inference.detectors.skinmap import SkinMaps
 from inference.errors import DetectionFailed
+from inference.geometry import scaled_size
 from inference.picture import Kind, Pixels, Polygon, Region
 from inference.printed_things import printed_things
 
@@ -157,7 +158,7 @@ def on_a_wound(regions: Sequence[Region], wounds: Sequence[Polygon], width: int,
     if not wounds or not regions:
         return frozenset()
     scale = min(1.0, _GRID / max(width, height))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = scaled_size(width, height, scale)
     masks = {kind: _drawn([r.polygon for r in regions if r.kind is kind], scale, size) for kind in Kind}
     asked: set[Kind] = set()
     for wound in wounds:

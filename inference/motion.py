@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.geometry import bounds
+from inference.geometry import bounds, scaled_size
 from inference.picture import Pixels, Polygon
 
 SIDE: Final = 160
@@ -93,7 +93,7 @@ class Follower:
 
 
 def _small(pixels: Pixels, scale: float) -> NDArray[np.uint8]:
-    size = tuple(max(1, round(side * scale)) for side in (pixels.shape[1], pixels.shape[0]))
+    size = scaled_size(pixels.shape[1], pixels.shape[0], scale)
     return np.asarray(
         cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY), dtype=np.uint8
     )

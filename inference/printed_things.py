@@ -16,7 +16,7 @@ from inference.covering import coverage
 from inference.detectors.paper import HELD, LARGEST, WRITTEN
 from inference.detectors.pieces import Grain, pieces
 from inference.detectors.skinmap import MODEL, SkinMaps
-from inference.geometry import area
+from inference.geometry import area, scaled_size
 from inference.picture import Kind, Polygon, Region
 
 GRAIN: Final = Grain(core=0.5, faint=0.5, gap=0.0, reach=0, margin=0.05)
@@ -50,7 +50,7 @@ def lettered_things(
     if not read or not things:
         return ()
     scale = min(1.0, _GRID / max(width, height))
-    wide, high = max(1, round(width * scale)), max(1, round(height * scale))
+    wide, high = scaled_size(width, height, scale)
 
     def drawn(polygon: Polygon) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         return coverage(wide, high, [tuple((x * scale, y * scale) for x, y in polygon)])

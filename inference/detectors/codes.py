@@ -16,6 +16,7 @@ from inference.canvas import Canvas, way_to
 from inference.detectors.modules import busy_places
 from inference.detectors.paper import papers_around
 from inference.detectors.quads import grow_quad, grow_sides
+from inference.geometry import scaled_size
 from inference.picture import Kind, Pixels, Polygon, Region
 
 MODEL: Final = "zxing-cpp"
@@ -203,7 +204,7 @@ def _grey(image: Pixels, side: float = math.inf) -> tuple[Grey, float]:
     height, width = image.shape[:2]
     scale = min(1.0, side / max(height, width))
     if scale < 1.0:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        size = scaled_size(width, height, scale)
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
     return _lit(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)), scale
 

@@ -75,8 +75,7 @@ class SkinDetector:
 
     def survey(self, image: Pixels) -> Survey:
         """What :meth:`detect` answers, and the maps that it was seen on; raises the same."""
-        looks = surveyed(self._model, image, self._canvases, twice=self._twice)
-        views = [view for ways in looks for view in ways]
+        views = surveyed(self._model, image, self._canvases, twice=self._twice)
         maps = on_skin(joined(views))
         largest = max(view.scale for view in views)
         finest = joined([view for view in views if view.scale == largest])

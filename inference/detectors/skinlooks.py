@@ -14,6 +14,7 @@ import numpy as np
 
 from inference.canvas import Canvas, fit
 from inference.detectors.skinmap import SkinMaps, decode
+from inference.geometry import scaled_size
 from inference.models import LoadedModel
 from inference.picture import Pixels
 
@@ -36,14 +37,12 @@ class _Placed(NamedTuple):
     @property
     def taken(self) -> tuple[slice, slice]:
         """Rows and columns of the canvas that the picture took."""
-        rows, columns = (max(1, round(side * self.scale)) for side in (self.height, self.width))
+        columns, rows = scaled_size(self.width, self.height, self.scale)
         return slice(rows), slice(columns)
 
 
-def surveyed(
-    model: LoadedModel, image: Pixels, canvases: Sequence[Canvas], *, twice: bool = False
-) -> list[tuple[SkinMaps, ...]]:
-    """The maps of an upright picture, seen once or twice on each canvas, lying or upright as the picture is.
+def surveyed(model: LoadedModel, image: Pixels, canvases: Sequence[Canvas], *, twice: bool = False) -> list[SkinMaps]:
+    """The maps of an upright picture, seen once or twice on each canvas in turn, lying or upright as the picture is.
 
     Raises:
         ModelMisbehaves: the model failed.
@@ -52,9 +51,9 @@ def surveyed(
     placed = [_placed(image, canvas) for canvas in canvases]
     once = [_seen(model, one) for one in placed]
     if not twice:
-        return [(maps,) for maps in once]
+        return once
     again = _evened if is_dark(min(once, key=lambda maps: maps.scale)) else _in_a_mirror
-    return [(maps, again(model, one)) for maps, one in zip(once, placed, strict=True)]
+    return [view for maps, one in zip(once, placed, strict=True) for view in (maps, again(model, one))]
 
 
 def is_dark(maps: SkinMaps) -> bool:
@@ -77,7 +76,7 @@ def _seen(model: LoadedModel, placed: _Placed) -> SkinMaps:
 def _in_a_mirror(model: LoadedModel, placed: _Placed) -> SkinMaps:
     """The maps of the picture as a mirror shows it, turned back."""
     turned, taken = placed.pixels.copy(), placed.taken
-    turned[taken] = turned[taken][:, ::-1].copy()
+    turned[taken] = placed.pixels[taken][:, ::-1]
     maps = _seen(model, placed._replace(pixels=turned))
     tattoo, wound, skin, printed = (each[:, ::-1] for each in (maps.tattoo, maps.wound, maps.skin, maps.printed))
     return SkinMaps(tattoo, wound, skin, printed, np.ascontiguousarray(maps.seen[:, ::-1]), maps.scale)

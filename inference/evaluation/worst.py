@@ -14,6 +14,7 @@ import numpy as np
 
 from inference.evaluation.annotations import AnnotatedPicture
 from inference.evaluation.rows import BARS, DAMAGED, PictureRow, Seen, TruthRow
+from inference.geometry import scaled_size
 from inference.picture import Photo, Pixels
 
 MOST: Final = 10
@@ -119,7 +120,7 @@ def _tile(shown: AnnotatedPicture, photo: Photo, caption: tuple[str, str]) -> Pi
 
 def _panel(pixels: Pixels, shown: AnnotatedPicture) -> Pixels:
     scale = min(_PANEL[0] / shown.width, _PANEL[1] / shown.height)
-    size = (max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
+    size = scaled_size(shown.width, shown.height, scale)
     panel = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     outlines = [(np.asarray(truth.polygon), _TRUTH) for truth in shown.truths if truth.mask is None]
     masks = [(truth.mask, _TRUTH) for truth in shown.truths] + [(shown.wound, _WOUND)]

@@ -159,7 +159,7 @@ def picture(columns: slice, *, skin: int = 255) -> np.ndarray:
 
 def test_what_is_seen_in_a_mirror_lies_where_it_is() -> None:
     shown = picture(slice(20, 60))
-    ((straight, mirrored),) = surveyed(Looking(), shown, [Canvas(320, 256)], twice=True)
+    straight, mirrored = surveyed(Looking(), shown, [Canvas(320, 256)], twice=True)
     assert np.array_equal(straight.tattoo, mirrored.tattoo)
     assert np.array_equal(straight.seen, mirrored.seen)
     assert straight.scale == mirrored.scale
@@ -170,7 +170,7 @@ def test_what_is_seen_in_a_mirror_lies_where_it_is() -> None:
 @pytest.mark.parametrize("width", [317, 318, 319])
 def test_a_mirror_moves_a_picture_of_any_width_by_less_than_one_place_of_the_map(width: int) -> None:
     shown = picture(slice(20, 60))[:, :width]
-    ((straight, mirrored),) = surveyed(Looking(), shown, [Canvas(320, 256)], twice=True)
+    straight, mirrored = surveyed(Looking(), shown, [Canvas(320, 256)], twice=True)
     left, right = (np.flatnonzero(maps.tattoo[30] > 0.5) for maps in (straight, mirrored))
     assert abs(left - right).max() <= 1 if left.size == right.size else abs(left.size - right.size) <= 1
 
@@ -199,7 +199,7 @@ def test_in_the_dark_the_second_look_is_at_the_same_picture_with_its_contrast_ev
     shown[..., 1] = 150 + np.random.default_rng(1).integers(-10, 11, (240, 320))
     shown[100:130, 40:80, 1] -= 10
     session = Remembering()
-    ((once, again),) = surveyed(session, shown, [Canvas(320, 256)], twice=True)
+    once, again = surveyed(session, shown, [Canvas(320, 256)], twice=True)
     assert is_dark(once)
     assert once.tattoo.shape == again.tattoo.shape
     first, second = session.shown
@@ -214,8 +214,8 @@ def test_a_picture_of_any_shape_is_looked_at_twice_in_the_dark_and_in_the_light(
     shape: tuple[int, int], bright: int
 ) -> None:
     shown = np.full((*shape, 3), bright, np.uint8)
-    for ways in surveyed(Looking(), shown, [Canvas(320, 256), Canvas(512, 384)], twice=True):
-        once, again = ways
+    views = surveyed(Looking(), shown, [Canvas(320, 256), Canvas(512, 384)], twice=True)
+    for once, again in zip(views[::2], views[1::2], strict=True):
         assert once.tattoo.shape == again.tattoo.shape
         assert once.seen.shape == again.seen.shape
 
