@@ -27,6 +27,11 @@ class Seen(NamedTuple):
     down: Field
     there: Field
 
+    def dots(self, sheet: Sheet) -> tuple[Field, Field]:
+        """The same points in dots of the sheet, as `cv2.remap` counts them: from the middle of the first."""
+        u, v = (np.asarray(units * np.float32(sheet.scale) - 0.5, np.float32) for units in (self.u, self.v))
+        return u, v
+
 
 @dataclass(frozen=True, slots=True)
 class Crease:

@@ -90,7 +90,7 @@ class Board:
             return
         x, y = grid((window[0].stop - window[0].start, window[1].stop - window[1].start))
         seen = bend.seen(x + np.float32(window[1].start), y + np.float32(window[0].start), sheet)
-        u, v = seen.u * np.float32(sheet.scale) - 0.5, seen.v * np.float32(sheet.scale) - 0.5
+        u, v = seen.dots(sheet)
         crowd = sheet.scale / bend.size
         face, alpha = sheet.pixels, sheet.alpha
         if crowd > 1.2:

@@ -139,14 +139,6 @@ class _Staged(Stage):
 
 
 class _Hand(_Staged):
-    def bend(self, rng: np.random.Generator) -> Bend:
-        """On the back of the hand or above the wrist."""
-        radius = self.limb.radius
-        turn, size = float(rng.uniform(-np.pi, np.pi)), float(rng.uniform(1.0, 1.6)) * radius
-        at = float(rng.uniform(-1.4, -0.9) if self.asked.wound is not None or rng.random() < 0.5 else 0.9) * radius
-        x, y = self.limb.point(np.array([at], np.float32), np.array([0.0], np.float32))
-        return Flat(float(x[0]), float(y[0]), turn, size / UNITS)
-
     def __init__(self, ground: Ground, shape: tuple[int, int]) -> None:
         super().__init__(ground, shape)
         rng, unit = self.apart, self.unit
@@ -160,6 +152,14 @@ class _Hand(_Staged):
 
     def form(self) -> tuple[Field, Field]:
         return hand_surface(self.apart, self.shape, self.unit, self.limb)
+
+    def bend(self, rng: np.random.Generator) -> Bend:
+        """On the back of the hand or above the wrist."""
+        radius = self.limb.radius
+        turn, size = float(rng.uniform(-np.pi, np.pi)), float(rng.uniform(1.0, 1.6)) * radius
+        at = float(rng.uniform(-1.4, -0.9) if self.asked.wound is not None or rng.random() < 0.5 else 0.9) * radius
+        x, y = self.limb.point(np.array([at], np.float32), np.array([0.0], np.float32))
+        return Flat(float(x[0]), float(y[0]), turn, size / UNITS)
 
 
 class _Sheet(_Staged):

@@ -233,8 +233,7 @@ def engrave(rng: np.random.Generator, surface: Surface, sheet: Sheet, bend: Bend
     seen = bend.seen(*grid(shape), sheet)
     worn = np.asarray(np.clip(0.9 + 0.08 * fractal(rng, shape, 2.5 * unit, octaves=2), 0, 1), np.float32)
     blurred = cv2.GaussianBlur(sheet.pixels, (0, 0), float(np.hypot(0.4, spread / bend.size) * sheet.scale))
-    u, v = seen.u * np.float32(sheet.scale) - 0.5, seen.v * np.float32(sheet.scale) - 0.5
-    taken = np.asarray(cv2.remap(blurred, u, v, cv2.INTER_LINEAR), np.float32) / 255
+    taken = np.asarray(cv2.remap(blurred, *seen.dots(sheet), cv2.INTER_LINEAR), np.float32) / 255
     taken *= (seen.there * surface.skin * worn)[..., None]
     for channel in range(3):
         surface.albedo[channel] *= 1 - taken[..., channel] * np.float32(kept)
