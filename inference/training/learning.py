@@ -90,43 +90,43 @@ def learn(weights: Mapping[str, Tensor], library: Library, plan: Plan, kept: Pat
     second = _Course(network, together, plan.head_steps, plan.steps)
     decides = {name: value for name, value in asdict(plan).items() if name not in {"device", "threads"}}
     progress = _Progress(kept, {**decides, "shards": library.count, "all_by": library.all_by})
-    before = progress.done()
-    if before:
-        progress.restore(network)
+    progress.restore(network=network)
     for course in (first, second):
-        if before < course.end:
-            course.go_on(before, library, plan, progress, say)
+        if progress.before < course.end:
+            course.go_on(library, plan, progress, say)
     return network.cpu().eval()
 
 
 class _Progress:
-    """What was learned so far, in a file: whole, or as it was before."""
+    """What was learned so far, in a file: whole, or as it was before.
+
+    Attributes:
+        before: batches that an earlier run learned from.
+    """
 
     def __init__(self, at: Path, of: Mapping[str, object]) -> None:
         self._at, self._of = at, dict(of)
-
-    def _read(self) -> dict[str, Any]:
-        state: dict[str, Any] = torch.load(self._at, map_location="cpu", weights_only=True)
+        self.before, self._parts = 0, {}
+        if not at.exists():
+            return
+        state = torch.load(at, map_location="cpu", weights_only=True)
         if state["of"] != self._of:
             raise BegunOtherwise(
-                f"{self._at} was begun with {state['of']}, not with {self._of}: give the same options to go on, or "
+                f"{at} was begun with {state['of']}, not with {self._of}: give the same options to go on, or "
                 "remove it to begin again"
             )
-        return state
+        self.before, self._parts = state["done"], state["parts"]
 
-    def done(self) -> int:
-        """Batches that were learned from."""
-        return int(self._read()["done"]) if self._at.exists() else 0
+    def restore(self, **parts: Any) -> None:
+        """Each part as the earlier run left it; as it is where there was none."""
+        for name in parts.keys() & self._parts.keys():
+            parts[name].load_state_dict(self._parts[name])
 
-    def restore(self, *parts: Any) -> None:
-        """Network, optimiser and schedule, or fewer, as they were."""
-        for part, state in zip(parts, self._read()["parts"], strict=False):
-            part.load_state_dict(state)
-
-    def keep(self, done: int, *parts: Any) -> None:
-        """Network, optimiser and schedule after so many batches."""
+    def keep(self, done: int, **parts: Any) -> None:
+        """The parts after so many batches."""
         aside = self._at.with_name(f".{self._at.name}-{os.getpid()}")
-        torch.save({"of": self._of, "done": done, "parts": [part.state_dict() for part in parts]}, aside)
+        states = {name: part.state_dict() for name, part in parts.items()}
+        torch.save({"of": self._of, "done": done, "parts": states}, aside)
         aside.replace(self._at)
 
 
@@ -143,17 +143,17 @@ class _Course:
     def end(self) -> int:
         return self.begin + self.steps
 
-    def go_on(self, before: int, library: Library, plan: Plan, progress: _Progress, say: Say) -> None:
-        """To the end, from where `before` batches were learned from."""
+    def go_on(self, library: Library, plan: Plan, progress: _Progress, say: Say) -> None:
+        """To the end, from its begin or from where an earlier run stopped within it."""
         self.network.requires_grad_(requires_grad=False)
         for part in self.rates:
             part.requires_grad_(requires_grad=True)
         groups = [{"params": list(part.parameters()), "lr": rate} for part, rate in self.rates.items()]
         optimiser = torch.optim.AdamW(groups, weight_decay=1e-4)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, list(self.rates.values()), self.steps, pct_start=0.1)
-        if before > self.begin:
-            progress.restore(self.network, optimiser, schedule)
-        first = max(before, self.begin)
+        first = max(progress.before, self.begin)
+        if first > self.begin:
+            progress.restore(optimiser=optimiser, schedule=schedule)
         drawn = batches(library, plan.batch, plan.seed, torch.device(plan.device), first)
         begun, losses = time.monotonic(), []
         for done, batch in enumerate(islice(drawn, self.end - first), start=first + 1):
@@ -164,7 +164,7 @@ class _Course:
             schedule.step()
             losses.append(loss.detach())
             if done % _EVERY == 0 or done == self.end:
-                progress.keep(done, self.network, optimiser, schedule)
+                progress.keep(done, network=self.network, optimiser=optimiser, schedule=schedule)
                 say(done, float(torch.stack(losses).mean()), time.monotonic() - begun)
                 losses.clear()
 
