@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import socket
 import ssl
-import subprocess
-import sys
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -20,27 +15,15 @@ from provisioning.enrolment import pair
 from provisioning.errors import SiteDamaged
 from sync.brokers.rights import Identity, is_denied
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 15
 
 
 @pytest.fixture
-def port(site, tmp_path):
+def port(broker):
     """Where `wardlens broker run --embedded` listens."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WARDLENS_")}
-    chosen = {"WARDLENS_BROKER__PORT": str(port), "WARDLENS_LOG__FORMAT": "json"}
-    command = [sys.executable, "-m", "firmware", "broker", "run", tmp_path / "broker", "--embedded"]
-    command += ["--site", site.folder]
-    with subprocess.Popen(command, cwd=ROOT, env=clean | chosen, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert any("broker-started" in line for line in process.stderr)
-            yield port
-        finally:
-            process.terminate()
-            process.communicate(timeout=20)
-            assert process.returncode == 0
+    with broker("--embedded") as (process, port):
+        yield port
+    assert process.returncode == 0
 
 
 @contextmanager
