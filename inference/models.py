@@ -48,12 +48,15 @@ class LoadedModel:
     """The same in eight bits: half the time, and not quite the same answer. None where the manifest has no ranges."""
 
     def prepare(self, canvas: Canvas) -> None:
-        """Runs it once on this canvas, so that the first picture does not wait for memory.
+        """Has run on this canvas once, so that the first picture does not wait for memory.
+
+        Several detectors share a model and its canvases; whoever prepares it first does so for all of them.
 
         Raises:
             ModelMisbehaves: the runtime fails on it.
         """
-        self.run(np.zeros((1, 3, canvas.height, canvas.width), dtype=np.float32))
+        if canvas not in self._shapes:
+            self.run(np.zeros((1, 3, canvas.height, canvas.width), dtype=np.float32))
 
     def run(self, tensor: Tensor) -> list[Tensor]:
         """The model's outputs for a 1×3×H×W float32 tensor.

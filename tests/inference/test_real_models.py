@@ -179,3 +179,21 @@ def test_a_model_that_answers_in_another_shape_than_before_is_not_believed(model
 
     with pytest.raises(ModelMisbehaves, match="another shape"):
         replace(model, _session=Smaller()).run(picture)
+
+
+def test_a_canvas_is_prepared_once_for_all_who_share_the_model(models_folder: Path) -> None:
+    model = load_models(load_manifest(), models_folder)["wardlens-skin"]
+    real, asked = model._session, []
+
+    class Counted:
+        def get_inputs(self) -> object:
+            return real.get_inputs()
+
+        def run(self, names: object, feed: dict[str, Pixels]) -> object:
+            asked.extend(tensor.shape for tensor in feed.values())
+            return real.run(names, feed)
+
+    counted = replace(model, _session=Counted())
+    for canvas in (Canvas(128, 64), Canvas(128, 64), Canvas(64, 128), Canvas(128, 64)):
+        counted.prepare(canvas)
+    assert asked == [(1, 3, 64, 128), (1, 3, 128, 64)]
