@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from capture.service.camera_service import CameraService
-    from capture.service.client import CameraClient, LiveStream
+    from capture.service.client import CameraClient, LiveStream, as_found
     from capture.service.keeping import Keeper, Kept
     from capture.service.parts import CameraServiceParts, Deidentifies
     from capture.service.running import run_camera_service, run_unpaired_camera_service
@@ -30,6 +30,7 @@ __all__ = [
     "LiveMessage",
     "LiveStream",
     "UnpairedParts",
+    "as_found",
     "parse_live_message",
     "run_camera_service",
     "run_unpaired_camera_service",
@@ -46,6 +47,7 @@ _HOMES: Final = {
     "LiveMessage": "wire",
     "LiveStream": "client",
     "UnpairedParts": "unpaired",
+    "as_found": "client",
     "parse_live_message": "wire",
     "run_camera_service": "running",
     "run_unpaired_camera_service": "running",

@@ -169,3 +169,9 @@ def _refusal(answer: httpx.Response) -> CameraServiceRefused:
 
 def _words(said: object) -> tuple[str, ...]:
     return tuple(map(str, said)) if isinstance(said, list) else ()
+
+
+def as_found(still: Json, by: str) -> list[dict[str, str]]:
+    """What somebody decides who finds a still right as it is: each doubt confirmed, each wound left covered."""
+    answers = (("confirm", still["unanswered"]), ("leave", still["hiding"]))
+    return [{"action": how, "kind": kind, "by": by} for how, kinds in answers for kind in kinds]

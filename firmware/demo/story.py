@@ -14,7 +14,7 @@ from typing import Any, Final
 from capture.errors import CaptureError, PictureUnreadable
 from capture.identifiers import CaptureId
 from capture.pictures import read_picture
-from capture.service import CameraClient
+from capture.service import CameraClient, as_found
 from capture.vault import State, Vault
 from firmware.demo.place import HOST, DemoPlace, answers
 from firmware.demo.proof import prove
@@ -185,9 +185,7 @@ class Story:
             row.found[region["kind"]] = row.found.get(region["kind"], 0) + 1
         try:
             if row.asked:
-                answers = (("confirm", still["unanswered"]), ("leave", still["hiding"]))
-                decided = [{"action": how, "kind": kind, "by": BADGE} for how, kinds in answers for kind in kinds]
-                await client.decide(still["id"], decided)
+                await client.decide(still["id"], as_found(still, BADGE))
             kept = await client.accept(still["id"], _encounter(self._patient, place))
             row.capture, row.size = kept["capture"], kept["bytes"]
             row.sealed_ms = kept["milliseconds"]["total_ms"]

@@ -31,7 +31,7 @@ from capture.camera import CameraSettings, open_camera
 from capture.encounter import BODY_SITES
 from capture.errors import CameraServiceAway, CameraServiceRefused
 from capture.pictures import read_picture
-from capture.service import CameraClient, parse_live_message
+from capture.service import CameraClient, as_found, parse_live_message
 from capture.vault import Vault
 from inference import Deidentifier, Frame
 
@@ -164,8 +164,7 @@ async def refused(client, fault, still):
 async def answered(client):
     """A new still whose every question is answered."""
     still = await client.take()
-    answers = (("confirm", still["unanswered"]), ("leave", still["hiding"]))
-    decisions = [{"action": how, "kind": kind, "by": "nurse-7"} for how, kinds in answers for kind in kinds]
+    decisions = as_found(still, "nurse-7")
     return await client.decide(still["id"], decisions) if decisions else still
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from capture.errors import CaptureError
-from capture.service import CameraClient
+from capture.service import CameraClient, as_found
 
 PATIENCE_S = 3600.0
 ENCOUNTER = {
@@ -44,9 +44,8 @@ async def main(badge):
         try:
             still = await client.take()
             took["still_s"] = time.monotonic() - pressed
-            answers = (("confirm", still["unanswered"]), ("leave", still["hiding"]))
-            if sure := [{"action": how, "kind": kind, "by": badge} for how, kinds in answers for kind in kinds]:
-                await client.decide(still["id"], sure)
+            if answers := as_found(still, badge):
+                await client.decide(still["id"], answers)
             kept = await client.accept(still["id"], {**ENCOUNTER, "clinician": badge})
         except CaptureError as refused:
             return {"failed": refused.sentence}
