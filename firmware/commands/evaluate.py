@@ -39,7 +39,9 @@ def evaluate(
     ] = None,
     degrade: Annotated[
         list[str] | None,
-        typer.Option(help="as-is, turn-45 to turn-315, dark, motion, defocus, jpeg, mask, hand, or all; repeat it."),
+        typer.Option(
+            help="as-is, turn-45 to turn-315, dark, motion, defocus, jpeg, mask, hand, cut, or all; repeat it."
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="So many pictures of each set, spread evenly.")] = None,
     tone_bins: Annotated[bool, typer.Option("--tone-bins", help="Also show every share by skin tone.")] = False,

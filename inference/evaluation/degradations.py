@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from inference.evaluation.annotations import AnnotatedPicture
+from inference.evaluation.cutting import cut_through_a_face
 from inference.evaluation.occluding import behind_a_hand, masked, shows_a_face
 from inference.evaluation.turning import Turn
 from inference.picture import Pixels
@@ -98,6 +99,7 @@ DEGRADATIONS: Final[tuple[Degradation, ...]] = (
     Degradation("jpeg", partial(_seen, compressed)),
     Degradation("mask", masked, shows_a_face),
     Degradation("hand", behind_a_hand, shows_a_face),
+    Degradation("cut", cut_through_a_face, shows_a_face),
 )
 """Every degradation, in the order of reports. A new one is one line here."""
 

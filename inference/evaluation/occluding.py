@@ -43,7 +43,7 @@ def behind_a_hand(picture: AnnotatedPicture) -> AnnotatedPicture:
 
 
 def shows_a_face(picture: AnnotatedPicture) -> bool:
-    """Whether there is a face to put something before."""
+    """Whether there is a face to put something before, or to cut through."""
     return any(truth.kind is Kind.FACE for truth in picture.truths)
 
 

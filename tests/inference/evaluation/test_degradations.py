@@ -7,8 +7,9 @@ import pytest
 
 from inference import Kind
 from inference.evaluation import ALL, DEGRADATIONS, AnnotatedPicture, Truth, named
+from inference.evaluation.patches import patch_of
 from inference.geometry import box_polygon
-from inference.picture import Pixels
+from inference.picture import Pixels, Polygon
 
 BY_NAME = {degradation.name: degradation for degradation in DEGRADATIONS}
 FACE = Truth(Kind.FACE, box_polygon((40, 30, 100, 90)))
@@ -70,7 +71,40 @@ def test_a_wound_behind_a_mask_or_a_hand_is_no_longer_there_to_be_damaged(name: 
 
 def test_a_mask_is_only_put_on_a_face(noise: Pixels) -> None:
     word = AnnotatedPicture("p", noise, (Truth(Kind.TEXT, FACE.polygon),))
-    assert [d.name for d in DEGRADATIONS if not d.applies(word)] == ["mask", "hand"]
+    assert [d.name for d in DEGRADATIONS if not d.applies(word)] == ["mask", "hand", "cut"]
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_cut_goes_through_the_largest_face_and_leaves_what_the_smaller_part_showed(
+    noise: Pixels, *, mirrored: bool
+) -> None:
+    height, width = noise.shape[:2]
+
+    def box(left: int, top: int, right: int, bottom: int) -> Polygon:
+        return box_polygon((width - right, top, width - left, bottom) if mirrored else (left, top, right, bottom))
+
+    def bits(left: int, right: int) -> np.ndarray:
+        mask = np.zeros((height, width), dtype=np.bool_)
+        mask[50:60, left:right] = True
+        return mask[:, ::-1].copy() if mirrored else mask
+
+    pixels = noise[:, ::-1].copy() if mirrored else noise
+    large, small = Truth(Kind.FACE, box(20, 30, 80, 90)), Truth(Kind.FACE, box(100, 10, 120, 30))
+    gone, word = Truth(Kind.FACE, box(5, 10, 25, 30)), Truth(Kind.TEXT, box(45, 50, 60, 60), mask=bits(45, 60))
+    lost = Truth(Kind.TEXT, box(5, 50, 15, 60), mask=bits(5, 15))
+    whole = AnnotatedPicture("p", pixels, (gone, large, lost, word, small), wound=bits(40, 70), monk=5)
+
+    cut = BY_NAME["cut"].change(whole)
+
+    begin, end = (0, width - 50) if mirrored else (50, width)
+    assert np.array_equal(cut.pixels, pixels[:, begin:end])
+    assert [(t.kind, t.polygon) for t in cut.truths] == [
+        (t.kind, tuple((x - begin, y) for x, y in t.polygon)) for t in (large, word, small)
+    ]
+    left = [patch_of(truth, cut.width, cut.height).bits.sum() for truth in cut.truths]
+    assert left == [30 * 60, 10 * 10, 20 * 20]
+    assert cut.wound is not None
+    assert cut.wound.sum() == 10 * 20
 
 
 def test_degradations_are_named_in_any_order_and_come_in_the_tables() -> None:
