@@ -4,6 +4,8 @@ Pure, but for the frame that a :class:`Follower` remembers.
 Corners of a small grey copy are followed by pyramidal Lucas-Kanade (Bouguet, "Pyramidal implementation of the Lucas
 Kanade feature tracker", 2001), and one turn, scale and shift is fitted to them by RANSAC: the camera's. Where the
 corners inside a region agree on another way, the region goes theirs. How far they disagree is its doubt.
+A swing that is too wide for the pyramid leads corners astray that nothing moved: what strays is looked for again where
+the camera's way would have it, and is where it looks more alike.
 """
 
 from __future__ import annotations
@@ -82,14 +84,16 @@ class Follower:
         self._last = grey
         if last is None or last.shape != grey.shape:
             return _lost(longer)
-        before, after = _followed(last, grey)
-        fitted = _camera(before, after)
+        followed = _followed(last, grey)
+        fitted = _camera(followed)
         if fitted is None:
             return _lost(longer)
-        strays = (after - before @ fitted[:, :2].T - fitted[:, 2]) / scale
+        followed, strays = _beside(fitted, followed, last, grey)
+        if not len(strays):
+            return _lost(longer)
         camera = fitted.copy()
         camera[:, 2] /= scale
-        return Motion(camera, before / scale, strays, _usual(strays))
+        return Motion(camera, followed.before / scale, strays / scale, _usual(strays / scale))
 
 
 def _small(pixels: Pixels, scale: float) -> NDArray[np.uint8]:
@@ -99,24 +103,66 @@ def _small(pixels: Pixels, scale: float) -> NDArray[np.uint8]:
     )
 
 
-def _followed(last: NDArray[np.uint8], grey: NDArray[np.uint8]) -> tuple[Points, Points]:
-    """The corners of the earlier picture that were found again, and where, in pixels of the small copies."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Followed:
+    """Corners of the earlier small copy, where they are in the later one, and how unlike they look there: N×2, N×2, N.
+
+    The last is without an end where they were not found.
+    """
+
+    before: Points
+    after: Points
+    unlike: NDArray[np.float64]
+
+    def only(self, these: NDArray[np.bool_]) -> _Followed:
+        """Some of them."""
+        return _Followed(self.before[these], self.after[these], self.unlike[these])
+
+
+def _followed(last: NDArray[np.uint8], grey: NDArray[np.uint8]) -> _Followed:
+    """The corners of the earlier picture that were found again."""
     corners = cv2.goodFeaturesToTrack(last, _CORNERS, _QUALITY, _APART)
     if corners is None or len(corners) < _FEWEST:
-        return np.empty((0, 2)), np.empty((0, 2))
-    found, status, _ = cv2.calcOpticalFlowPyrLK(
-        last, grey, corners, np.empty_like(corners), winSize=_WINDOW, maxLevel=_LEVELS
+        return _Followed(np.empty((0, 2)), np.empty((0, 2)), np.empty(0))
+    found = _found(last, grey, corners.reshape(-1, 2).astype(np.float64))
+    return found.only(np.isfinite(found.unlike))
+
+
+def _found(last: NDArray[np.uint8], grey: NDArray[np.uint8], before: Points, near: Points | None = None) -> _Followed:
+    """Where these corners are, at any distance, or `near` a point for each."""
+    levels, flags = (_LEVELS, 0) if near is None else (0, cv2.OPTFLOW_USE_INITIAL_FLOW)
+    points, guesses = (np.float32(some).reshape(-1, 1, 2) for some in (before, before if near is None else near))
+    found, status, unlike = cv2.calcOpticalFlowPyrLK(
+        last, grey, points, guesses.copy(), winSize=_WINDOW, maxLevel=levels, flags=flags
     )
-    kept = status.ravel() == 1
-    return corners[kept].reshape(-1, 2).astype(np.float64), found[kept].reshape(-1, 2).astype(np.float64)
+    sure = np.where(status.ravel() == 1, unlike.ravel(), np.inf)
+    return _Followed(before, found.reshape(-1, 2).astype(np.float64), np.asarray(sure, dtype=np.float64))
 
 
-def _camera(before: Points, after: Points) -> Affine | None:
+def _beside(
+    camera: Affine, followed: _Followed, last: NDArray[np.uint8], grey: NDArray[np.uint8]
+) -> tuple[_Followed, Points]:
+    """The corners that the camera's way leaves in the picture, and how far each went beside it."""
+    height, width = grey.shape
+    there = followed.before @ camera[:, :2].T + camera[:, 2]
+    inside: NDArray[np.bool_] = np.all((there >= 0) & (there <= (width - 1, height - 1)), axis=1)
+    followed, there = followed.only(inside), there[inside]
+    after, strayed = followed.after.copy(), np.flatnonzero(np.hypot(*(followed.after - there).T) > _AGREE)
+    if strayed.size:
+        again = _found(last, grey, followed.before[strayed], near=there[strayed])
+        better = again.unlike < followed.unlike[strayed]
+        after[strayed[better]] = again.after[better]
+    return followed, after - there
+
+
+def _camera(followed: _Followed) -> Affine | None:
     """One turn, scale and shift that most corners agree on; None where there is none."""
-    if len(before) < _FEWEST:
+    if len(followed.before) < _FEWEST:
         return None
-    fitted, agree = cv2.estimateAffinePartial2D(before, after, method=cv2.RANSAC, ransacReprojThreshold=_AGREE)
-    if fitted is None or not np.isfinite(fitted).all() or 2 * int(agree.sum()) < len(before):
+    fitted, agree = cv2.estimateAffinePartial2D(
+        followed.before, followed.after, method=cv2.RANSAC, ransacReprojThreshold=_AGREE
+    )
+    if fitted is None or not np.isfinite(fitted).all() or 2 * int(agree.sum()) < len(followed.before):
         return None
     return np.asarray(fitted, dtype=np.float64)
 
