@@ -37,7 +37,15 @@ def main() -> None:
     print(f"drawing with {stock}", flush=True)  # noqa: T201 - a command
     count = -(-asked.pictures // SHARD)
     plan = Plan(
-        asked.seed, asked.head_steps, asked.steps, asked.batch, asked.head_rate, asked.rate, asked.threads, asked.device
+        asked.seed,
+        asked.head_steps,
+        asked.steps,
+        asked.batch,
+        asked.head_rate,
+        asked.rate,
+        asked.threads,
+        asked.device,
+        asked.brief,
     )
     backbone = torch.load(BACKBONE.at(sources), map_location="cpu", weights_only=True)
     draw_one = partial(draw_shard, asked.work, asked.photographs, asked.seed)
@@ -93,6 +101,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=Plan().rate, help="the backbone's highest learning rate")
     parser.add_argument("--head-rate", type=float, default=Plan().head_rate, help="the head's, while it learns alone")
     parser.add_argument("--device", default=Plan().device, help="where to learn: cpu, or cuda for an NVIDIA card")
+    parser.add_argument(
+        "--brief", action="store_true", help="multiply in bfloat16, where the processor or card has it: half the time"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of the processor, to learn with")
     parser.add_argument("--drawers", type=int, default=os.cpu_count() or 1, help="processes that draw")
     return parser.parse_args()

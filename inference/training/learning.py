@@ -52,6 +52,7 @@ class Plan:
             tenth of a course and fall along a cosine to nothing.
         threads: of the processor.
         device: where it is computed, by PyTorch's name.
+        brief: products in bfloat16, which makes another network: on two processors that have it 2.5 s a step, not 3.2.
     """
 
     seed: int = 1
@@ -62,6 +63,7 @@ class Plan:
     rate: float = 1e-4
     threads: int = 1
     device: str = "cpu"
+    brief: bool = False
 
 
 Say = Callable[[int, float, float], None]
@@ -84,7 +86,7 @@ def learn(weights: Mapping[str, Tensor], library: Library, plan: Plan, kept: Pat
     torch.manual_seed(plan.seed)
     torch.set_num_threads(plan.threads)
     device = torch.device(plan.device)
-    network = SkinNetwork(weights).to(device)
+    network = SkinNetwork(weights).to(device, memory_format=torch.channels_last)
     together = {network.backbone: plan.rate, network.head: plan.rate * _HEAD_FASTER}
     first = _Course(network, {network.head: plan.head_rate}, 0, plan.head_steps)
     second = _Course(network, together, plan.head_steps, plan.steps)
@@ -157,7 +159,9 @@ class _Course:
         drawn = batches(library, plan.batch, plan.seed, torch.device(plan.device), first)
         begun, losses = time.monotonic(), []
         for done, batch in enumerate(islice(drawn, self.end - first), start=first + 1):
-            loss = _loss(self.network(batch.pixels), batch)
+            with torch.autocast(batch.pixels.device.type, torch.bfloat16, enabled=plan.brief):
+                logits = self.network(batch.pixels.contiguous(memory_format=torch.channels_last))
+            loss = _loss(logits.float(), batch)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

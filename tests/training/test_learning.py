@@ -101,7 +101,7 @@ def test_what_was_begun_by_another_plan_is_not_gone_on_with(backbone, library, t
     kept = tmp_path / "kept.pt"
     learn(backbone, library, PLAN, kept, _quiet)
     before = kept.read_bytes()
-    for other in (replace(PLAN, rate=1e-3), replace(PLAN, seed=4)):
+    for other in (replace(PLAN, rate=1e-3), replace(PLAN, seed=4), replace(PLAN, brief=True)):
         with pytest.raises(BegunOtherwise, match="give the same options to go on, or remove it"):
             learn(backbone, library, other, kept, _quiet)
     with pytest.raises(BegunOtherwise):
@@ -110,8 +110,9 @@ def test_what_was_begun_by_another_plan_is_not_gone_on_with(backbone, library, t
     learn(backbone, library, replace(PLAN, threads=2), kept, _quiet)
 
 
-def test_it_learns_what_is_ink_and_what_is_a_wound(backbone, library, tmp_path: Path):
-    plan = Plan(head_steps=100, steps=150, batch=8)
+@pytest.mark.parametrize("brief", [False, True])
+def test_it_learns_what_is_ink_and_what_is_a_wound(brief: bool, backbone, library, tmp_path: Path):  # noqa: FBT001
+    plan = Plan(head_steps=100, steps=150, batch=8, brief=brief)
     network = learn(backbone, library, plan, tmp_path / "kept.pt", _quiet)
     shard = library.shard(1)
     pixels = torch.from_numpy(shard.pixels.astype(np.float32)).permute(0, 3, 1, 2)
