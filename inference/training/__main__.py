@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
 from functools import cache, partial
 from pathlib import Path
 from typing import Final
@@ -36,17 +37,7 @@ def main() -> None:
     stock = Stock.load(sources, asked.photographs)
     print(f"drawing with {stock}", flush=True)  # noqa: T201 - a command
     count = -(-asked.pictures // SHARD)
-    plan = Plan(
-        asked.seed,
-        asked.head_steps,
-        asked.steps,
-        asked.batch,
-        asked.head_rate,
-        asked.rate,
-        asked.threads,
-        asked.device,
-        asked.brief,
-    )
+    plan = Plan(**{each.name: getattr(asked, each.name) for each in fields(Plan)})
     backbone = torch.load(BACKBONE.at(sources), map_location="cpu", weights_only=True)
     draw_one = partial(draw_shard, asked.work, asked.photographs, asked.seed)
     with ProcessPoolExecutor(asked.drawers) as drawers:
@@ -101,9 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=Plan().rate, help="the backbone's highest learning rate")
     parser.add_argument("--head-rate", type=float, default=Plan().head_rate, help="the head's, while it learns alone")
     parser.add_argument("--device", default=Plan().device, help="where to learn: cpu, or cuda for an NVIDIA card")
-    parser.add_argument(
-        "--brief", action="store_true", help="multiply in bfloat16, where the processor or card has it: half the time"
-    )
+    parser.add_argument("--brief", action="store_true", help="multiply in bfloat16, where processor or card have it")
     parser.add_argument("--threads", type=int, default=1, help="of the processor, to learn with")
     parser.add_argument("--drawers", type=int, default=os.cpu_count() or 1, help="processes that draw")
     return parser.parse_args()
