@@ -88,12 +88,12 @@ class Follower:
         fitted = _camera(followed)
         if fitted is None:
             return _lost(longer)
-        followed, strays = _beside(fitted, followed, last, grey)
-        if not len(strays):
+        before, beside = _beside(fitted, followed, last, grey)
+        if not len(before):
             return _lost(longer)
-        camera = fitted.copy()
+        camera, strays = fitted.copy(), beside / scale
         camera[:, 2] /= scale
-        return Motion(camera, followed.before / scale, strays / scale, _usual(strays / scale))
+        return Motion(camera, before / scale, strays, _usual(strays))
 
 
 def _small(pixels: Pixels, scale: float) -> NDArray[np.uint8]:
@@ -133,7 +133,7 @@ def _found(last: NDArray[np.uint8], grey: NDArray[np.uint8], before: Points, nea
     levels, flags = (_LEVELS, 0) if near is None else (0, cv2.OPTFLOW_USE_INITIAL_FLOW)
     points, guesses = (np.float32(some).reshape(-1, 1, 2) for some in (before, before if near is None else near))
     found, status, unlike = cv2.calcOpticalFlowPyrLK(
-        last, grey, points, guesses.copy(), winSize=_WINDOW, maxLevel=levels, flags=flags
+        last, grey, points, guesses, winSize=_WINDOW, maxLevel=levels, flags=flags
     )
     sure = np.where(status.ravel() == 1, unlike.ravel(), np.inf)
     return _Followed(before, found.reshape(-1, 2).astype(np.float64), np.asarray(sure, dtype=np.float64))
@@ -141,8 +141,8 @@ def _found(last: NDArray[np.uint8], grey: NDArray[np.uint8], before: Points, nea
 
 def _beside(
     camera: Affine, followed: _Followed, last: NDArray[np.uint8], grey: NDArray[np.uint8]
-) -> tuple[_Followed, Points]:
-    """The corners that the camera's way leaves in the picture, and how far each went beside it."""
+) -> tuple[Points, Points]:
+    """The corners that the camera's way leaves in the picture, and how far each went beside it; of the small copies."""
     height, width = grey.shape
     there = followed.before @ camera[:, :2].T + camera[:, 2]
     inside: NDArray[np.bool_] = np.all((there >= 0) & (there <= (width - 1, height - 1)), axis=1)
@@ -152,7 +152,7 @@ def _beside(
         again = _found(last, grey, followed.before[strayed], near=there[strayed])
         better = again.unlike < followed.unlike[strayed]
         after[strayed[better]] = again.after[better]
-    return followed, after - there
+    return followed.before, after - there
 
 
 def _camera(followed: _Followed) -> Affine | None:

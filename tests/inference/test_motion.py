@@ -65,6 +65,17 @@ def test_a_moved_camera_is_found_out(dx: float, dy: float, degrees: float, scale
     assert doubt < WIDTH * LOST or abs(scale - 1) > 0.02, "not lost"
 
 
+def test_of_many_swings_hardly_one_is_doubted() -> None:
+    rng = np.random.default_rng(0)
+    doubts = []
+    for _ in range(300):
+        (dx, dy), degrees, scale = rng.uniform(-HAND, HAND, 2), rng.uniform(-3, 3), rng.uniform(0.96, 1.04)
+        follower = Follower()
+        follower.step(seen(500, 300)[0])
+        doubts.append(follower.step(seen(500 + dx, 300 + dy, degrees, scale)[0]).doubt)
+    assert np.quantile(doubts, 0.99) <= PIXELS
+
+
 def test_the_first_frame_and_one_of_another_size_come_from_nowhere() -> None:
     follower = Follower()
     frame, _ = seen(500, 300)
