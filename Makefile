@@ -88,7 +88,7 @@ $(TRAINING)/.ready: requirements/training.in pyproject.toml | $(BIN)/python
 	$(TRAINING)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[training]" -r requirements/training.in
 	@touch $@
 
-train: $(TRAINING)/.ready  ## make our own model again, from a seed: ARGS="--photographs FOLDER" (6 hours on two cores, and it goes on where it was stopped; 10 minutes with an NVIDIA card and --device cuda)
+train: $(TRAINING)/.ready  ## make our own model again, from a seed: ARGS="--photographs FOLDER" (5 hours on two cores, and it goes on where it was stopped; 10 minutes with an NVIDIA card and --device cuda)
 	$(TRAINING)/bin/python -m inference.training --work build/training --out build/wardlens-skin.onnx $(ARGS)
 
 test-training: $(TRAINING)/.ready  ## learning, with PyTorch (5 GB): interrupted and not, and what the model file says of it
