@@ -120,9 +120,13 @@ class Visit:
             assert time.monotonic() < until, f"it did not come true: {true}"
             self.page.wait_for_timeout(30)
 
+    def arrive(self, page: str) -> None:
+        """Returns once this page takes input; after a tap that leads there, the one before may still stand."""
+        self.page.wait_for_selector(f"body.page-{page}[data-ready]")
+
     def sign_in(self, badge: str = "4711", pin: str = "1234") -> None:
         """As a nurse does: the scanner types the badge, a finger the PIN."""
-        self.page.wait_for_selector("body[data-ready]")
+        self.arrive("sign_in")
         self.page.keyboard.type(f"{badge}\n")
         for digit in pin:
             self.page.click(f"#pin-keys [data-key='{digit}']")

@@ -77,9 +77,9 @@ def name_patient(visit, patient: str) -> None:
     visit.until(VALUE, ["patient-value", patient])
 
 
-def accept(page: Page) -> None:
-    page.wait_for_url("**/review")
-    page.wait_for_selector("body[data-ready]")
+def accept(visit) -> None:
+    page = visit.page
+    visit.arrive("review")
     page.tap("#accept")
     page.wait_for_url("**/shoot")
     page.wait_for_selector("#shutter:enabled")
@@ -166,7 +166,7 @@ def test_three_taps_are_enough_for_the_next_picture_of_the_same_wound(url, camer
     page.check("#consent-teaching")
     page.locator("#consent-dialog .dialog-head button").click()
     page.click("#shutter")
-    accept(page)
+    accept(visit)
     page.click("#lock")
     visit.sign_in()
     page.wait_for_selector("#shutter:enabled")
@@ -184,8 +184,7 @@ def test_three_taps_are_enough_for_the_next_picture_of_the_same_wound(url, camer
     hand.tap("#again button")
     visit.until(VALUE, ["site-value", "Heel, left"])
     hand.tap("#shutter")
-    page.wait_for_url("**/review")
-    page.wait_for_selector("body[data-ready]")
+    visit.arrive("review")
     hand.tap("#accept")
     page.wait_for_url("**/shoot")
     assert len(hand.taps) == 3
@@ -197,8 +196,7 @@ def test_three_taps_are_enough_for_the_next_picture_of_the_same_wound(url, camer
     page.wait_for_selector("#shutter:enabled")
     again = Hand(page)
     again.tap("#shutter")
-    page.wait_for_url("**/review")
-    page.wait_for_selector("body[data-ready]")
+    visit.arrive("review")
     again.tap("#accept")
     page.wait_for_url("**/shoot")
     assert [one["series"] for one in camera.accepted] == [first["series"]] * 3, "two taps for one more of it"
@@ -226,8 +224,7 @@ def test_one_more_picture_of_a_wound_takes_three_taps_with_the_real_models_quest
     for _ in range(2):
         hand = Hand(page)
         hand.tap("#shutter:enabled")
-        page.wait_for_url("**/review", timeout=30_000)
-        page.wait_for_selector("body[data-ready]")
+        visit.arrive("review")
         while not page.is_visible("#accept"):
             before = page.get_attribute("#facts", "data-open")
             hand.tap(".answer[data-confirm]")
@@ -270,13 +267,12 @@ def test_another_patient_takes_over_nothing_of_the_one_before(url, camera, visit
     page.click("[data-spot='54735007']")
     visit.until(VALUE, ["site-value", "Sacrum"])
     page.click("#shutter")
-    accept(page)
+    accept(visit)
     name_patient(visit, "99871")
     visit.until(VALUE, ["site-value", "Where?"])
     assert not page.is_visible("#again")
     page.click("#shutter")
-    page.wait_for_url("**/review")
-    page.wait_for_selector("body[data-ready]")
+    visit.arrive("review")
     page.click("#accept")
     page.wait_for_selector("#site-dialog[open]")
     page.click("[data-spot='22180002'][data-spot-side=right]")
@@ -313,8 +309,7 @@ def test_eyes_and_mouth_are_asked_for_where_the_role_may_and_marked_only_with_co
         page.click("[data-spot='362916000'][data-spot-side=left]")
         visit.until(VALUE, ["site-value", "Eye region, left"])
         page.click("#shutter")
-        page.wait_for_url("**/review")
-        page.wait_for_selector("body[data-ready]")
+        visit.arrive("review")
         page.click("[data-show=uncover]")
         page.click("[data-area][data-kind=face]")
         visit.shot("encounter-wound-on-eyes")

@@ -204,8 +204,7 @@ def test_every_page_is_for_everybody(url, camera, visiting, size, language):
     page.wait_for_selector("#shutter:enabled")
 
     page.click("#shutter")
-    page.wait_for_url("**/review")
-    page.wait_for_selector("body[data-ready]")
+    visit.arrive("review")
     walk.look("question")
     page.click(".answer[data-mark]")
     walk.look("mark")
@@ -246,8 +245,7 @@ def test_what_may_hide_the_wound_is_asked_about_in_words_and_uncovered(url, came
     visit.sign_in()
     page.wait_for_selector("#shutter:enabled")
     page.click("#shutter")
-    page.wait_for_url("**/review")
-    page.wait_for_selector("body[data-ready]")
+    visit.arrive("review")
     assert page.inner_text(".question:visible") == walk.say("on-wound.face")
     walk.look("on-wound")
     page.click(".answer[data-hides]")
@@ -269,7 +267,7 @@ def test_a_clinician_sees_their_queue_and_the_ward_lead_the_devices(url, visitin
         chosen_language(walk)
         visit.sign_in(badge)
         page.click("a[href='/queue']")
-        page.wait_for_selector("body[data-ready]")
+        visit.arrive("queue")
         assert page.evaluate(SHOWN_PICTURES) == seen
         assert page.locator("mark").all_inner_texts() == [walk.say("queue.urgent")]
         walk.look(f"queue-{badge}")
@@ -360,7 +358,7 @@ def test_hand_and_light_are_one_touch_from_every_page_and_stay(url, visiting):
     page.wait_for_selector("html[data-light=dark]")
     visit.shot("everybody-shoot-left-dark")
     page.click("#shutter")
-    page.wait_for_url("**/review")
+    visit.arrive("review")
     assert page.evaluate(SIDE, "#side") == "left"
     assert page.get_attribute("html", "data-light") == "dark"
     visit.shot("everybody-review-left-dark")
@@ -402,8 +400,7 @@ def test_tones_say_what_became_of_a_picture_until_they_are_switched_off(url, cam
     assert page.evaluate("tones") == [330, 220], "it failed"
     page.unroute("**/shutter")
     page.click("#shutter")
-    page.wait_for_url("**/review")
-    page.wait_for_selector("body[data-ready]")
+    visit.arrive("review")
     asked = page.evaluate("tones")
     assert asked in ([660], [660, 660])
     page.click("a[href='/device']")
@@ -413,8 +410,7 @@ def test_tones_say_what_became_of_a_picture_until_they_are_switched_off(url, cam
     page.click("[data-look=sound]")
     page.wait_for_selector("html[data-sound=off]")
     page.click("a[href='/shoot']")
-    page.wait_for_url("**/review")
-    page.wait_for_selector("body[data-ready]")
+    visit.arrive("review")
     assert page.evaluate("tones") == [], "they are off"
     page.goto(f"{url}/device")
     page.click("[data-look=sound]")
@@ -430,7 +426,7 @@ def test_a_key_takes_the_picture(url, camera, visiting, key):
     visit.sign_in()
     page.wait_for_selector("#shutter:enabled")
     press(page, key)
-    page.wait_for_url("**/review")
+    visit.arrive("review")
     assert len(camera.stills) == 1
 
 
@@ -452,7 +448,7 @@ def test_the_live_view_says_in_words_what_is_wrong_and_the_shutter_stays(url, ca
     page.wait_for_selector("#guide", state="hidden")
     camera.advice = "blurred"
     page.click("#shutter")
-    page.wait_for_url("**/review")
+    visit.arrive("review")
     assert walk.found == [], "\n".join(map(str, walk.found))
 
 
@@ -463,8 +459,7 @@ def test_a_spoilt_picture_is_said_before_anything_is_asked_about_it(url, camera,
     visit.sign_in()
     page.wait_for_selector("#shutter:enabled")
     page.click("#shutter")
-    page.wait_for_url("**/review")
-    page.wait_for_selector("body[data-ready]")
+    visit.arrive("review")
     assert page.inner_text("[data-mode=ask] .spoilt") == "Blurred: take it again?"
     visit.shot("everybody-blurred-question")
     page.click(".answer[data-confirm]")
@@ -505,8 +500,7 @@ def test_review_is_zoomed_and_moved_by_buttons_and_marks_where_it_shows(url, vis
     visit.sign_in()
     page.wait_for_selector("#shutter:enabled")
     page.click("#shutter")
-    page.wait_for_url("**/review")
-    page.wait_for_selector("body[data-ready]")
+    visit.arrive("review")
     box = lambda: [float(part) for part in page.get_attribute("#photo", "viewBox").split()]  # noqa: E731 - one line
     assert box() == [0, 0, 640, 480]
     assert page.is_disabled("[data-zoom=out]")

@@ -39,8 +39,7 @@ def test_a_wristband_held_to_the_camera_says_whose_picture_it_is_and_is_covered_
         page.click("#patient-dialog .go")
         visit.until("() => document.getElementById('patient-value').textContent === '00418273'")
         page.click("#shutter")
-        page.wait_for_url("**/review", timeout=30_000)
-        page.wait_for_selector("body[data-ready]")
+        visit.arrive("review")
         picture = page.request.get(f"{ward.url}/review/picture.jpg")
         assert picture.ok, picture.status
         seen = cv2.imdecode(np.frombuffer(picture.body(), np.uint8), cv2.IMREAD_COLOR)

@@ -70,8 +70,7 @@ def test_picture_from_badge_to_queue(ward, visiting, size):
     visit.shot("2-shoot")
 
     page.click("#shutter")
-    page.wait_for_url("**/review", timeout=30_000)
-    page.wait_for_selector("body[data-ready]")
+    visit.arrive("review")
     visit.until("() => document.getElementById('photo-image').getBBox().width > 0")
     assert "every tattoo was found" in page.inner_text(".question")
     visit.shot("3-question")
@@ -107,7 +106,7 @@ def test_region_is_marked_by_finger_and_uncovered_with_a_reason(ward, visiting):
     visit.sign_in()
     page.wait_for_selector("#shutter:enabled", timeout=30_000)
     page.click("#shutter")
-    page.wait_for_url("**/review", timeout=30_000)
+    visit.arrive("review")
     page.click(".answer[data-mark=tattoo]")
     photo = page.locator("#photo").bounding_box()
     at = lambda x, y: (photo["x"] + photo["width"] * x, photo["y"] + photo["height"] * y)  # noqa: E731 - two taps
@@ -137,7 +136,7 @@ def test_wound_on_a_face_is_marked_on_the_covered_face(ward, visiting):
     visit.sign_in()
     page.wait_for_selector("#shutter:enabled", timeout=30_000)
     page.click("#shutter")
-    page.wait_for_url("**/review", timeout=30_000)
+    visit.arrive("review")
     answer_all(visit)
     photo = page.locator("#photo").bounding_box()
     at = lambda x, y: (photo["x"] + photo["width"] * x, photo["y"] + photo["height"] * y)  # noqa: E731 - two taps
@@ -192,8 +191,7 @@ def test_what_may_hide_the_wound_is_decided_by_who_looks_and_is_on_record(ward_o
         set_encounter(visit)
         for way in ("leave", "hides"):
             page.click("#shutter")
-            page.wait_for_url("**/review", timeout=30_000)
-            page.wait_for_selector("body[data-ready]")
+            visit.arrive("review")
             assert "Is any of the wound hidden?" in page.inner_text(".question:visible")
             before = page.get_attribute("#facts", "data-open")
             visit.shot(f"9-on-the-wound-{way}")
@@ -230,7 +228,7 @@ def test_locked_screen_keeps_no_still_and_shows_no_patient(ward, visiting):
     page.wait_for_selector("#shutter:enabled", timeout=30_000)
     set_encounter(visit)
     page.click("#shutter")
-    page.wait_for_url("**/review", timeout=30_000)
+    visit.arrive("review")
     assert held(ward.socket) == 1
     ward.clock.ahead += 50
     page.wait_for_selector("#idle:visible")
