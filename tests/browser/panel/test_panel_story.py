@@ -94,7 +94,7 @@ def test_picture_from_badge_to_queue(ward, visiting, size):
     visit.shot("7-queue-sending")
     for name in ("ledger", "device"):
         page.click(f"a[href='/{name}']")
-        page.wait_for_selector("h1")
+        page.wait_for_url(f"**/{name}")
         visit.shot(f"8-{name}")
     assert visit.complaints == []
 
