@@ -126,6 +126,10 @@ class StillDropped(StillRefused):
     """The screen was locked while the picture was taken, so it was not kept. Sign in and take it again."""
 
 
+class StillStored(StillRefused):
+    """This picture was stored as you first accepted it, and is not changed any more. Discard it here to go on."""
+
+
 class FeaturesForbidden(StillRefused):
     """Eyes and mouth stay covered: the patient's consent and your role must both allow that they are seen."""
 

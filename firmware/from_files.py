@@ -33,7 +33,11 @@ class Answers:
 
 
 class FileCapturer:
-    """Takes one file after the other into the vault of a paired device."""
+    """Takes one file after the other into the vault of a paired device.
+
+    Raises:
+        VaultError, LedgerError: the ledger cannot say what is in the vault already.
+    """
 
     def __init__(self, parts: CameraServiceParts, deidentifier: Deidentifier, software: str) -> None:
         self._deidentifier = deidentifier
@@ -45,6 +49,7 @@ class FileCapturer:
             software=software,
             camera="files",
         )
+        self._keeper.catch_up()
 
     def ended(self) -> None:
         """Puts it on the ledger that this ended in order."""

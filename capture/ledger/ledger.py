@@ -71,6 +71,7 @@ class Ledger:
         self._path = folder / f"{chain}.jsonl"
         self._head_path = folder / f"{chain}.head"
         self._threads = threading.Lock()
+        self._doubtful: tuple[LedgerHead, int] | None = None
         self._descriptor = _opened(folder, self._path)
         try:
             end = self._end()
@@ -106,6 +107,7 @@ class Ledger:
             LedgerUnwritable: the disk, or the key that signs; the line is not on the ledger, or not surely.
         """
         with self._threads:
+            self._settle()
             line = Line(
                 self._chain, self._sequence + 1, self._hash, self._clock(), event.value, checked(event, facts)
             ).to_bytes()
@@ -152,11 +154,21 @@ class Ledger:
 
     def _undo(self, head: LedgerHead, length: int) -> None:
         """A line that could not be made durable goes, unless the head already signs for it."""
-        with suppress(OSError, LedgerError):  # where this fails too, the next start finds the line and says so
+        self._doubtful = head, length
+        with suppress(LedgerError):  # where this fails too, the next line, or the next start, begins with it
+            self._settle()
+
+    def _settle(self) -> None:
+        """Makes good for a line of which it is not known whether it counts."""
+        if self._doubtful is None:
+            return
+        head, length = self._doubtful
+        with _disk_in_our_words():
             if _head_in(self._head_path) == head:
                 self._advance(head, length)
             else:
                 os.ftruncate(self._descriptor, self._size)
+        self._doubtful = None
 
     def _write_head(self, head: LedgerHead) -> None:
         temporary = self._head_path.with_suffix(".head.part")
@@ -181,19 +193,24 @@ class Ledger:
             whole = whole[whole.find(b"\n") + 1 :]
         lines = whole.splitlines()
         try:
-            last = [(parse_line(line), hash_of(line)) for line in lines[-2:]]
+            last = [(parse_line(line), hash_of(line)) for line in lines[-3:]]
         except ValueError as error:
             raise self._damaged() from error
         if torn > MAX_LINE or any(line.chain != self._chain for line, _ in last):
             raise self._damaged()
-        sequence, last_hash = (last[-1][0].sequence, last[-1][1]) if last else (0, BEGINNING)
         signed = 0 if head is None else head.sequence
+        kept = size - torn
+        if last and last[-1][0].sequence - signed == 2 and last[-1][0].event == LedgerEvent.LEDGER_RECOVERED.value:
+            # The power went while an earlier start mended this; what it could not sign for is said anew.
+            kept -= len(lines[-1]) + 1
+            last.pop()
+        sequence, last_hash = (last[-1][0].sequence, last[-1][1]) if last else (0, BEGINNING)
         signed_hash = BEGINNING if head is None else head.hash
         hashes = {line.sequence: line_hash for line, line_hash in last} | ({0: BEGINNING} if sequence <= 1 else {})
         # One line more than the head signs for is what a power cut between the two leaves; two is not.
         if sequence - signed not in (0, 1) or hashes.get(signed) != signed_hash:
             raise self._damaged()
-        return _End(size - torn, sequence, last_hash, torn, sequence - signed)
+        return _End(kept, sequence, last_hash, torn, sequence - signed)
 
     def _damaged(self) -> LedgerDamaged:
         return LedgerDamaged(

@@ -77,13 +77,8 @@ class _Routes:
         return JSONResponse(still_to_json(still))
 
     async def accept(self, request: Request) -> Response:
-        capture = request.path_params["id"]
-        kept = self._service.keeper.kept(capture)
-        if kept is None:
-            still = self._service.shelf.get(capture)
-            encounter = encounter_of(await json_body(request))
-            kept = await self._work(lambda: self._service.keeper.keep(still, encounter))
-            self._service.shelf.discard(capture)
+        encounter = encounter_of(await json_body(request))
+        kept = await self._work(lambda: self._service.accept(request.path_params["id"], encounter))
         said = {
             "capture": kept.capture,
             "digest": kept.digest,

@@ -10,10 +10,11 @@ from typing import Final
 import structlog
 
 from capture.camera import CameraState, CameraSupervisor
-from capture.errors import VaultError
+from capture.encounter import Encounter
+from capture.errors import LedgerError, StillDropped
 from capture.events import Event
 from capture.service.engine import Engine
-from capture.service.keeping import Keeper
+from capture.service.keeping import Keeper, Kept
 from capture.service.live import LiveLoop
 from capture.service.messages import camera_to_json, engine_to_json, self_test_to_json
 from capture.service.parts import CameraServiceParts
@@ -68,15 +69,20 @@ class CameraService:
     def start(self) -> None:
         """Begin; the camera and the models may come later."""
         self.worker.start()
+        self.worker.submit(self.keeper.catch_up)
         self.engine.start()
         self.camera.start()
         self.self_test.start()
         self.live.start()
 
-    def stop(self) -> None:
-        """End within about two seconds; the stills in review are forgotten."""
+    def release(self) -> None:
+        """End what requests may be waiting for."""
         self.self_test.stop(0.0)
         self.scanner.close()
+
+    def stop(self) -> None:
+        """End within about two seconds; the stills in review are forgotten."""
+        self.release()
         self.live.stop(0.3)
         self.worker.stop(0.6)
         self.camera.stop(0.3)
@@ -84,6 +90,32 @@ class CameraService:
         self.shelf.discard_all()
         self.keeper.stopped()
         structlog.get_logger().info(Event.SERVICE_STOPPED)
+
+    def accept(self, capture: str, encounter: Encounter) -> Kept:
+        """The still in review, sealed, stored and on the ledger; asked twice, it is stored once. For the worker.
+
+        A screen that locks meanwhile comes too late: what is being kept is in review no more.
+
+        Raises:
+            StillUnknown: it is not in review.
+            StillUnanswered, FeaturesForbidden, VaultError: it was not kept; it is in review again, unless all were
+                discarded meanwhile.
+            StillStored, LedgerError: it is stored (:meth:`Keeper.settled`).
+        """
+        known = self.keeper.settled(capture, encounter)
+        if known is not None:
+            return known
+        still, ticket = self.shelf.lift(capture)
+        try:
+            return self.keeper.keep(still, encounter)
+        except LedgerError:
+            raise
+        except BaseException:
+            try:
+                self.shelf.add(still, ticket)
+            except StillDropped:
+                self.keeper.discarded(1)
+            raise
 
     def health(self) -> Json:
         """What works and what does not, in sentences."""
@@ -116,11 +148,9 @@ class CameraService:
         self.parts.self_tested(result, self.engine.status.models)
 
     def _vault(self) -> Json:
-        try:
-            free = self.parts.vault.free_bytes()
-        except (VaultError, OSError) as failed:
-            sentence = failed.sentence if isinstance(failed, VaultError) else VaultError().sentence
-            return {"writable": False, "sentence": sentence, "free_bytes": 0}
-        if free <= 0:
-            return {"writable": False, "sentence": "There is no room for another picture.", "free_bytes": 0}
-        return {"writable": True, "sentence": "There is room for pictures.", "free_bytes": free}
+        condition = self.parts.vault.condition()
+        return {
+            "writable": condition.writable,
+            "sentence": condition.sentence,
+            "free_bytes": condition.free_bytes,
+        }

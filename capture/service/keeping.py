@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -15,13 +15,13 @@ from cryptography import x509
 from capture.encoding import encode_jpeg
 from capture.encounter import Encounter
 from capture.envelope import Body, Envelope, SealingContext, seal, verify_envelope
-from capture.errors import FeaturesForbidden
+from capture.errors import FeaturesForbidden, StillStored
 from capture.events import Event
 from capture.identifiers import CaptureId
 from capture.ledger import Fact, Ledger, LedgerError, LedgerEvent, fits
 from capture.sealing import Capture, DeviceFacts, seal_capture
 from capture.service.stills import HeldStill
-from capture.vault import Vault
+from capture.vault import Entry, Vault
 from inference.picture import Decision, Photo
 
 _REMEMBERED: Final = 16
@@ -47,8 +47,16 @@ class Kept:
     milliseconds: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """A line that the ledger owes, and of what encounter, where somebody may ask again."""
+
+    facts: Mapping[str, str | int]
+    encounter: Encounter | None = field(default=None, repr=False)
+
+
 class Keeper:
-    """Seals and stores. A still that is kept twice is stored once: the same answer is given again."""
+    """Seals and stores. What is stored before the ledger could say so is owed to it, and said before anything else."""
 
     def __init__(
         self,
@@ -70,42 +78,66 @@ class Keeper:
         self._clock = clock
         self._lock = threading.Lock()
         self._stored: OrderedDict[CaptureId, Kept] = OrderedDict()
-        self._unrecorded: set[CaptureId] = set()
+        self._telling = threading.RLock()
+        self._owed: dict[CaptureId, _Owed] = {}
         self._log = structlog.get_logger()
 
-    def kept(self, capture: str) -> Kept | None:
-        """What was answered for this capture lately; None when it was not kept, or long ago."""
+    def settled(self, capture: str, encounter: Encounter) -> Kept | None:
+        """What was answered for this capture lately, once the ledger says so too; None when it was not stored.
+
+        Raises:
+            StillStored: it is stored, and as something else than this encounter says.
+            LedgerError: the ledger still could not say so; ask again.
+        """
+        known = CaptureId(capture)
         with self._lock:
-            known = CaptureId(capture)
-            return None if known in self._unrecorded else self._stored.get(known)
+            stored = self._stored.get(known)
+        if stored is None:
+            return None
+        with self._telling:
+            if known in self._owed and self._owed[known].encounter not in (None, encounter):
+                raise StillStored
+            self._settle()
+        return stored
 
     def keep(self, still: HeldStill, encounter: Encounter) -> Kept:
-        """`still`, durable in the vault and on the ledger.
+        """`still`, durable in the vault and on the ledger; kept twice, it is stored once.
 
         Raises:
             StillUnanswered: a question about it is open.
             FeaturesForbidden: it shows eyes or mouth, and the patient did not agree to that.
             VaultError: it could not be stored; nothing of it is in the vault.
+            StillStored: it is stored already, of another encounter.
             LedgerError: it is stored, and the ledger could not say so; keep it again.
         """
         if still.photo.redaction.shows_features and not encounter.consent.recognisable:
             raise FeaturesForbidden
+        known = self.settled(still.capture, encounter)
+        if known is not None:
+            return known
         with self._lock:
-            stored = self._stored.get(still.capture)
-            if stored is None:
-                stored = self._store(still, encounter)
-            if still.capture in self._unrecorded:
-                self._ledger.append(
-                    LedgerEvent.CAPTURE_SEALED,
-                    capture=stored.capture,
-                    digest=stored.digest,
-                    length=stored.length,
-                    counter=stored.counter,
-                    decisions=len(still.photo.redaction.decisions),
-                    **_badge(encounter.clinician),
-                )
-                self._unrecorded.discard(still.capture)
-            return stored
+            stored = self._store(still, encounter)
+        with self._telling:
+            facts = _facts(stored) | {"decisions": len(still.photo.redaction.decisions)} | _badge(encounter.clinician)
+            self._owed[stored.capture] = _Owed(facts, encounter)
+            self._settle()
+        return stored
+
+    def catch_up(self) -> None:
+        """Puts on the ledger what an earlier run stored, and could not say before the power went.
+
+        Raises:
+            VaultError, LedgerError: it is tried again before the next line.
+        """
+        with self._telling:
+            last = self._ledger.last(LedgerEvent.CAPTURE_SEALED)
+            if last is None and self._ledger.last(LedgerEvent.LEDGER_BEGUN_ANEW) is not None:
+                return  # what was said is in the old file
+            said = 0 if last is None else int(last.facts["counter"])
+            for entry in self._vault.entries():
+                if entry.counter > said:
+                    self._owed.setdefault(entry.capture, _Owed(_facts(entry)))
+            self._settle()
 
     def overridden(self, capture: CaptureId, decision: Decision) -> None:
         """Puts it on the ledger that a person uncovers something.
@@ -114,9 +146,7 @@ class Keeper:
             LedgerError: the ledger could not say so.
         """
         what = f"{decision.action}-features" if decision.features else decision.action.value
-        self._ledger.append(
-            LedgerEvent.OVERRIDE, capture=capture, action=what, kind=decision.kind.value, **_badge(decision.by)
-        )
+        self._tell(LedgerEvent.OVERRIDE, capture=capture, action=what, kind=decision.kind.value, **_badge(decision.by))
 
     def self_tested(self, failed: tuple[str, ...], models: int) -> None:
         """Puts it on the ledger how the device's test of itself ended, and how many models are in use."""
@@ -145,14 +175,27 @@ class Keeper:
             LedgerError: the ledger could not say so; the stills are gone all the same.
         """
         for _ in range(count):
-            self._ledger.append(LedgerEvent.STILL_DISCARDED)
+            self._tell(LedgerEvent.STILL_DISCARDED)
 
     def _note(self, event: LedgerEvent, **facts: str | int) -> None:
         """A ledger that cannot say it holds nobody up: what is sealed needs a line of its own, and waits for it."""
         try:
-            self._ledger.append(event, **facts)
+            self._tell(event, **facts)
         except LedgerError as error:
             self._log.error(Event.LEDGER_FAILED, about=event.value, error=type(error).__name__)
+
+    def _tell(self, event: LedgerEvent, **facts: str | int) -> None:
+        """`event` on the ledger, after what it is owed."""
+        with self._telling:
+            self._settle()
+            self._ledger.append(event, **facts)
+
+    def _settle(self) -> None:
+        """The ledger says of every envelope that it is sealed, in their order. Needs the lock of the telling."""
+        while self._owed:
+            capture, owed = next(iter(self._owed.items()))
+            self._ledger.append(LedgerEvent.CAPTURE_SEALED, **owed.facts)
+            del self._owed[capture]
 
     def _store(self, still: HeldStill, encounter: Encounter) -> Kept:
         began = self._clock()
@@ -179,9 +222,8 @@ class Keeper:
     def _remember(self, envelope: Envelope, milliseconds: Mapping[str, float]) -> Kept:
         kept = Kept(envelope.capture, envelope.digest, len(envelope.raw), envelope.counter, milliseconds)
         self._stored[kept.capture] = kept
-        self._unrecorded.add(kept.capture)
         while len(self._stored) > _REMEMBERED:
-            self._unrecorded.discard(self._stored.popitem(last=False)[0])
+            self._stored.popitem(last=False)
         self._log.info(Event.CAPTURE_SEALED, counter=kept.counter, bytes=kept.length)
         return kept
 
@@ -189,3 +231,7 @@ class Keeper:
 def _badge(said: str) -> dict[str, str]:
     """Who did it, for the ledger; nothing where it is no badge, as of a picture that came from a file."""
     return {"clinician": said} if fits(said, Fact.STAFF) else {}
+
+
+def _facts(of: Kept | Entry) -> dict[str, str | int]:
+    return {"capture": of.capture, "digest": of.digest, "length": of.length, "counter": of.counter}

@@ -65,6 +65,8 @@ def run_unpaired_camera_service(
 class _Service(Protocol):
     def start(self) -> None: ...
 
+    def release(self) -> None: ...
+
     def stop(self) -> None: ...
 
 
@@ -73,12 +75,14 @@ def _serve(
 ) -> None:
     service.start()
     try:
-        asyncio.run(_served(app, listener, stop, alive))
+        asyncio.run(_served(service, app, listener, stop, alive))
     finally:
         service.stop()
 
 
-async def _served(app: Starlette, listener: sockets.socket, stop: threading.Event, alive: Callable[[], None]) -> None:
+async def _served(
+    service: _Service, app: Starlette, listener: sockets.socket, stop: threading.Event, alive: Callable[[], None]
+) -> None:
     async def turned() -> None:
         alive()
 
@@ -103,6 +107,7 @@ async def _served(app: Starlette, listener: sockets.socket, stop: threading.Even
     def watch() -> None:
         stop.wait()
         if not ended.is_set():
+            service.release()  # the loop ends no sooner than the threads that answer its requests
             loop.call_soon_threadsafe(setattr, server, "should_exit", True)
 
     threading.Thread(target=watch, name="stop-watch", daemon=True).start()

@@ -79,6 +79,17 @@ class Shelf:
                 raise StillsFull
             self._held[still.capture] = still
 
+    def lift(self, capture: str) -> tuple[HeldStill, int]:
+        """This still, no more held, for who is about to keep it; and a ticket to put it back with :meth:`add`.
+
+        Raises:
+            StillUnknown: it is not held.
+        """
+        with self._lock:
+            still = self._get(capture)
+            del self._held[still.capture]
+            return still, self._sweeps
+
     def get(self, capture: str) -> HeldStill:
         """The still with this id.
 

@@ -62,9 +62,13 @@ class UnpairedCameraService:
         self.camera.start()
         self.live.start()
 
+    def release(self) -> None:
+        """End what requests may be waiting for."""
+        self.scanner.close()
+
     def stop(self) -> None:
         """End within about a second."""
-        self.scanner.close()
+        self.release()
         self.live.stop(0.3)
         self.camera.stop(0.3)
         self.engine.stop(0.3)

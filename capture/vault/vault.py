@@ -65,7 +65,6 @@ class Vault:
         self._reserve = reserve_bytes
         self._files: Files = RealFiles() if files is None else files
         self._clock = clock
-        self._fault = ""
         self._envelopes = EnvelopeFolder(folder / "envelopes", self._files)
         self._counter = Counter(folder / "counter", self._files)
         self._generations = Generations(folder, self._files, self._counter)
@@ -142,12 +141,12 @@ class Vault:
                 sealed_at_ms=self._clock(),
             )
             try:
-                self._noted(lambda: self._envelopes.write(envelope))
+                self._envelopes.write(envelope)
                 self._change(lambda queue: queue.store(entry))
             except VaultError:
                 # A put that failed leaves no row and no file; where even that fails, the next start adopts a whole one.
                 with suppress(VaultError):
-                    self._transacted(lambda queue: queue.take_back(envelope.capture))
+                    self._change(lambda queue: queue.take_back(envelope.capture))
                 with suppress(VaultError):
                     self._envelopes.remove(envelope.capture)
                 raise
@@ -235,7 +234,7 @@ class Vault:
             return Condition(writable=False, sentence=VaultFull().sentence, free_bytes=free)
         if not self._files.is_writable(self._envelopes.folder):
             return Condition(writable=False, sentence=VaultUnwritable().sentence, free_bytes=free)
-        return Condition(writable=not self._fault, sentence=self._fault or "The vault is ready.", free_bytes=free)
+        return Condition(writable=True, sentence="The vault is ready.", free_bytes=free)
 
     # What becomes of it -------------------------------------------------------------------------------------------
 
@@ -277,7 +276,7 @@ class Vault:
             if entry.receipt is None:
                 raise TransitionRefused("There is no receipt for this envelope, so it stays.")
             # The file first: an entry that says "erased" must be true after a power cut at any point.
-            self._noted(lambda: self._envelopes.remove(capture))
+            self._envelopes.remove(capture)
 
             def erased(queue: Queue) -> Entry:
                 gone = replace(entry, state=after(entry.state, Step.ERASE))
@@ -334,10 +333,6 @@ class Vault:
         return self._change(apply)
 
     def _change(self, work: Callable[[Queue], Result]) -> Result:
-        """The same as :meth:`_transacted`; how it went is remembered for `condition`."""
-        return self._noted(lambda: self._transacted(work))
-
-    def _transacted(self, work: Callable[[Queue], Result]) -> Result:
         """`work` in one transaction, alone over all threads and processes, on the newest queue."""
 
         def once() -> Result:
@@ -365,17 +360,6 @@ class Vault:
         except QueueDamaged:
             self.rebuild()
             return work()
-
-    def _noted(self, work: Callable[[], Result]) -> Result:
-        """`work`; what the disk did is remembered for `condition`."""
-        try:
-            result = work()
-        except VaultError as error:
-            if not isinstance(error, NotInVault):
-                self._fault = error.sentence
-            raise
-        self._fault = ""
-        return result
 
     def _prepared(self) -> FolderLock:
         self._folder.parent.mkdir(parents=True, exist_ok=True)

@@ -120,6 +120,27 @@ def test_a_last_line_that_the_head_had_no_time_to_sign_for_stays_and_the_ledger_
     assert_sound(tmp_path)
 
 
+@pytest.mark.parametrize("before", [0, 1, 3])
+@pytest.mark.parametrize("torn", [b"", b'{"at_ms":5,"ch'])
+def test_power_that_goes_again_while_a_chain_is_mended_leaves_no_damage(tmp_path, before, torn):
+    write(tmp_path, before)
+    path = tmp_path / "sync.jsonl"
+    for sequence, event, facts in (
+        (before + 1, "service-stopped", {}),
+        (before + 2, "ledger-recovered", {"bytes_cut": 0, "lines_unvouched": 1}),
+    ):
+        previous = hash_of(path.read_bytes().splitlines()[-1]) if sequence > 1 else "0" * 64
+        with path.open("ab") as file:
+            file.write(Line("sync", sequence, previous, 5, event, facts).to_bytes() + b"\n")
+    with path.open("ab") as file:
+        file.write(torn)
+    with Ledger(tmp_path, "sync", SIGNER):
+        pass
+    assert [line.event for line in lines(tmp_path)[before:]] == ["service-stopped", "ledger-recovered"]
+    assert lines(tmp_path)[-1].facts == {"bytes_cut": len(torn), "lines_unvouched": 1}
+    assert_sound(tmp_path)
+
+
 def cut_a_line(folder):
     path = folder / "sync.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
@@ -280,6 +301,27 @@ def test_when_the_disk_fails_nothing_half_written_stays_and_the_chain_goes_on(tm
     assert versions in ([1, 3], [1, 2, 3])
     write(tmp_path, 1)
     assert_sound(tmp_path)
+
+
+@pytest.mark.parametrize("call", ["sync", "sync_folder"])
+def test_a_line_that_could_not_even_be_taken_back_is_settled_before_the_next(tmp_path, monkeypatch, call):
+    files = FailingFiles()
+    with Ledger(tmp_path, "sync", SIGNER, files=files) as ledger:
+        ledger.append(LedgerEvent.MANIFEST_TAKEN, version=1)
+        files.failing = call
+        with monkeypatch.context() as broken:
+            broken.setattr("capture.ledger.ledger._head_in", _unread)
+            for _ in range(2):
+                with pytest.raises(LedgerUnwritable):
+                    ledger.append(LedgerEvent.MANIFEST_TAKEN, version=2)
+        files.failing = ""
+        ledger.append(LedgerEvent.MANIFEST_TAKEN, version=3)
+    assert [line.facts["version"] for line in lines(tmp_path)] == ([1, 2, 3] if call == "sync_folder" else [1, 3])
+    assert_sound(tmp_path)
+
+
+def _unread(_path):
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def test_a_folder_that_cannot_be_made_is_said_to_be_unwritable(tmp_path):

@@ -374,6 +374,9 @@ class RefusingOnce:
     def __init__(self, ledger):
         self._ledger, self._refuse = ledger, True
 
+    def last(self, event):
+        return self._ledger.last(event)
+
     def append(self, event, **facts):
         if self._refuse and event is LedgerEvent.CAPTURE_SEALED:
             self._refuse = False

@@ -126,18 +126,18 @@ def test_a_put_whose_commit_failed_is_not_missed_by_anybody_after_the_power_went
         assert vault.findings.lost == 0
 
 
-def test_the_health_page_says_what_failed_until_something_worked(tmp_path, sealed):
+def test_the_condition_is_how_the_disk_is_now_so_that_a_fault_that_passed_stops_nobody(tmp_path, sealed):
     files = FailingFiles()
     with Vault(tmp_path / "v", reserve_bytes=0, files=files) as vault:
         files.fail(5, errno.EIO)
         with pytest.raises(VaultUnwritable) as refused:
             vault.put(sealed(1))
-        assert not vault.condition().writable
-        assert vault.condition().sentence == refused.value.sentence
-        files.fail(0, errno.EIO)
-        assert not vault.condition().writable
-        vault.put(sealed(2))
         assert vault.condition().writable
+        files.fail(0, errno.EIO)
+        condition = vault.condition()
+        assert (condition.writable, condition.sentence) == (False, refused.value.sentence)
+        assert vault.condition().writable
+        vault.put(sealed(2))
 
 
 def test_an_erasure_that_fails_is_not_reported_and_can_be_repeated(tmp_path, sealed):
