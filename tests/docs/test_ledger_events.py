@@ -38,5 +38,5 @@ def test_an_event_has_the_fields_that_the_page_gives_it(event):
 @pytest.mark.parametrize("event", list(LedgerEvent))
 def test_an_event_is_written_in_the_module_that_the_page_names(event):
     text = (ROOT / rows()[event]["module"]).read_text()
-    written = rf'(append|note|_note)\(\s*(settings, )?LedgerEvent\.{event.name}\b|noted?\("{event.value}"'
+    written = rf'(append|note|_note|_tell)\(\s*(settings, )?LedgerEvent\.{event.name}\b|noted?\("{event.value}"'
     assert re.search(written, text), f"nothing in {rows()[event]['module']} writes {event.value}"
