@@ -95,9 +95,10 @@ class Keeper:
         if stored is None:
             return None
         with self._telling:
-            if known in self._owed and self._owed[known].encounter not in (None, encounter):
-                raise StillStored
-            self._settle()
+            if known in self._owed:
+                if self._owed[known].encounter != encounter:
+                    raise StillStored
+                self._settle()
         return stored
 
     def keep(self, still: HeldStill, encounter: Encounter) -> Kept:
@@ -127,7 +128,8 @@ class Keeper:
         """Puts on the ledger what an earlier run stored, and could not say before the power went.
 
         Raises:
-            VaultError, LedgerError: it is tried again before the next line.
+            VaultError: nobody knows what was stored.
+            LedgerError: it is owed to the ledger, before the next line.
         """
         with self._telling:
             last = self._ledger.last(LedgerEvent.CAPTURE_SEALED)
