@@ -62,7 +62,18 @@ function show() {
   again.hidden = !shown.again.length;
 }
 
-async function save(change, where) {
+let turn = Promise.resolve();
+
+function inTurn(work) {
+  // One change after the other: each is made to what the one before has left, or it would bring back who was before.
+  const mine = turn.then(work);
+  turn = mine.catch(() => {});
+  return mine;
+}
+
+const save = (change, where) => inTurn(() => kept(change, where));
+
+async function kept(change, where) {
   // Keeps what was changed; gives whether the panel took it. What it refused is not shown as if it had.
   if (where) where.hidden = true;
   try {
@@ -204,10 +215,10 @@ at("here").addEventListener("click", (event) => {
 at("again")?.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  busy(button, async () => {
+  busy(button, () => inTurn(async () => {
     shown = await call("POST", "/encounter/again", { series: button.dataset.series });
     show();
-  });
+  }));
 });
 at("consent-dialog").addEventListener("change", () => {
   const consent = Object.fromEntries(CONSENTS.map((name) => [name, at(`consent-${name}`)?.checked ?? false]));

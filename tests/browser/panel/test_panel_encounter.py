@@ -281,6 +281,27 @@ def test_another_patient_takes_over_nothing_of_the_one_before(url, camera, visit
     assert camera.accepted[1]["laterality"] == "right"
 
 
+def test_a_place_that_is_named_before_the_panel_has_answered_brings_nobody_back(url, camera, visiting):
+    """On a busy box the answer may take longer than the next tap; the patient before must not become this one."""
+    visit = visiting(url)
+    page = begin(visit)
+    held = []
+    page.route("**/encounter", lambda route: held.append(route) if not held else route.continue_())
+    page.click("[data-opens=patient-dialog]")
+    page.fill("#patient", "99871")
+    page.click("#patient-dialog .keypad > .go")
+    page.click("[data-opens=site-dialog]")
+    page.click("[data-spot='22180002'][data-spot-side=right]")
+    while not held:
+        page.wait_for_timeout(10)
+    held[0].continue_()
+    visit.until("() => document.getElementById('site-value').textContent !== 'Where?'")
+    page.click("#shutter")
+    accept(visit)
+    (accepted,) = camera.accepted
+    assert (accepted["patient"], accepted["body_site"], accepted["laterality"]) == ("99871", "22180002", "right")
+
+
 def test_a_note_that_cannot_be_kept_stays_on_the_screen_with_the_reason(url, visiting):
     visit = visiting(url)
     page = begin(visit)
