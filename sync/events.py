@@ -35,6 +35,7 @@ class SyncEvent(StrEnum):
     LEDGER_UNWRITTEN = "ledger-unwritten"
     DEVICE_UNHEARD = "device-unheard"
     FILING_FAILED = "filing-failed"
+    SITE_UNREADABLE = "site-unreadable"
     RECEIVER_STARTED = "receiver-started"
     RECEIVER_STOPPED = "receiver-stopped"
     RECEIVER_RESTARTED = "receiver-restarted"

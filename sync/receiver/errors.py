@@ -6,6 +6,7 @@
     ├── ArchiveUnavailable       what the machine did
     │   └── ArchiveFull
     ├── ArchiveDamaged
+    ├── SiteUnreadable
     ├── ArchiveTooNew            what we did wrong
     ├── NotFiled                 what somebody asked for
     ├── NotOpened
@@ -42,6 +43,10 @@ class ArchiveFull(ArchiveUnavailable):
 
 class ArchiveDamaged(ReceiverError):  # noqa: N818 - named for what is known
     """What lies in the archive is not what was filed. Restore it from the backup."""
+
+
+class SiteUnreadable(ReceiverError):  # noqa: N818 - named for what is known
+    """The site's keys or devices cannot be read. Run `wardlens doctor`; devices keep their pictures until then."""
 
 
 class ArchiveTooNew(ReceiverError):  # noqa: N818 - named for what is known

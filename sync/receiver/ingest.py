@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
+from cryptography import x509
 
 from capture.envelope import Envelope
 from capture.identifiers import DeviceId, SiteId
@@ -29,7 +30,6 @@ from sync.protocol import (
     Refusal,
     RefusalReason,
     Rejected,
-    SendHave,
     SendReceipt,
     SendRefusal,
     Verdict,
@@ -39,7 +39,7 @@ from sync.protocol import (
 )
 from sync.receiver.alarms import AlarmKind, raised_by
 from sync.receiver.archive import Archive, Arrival, Filing, Intake, NewCapture, NewReceipt, Raised
-from sync.receiver.errors import ArchiveUnavailable
+from sync.receiver.errors import ArchiveUnavailable, SiteUnreadable
 from sync.receiver.judging import Disproven, Proven, judge, judge_sealed, refusal_for_status
 from sync.receiver.ledgers import keep_heads
 from sync.receiver.opening import OpeningKey
@@ -60,6 +60,23 @@ class Delivery:
 
     topic: str
     payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _SiteNow:
+    """What the site's keys and registry say at the moment at which a set is judged.
+
+    Attributes:
+        barred: why nothing is taken from the set's device; None where it may send.
+        keys: what opens envelopes; None where they are filed sealed.
+        key_ids: what envelopes that are filed sealed have to be sealed to.
+    """
+
+    barred: RefusalReason | None
+    authorities: Sequence[x509.Certificate]
+    keys: Sequence[OpeningKey] | None = field(repr=False)
+    key_ids: Container[str]
+    signer: ReceiptSigner
 
 
 def no_step(_name: str) -> None:
@@ -159,13 +176,15 @@ class Ingest:
         """The answer to a complete set: its receipt if it is filed now or was before, else a refusal."""
         filed: list[int] = []
         try:
-            verdict = self._verdict(work, filed)
+            verdict = self._verdict(work, self._site_now(work.arrival.device), filed)
             effects = self._machine.judged(work.upload, verdict)
             return list(self._after_verdict(work, effects, filed))
         except ArchiveUnavailable as error:
             log.warning(SyncEvent.ARCHIVE_AWAY, reason=type(error).__name__)
-            with suppress(ArchiveUnavailable):
-                self._archive.forgive(work.arrival)
+            self._forgive(work)
+        except SiteUnreadable as error:
+            log.exception(SyncEvent.SITE_UNREADABLE, reason=type(error.__cause__).__name__, alarm=True)
+            self._forgive(work)
         except Exception:
             # Whatever it was, a capture that nobody foresaw must not stop those that come after it.
             log.exception(SyncEvent.FILING_FAILED, device=work.arrival.device, attempt=work.attempt, alarm=True)
@@ -203,8 +222,30 @@ class Ingest:
             log.error(SyncEvent.DEVICE_UNHEARD, device=device, alarm=True)
             self._raised.add(Raised(device, AlarmKind.NONSENSE))
 
-    def _verdict(self, work: Work, filed: list[int]) -> Verdict:
-        data = self._archive.assembled(work.arrival)
+    def _forgive(self, work: Work) -> None:
+        """It was the hospital's side that failed, so this try does not count."""
+        with suppress(ArchiveUnavailable):
+            self._archive.forgive(work.arrival)
+
+    def _site_now(self, device: DeviceId) -> _SiteNow:
+        """What a set of `device` is judged with.
+
+        Raises:
+            SiteUnreadable: a key file or the registry cannot be read, which is no capture's fault.
+        """
+        try:
+            return _SiteNow(
+                refusal_for_status(self.trust.status(device)),
+                self.trust.authorities(),
+                None if self._keys is None else self._keys(),
+                self._key_ids() if self._keys is None else frozenset(),
+                self._signer(),
+            )
+        except Exception as error:
+            raise SiteUnreadable from error
+
+    def _verdict(self, work: Work, site: _SiteNow, filed: list[int]) -> Verdict:
+        data = self._archive.assembled(work.arrival, work.upload)
         if data is None:
             first = self._archive.receipt(work.arrival.capture)
             if first is None or first.device != work.arrival.device or first.digest != work.arrival.digest:
@@ -212,8 +253,7 @@ class Ingest:
             return Accepted(first.receipt)
         if work.attempt > self._archive.limits.attempts:
             return Rejected(RefusalReason.UNFILEABLE)
-        reason = refusal_for_status(self.trust.status(work.arrival.device))
-        judged = Disproven(reason, "status") if reason is not None else self._judged(data, work.arrival)
+        judged = Disproven(site.barred, "status") if site.barred else self._judged(data, work.arrival, site)
         if isinstance(judged, Disproven):
             log.warning(
                 SyncEvent.ENVELOPE_REFUSED,
@@ -224,7 +264,7 @@ class Ingest:
             )
             return Rejected(judged.reason)
         new = self._put(judged, data)
-        what, receipt = self._archive.file(new, work.arrival, lambda: self._receipt(new), self._step)
+        what, receipt = self._archive.file(new, work.arrival, lambda: _receipt(new, site.signer), self._step)
         self._step("after-commit")
         if what is Filing.CONFLICT or receipt.device != new.device:
             return Rejected(RefusalReason.CAPTURE_CONFLICT)
@@ -234,11 +274,10 @@ class Ingest:
             log.info(SyncEvent.CAPTURE_FILED, device=new.device, capture=new.capture, bytes=new.length)
         return Accepted(receipt.receipt)
 
-    def _judged(self, data: bytes, arrival: Arrival) -> Proven | Envelope | Disproven:
-        authorities = self.trust.authorities()
-        if self._keys is None:
-            return judge_sealed(data, arrival, site=self._site, authorities=authorities, key_ids=self._key_ids())
-        return judge(data, arrival, site=self._site, authorities=authorities, keys=self._keys())
+    def _judged(self, data: bytes, arrival: Arrival, site: _SiteNow) -> Proven | Envelope | Disproven:
+        if site.keys is None:
+            return judge_sealed(data, arrival, site=self._site, authorities=site.authorities, key_ids=site.key_ids)
+        return judge(data, arrival, site=self._site, authorities=site.authorities, keys=site.keys)
 
     def _put(self, judged: Proven | Envelope, data: bytes) -> NewCapture:
         """The row for what was judged, once its objects are durable."""
@@ -258,31 +297,19 @@ class Ingest:
         self._step("after-put")
         return new
 
-    def _receipt(self, new: NewCapture) -> NewReceipt:
-        signer = self._signer()
-        receipt = sign_receipt(
-            signer.sign,
-            site=new.site,
-            device=new.device,
-            capture=new.capture,
-            digest=new.digest,
-            length=new.length,
-            received_at_ms=new.received_at_ms,
-            key=signer.key_id,
-        )
-        return NewReceipt(signer.key_id, receipt.encode(), topics.down(new.device, new.capture))
-
     def _after_verdict(self, work: Work, effects: Iterable[object], filed: list[int]) -> Iterator[Answer]:
         for effect in effects:
             match effect:
                 case SendReceipt(payload):
                     yield Answer(_down(work.arrival), payload, filed[0] if filed else None)
-                case SendRefusal() | SendHave():
-                    self.tally.refused += isinstance(effect, SendRefusal)
+                case SendRefusal(refusal):
+                    self.tally.refused += 1
+                    if refusal.reason is not None:
+                        self._spend(work.arrival.device, 1)
                     yield Answer(_down(work.arrival), effect.payload)
                 case Quarantine(upload, reason):
                     alarm(work.arrival, reason)
-                    data = self._archive.assembled(work.arrival)
+                    data = self._archive.assembled(work.arrival, upload)
                     raised = raised_by(work.arrival, reason)
                     self._archive.refuse(work.arrival, upload.length, reason, data, raised)
                 case DropChunks():
@@ -290,6 +317,20 @@ class Ingest:
                         intake.drop(work.arrival)
                 case _:
                     raise AssertionError(f"the machine asks for {type(effect).__name__} after a verdict")
+
+
+def _receipt(new: NewCapture, signer: ReceiptSigner) -> NewReceipt:
+    receipt = sign_receipt(
+        signer.sign,
+        site=new.site,
+        device=new.device,
+        capture=new.capture,
+        digest=new.digest,
+        length=new.length,
+        received_at_ms=new.received_at_ms,
+        key=signer.key_id,
+    )
+    return NewReceipt(signer.key_id, receipt.encode(), topics.down(new.device, new.capture))
 
 
 def _down(arrival: Arrival) -> str:

@@ -22,6 +22,9 @@ BATCH: Final = 32
 """Messages that share one commit at most. MQTT 5 gives us 8 at a time; MQTT 3.1.1 as many as the broker likes."""
 WINDOW: Final = 8
 """Answers of ours that the broker has not acknowledged."""
+MOST_WAITING: Final = 256
+"""Answers that wait for the window. Beyond so many nothing is acknowledged, and the broker's own window fills: without
+this, devices that ask faster than the broker takes answers would fill the receiver's memory."""
 BEAT_SECONDS: Final = 10.0
 SWEEP_SECONDS: Final = 30.0
 UNSENT_AFTER_MS: Final = 5_000
@@ -55,6 +58,7 @@ class Listening:
         self._step = step
         self._waiting: collections.deque[Answer] = collections.deque()
         self._in_flight: dict[int, int | None] = {}
+        self._committed: collections.deque[Message] = collections.deque()
         self._sent: list[int] = []
         self._window = min(WINDOW, connection.terms.receive_maximum)
         self._next_beat = self._next_sweep = 0.0
@@ -79,8 +83,9 @@ class Listening:
         sent, self._sent = self._sent, []
         answers, work = self._ingest.handle(deliveries, sent) if deliveries or sent else ([], [])
         self._step("before-ack")
-        for message in messages:
-            self._connection.acknowledge(message)
+        self._committed.extend(messages)
+        while self._committed and len(self._waiting) < MOST_WAITING:
+            self._connection.acknowledge(self._committed.popleft())
         self._say(answers)
         for item in work:
             self._say(self._ingest.complete(item))

@@ -114,7 +114,11 @@ class Turn:
                     pass  # The ingest kept them before any upload was locked.
                 case OpenUpload(upload):
                     pieces = self._intake.open(self._arrival, upload)
+                    # What came in another size is gone, and what it made complete is not complete any more.
+                    self._new.clear()
+                    self.work.clear()
                     if pieces is None:
+                        self._facts = replace(self._facts, upload=None, pieces=None)
                         self.alarms.append(Raised(self._arrival.device, AlarmKind.LIMITS))
                         self._answer(
                             Refusal(upload.capture, upload.digest, seconds=BUSY_SECONDS).encode(), refusal=True

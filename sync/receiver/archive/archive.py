@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, delete, select
 
 from capture.identifiers import CaptureId, DeviceId
+from sync.protocol import Upload
 from sync.receiver.archive import ledgers, looks, opening
 from sync.receiver.archive import reading as rows
 from sync.receiver.archive.alarms import Alarm, Raised, on_record, put_on_record, settle
@@ -100,22 +101,25 @@ class Archive:
         with writing(self._engine) as connection:
             yield Intake(connection, self.limits, self.clock())
 
-    def assembled(self, arrival: Arrival) -> bytes | None:
-        """The bytes of an upload, chunk after chunk; None when it is gone, because someone else ended it."""
+    def assembled(self, arrival: Arrival, upload: Upload) -> bytes | None:
+        """The bytes of a complete upload; None when it is that no more: another receiver ended it, or began it anew."""
         with reading(self._engine) as connection:
-            upload = connection.execute(
+            row = connection.execute(
                 select(uploads.c.id).where(
                     uploads.c.device == arrival.device,
                     uploads.c.capture == arrival.capture,
                     uploads.c.digest == arrival.digest,
+                    uploads.c.length == upload.length,
+                    uploads.c.chunk_size == upload.chunk_size,
                 )
             ).scalar()
-            if upload is None:
+            if row is None:
                 return None
             parts = connection.execute(
-                select(chunks.c.data).where(chunks.c.upload == upload).order_by(chunks.c.position)
+                select(chunks.c.data).where(chunks.c.upload == row).order_by(chunks.c.position)
             ).scalars()
-            return b"".join(bytes(part) for part in parts)
+            data = b"".join(bytes(part) for part in parts)
+        return data if len(data) == upload.length else None
 
     def put_envelope(self, digest: str, envelope: bytes) -> None:
         """The envelope lies under its digest. Before the row: a row never names what is not there."""
@@ -206,9 +210,12 @@ class Archive:
         """How many uploads were thrown away because their device has not gone on with them for a week."""
         before = self.clock() - self.limits.forget_after_ms
         with writing(self._engine) as connection:
-            stale = select(uploads.c.id).where(uploads.c.touched_at_ms < before)
+            # One that another receiver has in its hands just now is no longer stale when it lets go of it.
+            found = select(uploads.c.id).where(uploads.c.touched_at_ms < before).with_for_update(skip_locked=True)
+            stale = connection.execute(found).scalars().all()
             connection.execute(delete(chunks).where(chunks.c.upload.in_(stale)))
-            return connection.execute(delete(uploads).where(uploads.c.touched_at_ms < before)).rowcount
+            connection.execute(delete(uploads).where(uploads.c.id.in_(stale)))
+            return len(stale)
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """The receiver is alive; those that have not been for a day are forgotten."""

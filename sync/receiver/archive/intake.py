@@ -98,25 +98,23 @@ class Intake:
 
         Chunks that were cut in another size are dropped: they fit nowhere.
         """
-        known, pieces = self._upload(arrival)
-        if known == upload:
-            return pieces
-        if known is not None:
-            self.drop(arrival)
-        if not self._room_for(arrival.device, upload.length):
-            return None
-        self._connection.execute(
-            insert_unless_there(self._connection, uploads).values(
-                device=arrival.device,
-                capture=arrival.capture,
-                digest=arrival.digest,
-                length=upload.length,
-                chunk_size=upload.chunk_size,
-                touched_at_ms=self.now_ms,
+        while (there := self._upload(arrival))[0] != upload:
+            if there[0] is not None:
+                self.drop(arrival)
+            if not self._room_for(arrival.device, upload.length):
+                return None
+            # Another receiver may open it in between, in whatever size: what is there then is what counts.
+            self._connection.execute(
+                insert_unless_there(self._connection, uploads).values(
+                    device=arrival.device,
+                    capture=arrival.capture,
+                    digest=arrival.digest,
+                    length=upload.length,
+                    chunk_size=upload.chunk_size,
+                    touched_at_ms=self.now_ms,
+                )
             )
-        )
-        # Another receiver may have opened it in between: what is there now is what counts.
-        return self._upload(arrival)[1]
+        return there[1]
 
     def store(self, arrival: Arrival, new: Sequence[Chunk]) -> None:
         """These chunks of an open upload are there, none of which was."""

@@ -58,18 +58,6 @@ def test_chunks_that_come_before_their_offer_in_any_order_and_twice_are_one_capt
     assert archive.counts().captures == 1
 
 
-def test_an_upload_cut_in_another_size_begins_anew(archive, ward, hospital):
-    envelope = ward.envelope()
-    ingest = ward.ingest(archive)
-    hospital.receive(ingest, [hospital.offer_of(envelope), *hospital.chunks_of(envelope)[:-1]])
-    smaller = {"chunk_size": 5000}
-    answers = hospital.receive(ingest, [hospital.offer_of(envelope, **smaller)])
-    assert answers[-1]["chunk_size"] == 5000
-    assert set(answers[-1]["have"]) <= set("A=")
-    answers = hospital.receive(ingest, hospital.chunks_of(envelope, **smaller))
-    assert answers[-1]["type"] == "receipt"
-
-
 def refused(ward: Any, hospital: Any) -> dict[str, tuple[RefusalReason, Any, str]]:
     """What is refused for good, why, and which device says it."""
     good = ward.envelope(1)

@@ -11,6 +11,7 @@ from sync.receiver import ArchiveUnavailable, Limits
 from sync.receiver.archive.intake import DAY_MS
 from sync.receiver.ingest import Delivery
 from sync.receiver.patience import BURST, MOST_DEVICES, Patience
+from sync.receiver.trust import FixedTrust
 
 DEVICE = DeviceId("bed-1")
 
@@ -80,6 +81,16 @@ def test_what_has_to_be_refused_costs_and_what_comes_twice_does_not(small_archiv
     for number in range(1, 10):
         hospital.receive(ingest, [hospital.offer_of(ward.envelope(number, device="old"))])
     assert (ingest.tally.refused, ingest.tally.unheard) == (5, 4)
+
+
+def test_a_whole_set_that_is_refused_for_good_costs_as_its_offer_would(small_archive, ward, hospital):
+    ingest = ward.ingest(small_archive, patience=Patience(Clock(), burst=3, per_second=0.0))
+    stranger = hospital.Issuer()
+    for number in range(1, 6):
+        hospital.receive(ingest, hospital.chunks_of(ward.envelope(number, issuer=stranger)))
+    assert ingest.tally.refused == 3
+    assert ingest.tally.unheard > 0
+    assert hospital.drive(ingest, ward.envelope(1, device="bed-2"))[-1]["type"] == "receipt"
 
 
 # What may lie on the disk.
@@ -173,6 +184,33 @@ def test_an_archive_that_is_away_is_no_fault_of_the_capture(archive, ward, hospi
     for _ in range(15):
         answers += hospital.receive(ingest, [hospital.offer_of(envelope)])
     assert {answer["kind"] for answer in answers} == {"later"}
+    assert hospital.drive(ward.ingest(archive), envelope)[-1]["type"] == "receipt"
+
+
+class KeyFileExposedError(RuntimeError):
+    """What a key file that others may read raises at the hospital."""
+
+
+def unreadable(*_):
+    raise KeyFileExposedError
+
+
+@pytest.mark.parametrize("part", ["keys", "signer", "authorities"])
+def test_a_key_of_the_hospital_that_cannot_be_read_is_no_fault_of_the_capture(
+    part, archive, ward, hospital, monkeypatch
+):
+    envelope = ward.envelope(1)
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        if part == "authorities":
+            broken.setattr(FixedTrust, "authorities", unreadable)
+        ingest = ward.ingest(archive, **({part: unreadable} if part != "authorities" else {}))
+        answers = hospital.receive(ingest, hospital.chunks_of(envelope))
+        for _ in range(15):
+            answers += hospital.receive(ingest, [hospital.offer_of(envelope)])
+    assert {answer["kind"] for answer in answers} == {"later"}
+    said = [log for log in logs if log["event"] == "site-unreadable"]
+    assert len(said) == 16
+    assert all(log["alarm"] and log["reason"] == "KeyFileExposedError" for log in said)
     assert hospital.drive(ward.ingest(archive), envelope)[-1]["type"] == "receipt"
 
 
