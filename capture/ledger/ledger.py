@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import mmap
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -20,11 +21,16 @@ from capture.canonical import to_canonical
 from capture.disk import FILE_MODE, Files, RealFiles, write_durably
 from capture.envelope import Signer
 from capture.errors import LedgerBusy, LedgerDamaged, LedgerError, LedgerUnwritable, SigningKeyUnusable
+from capture.identifiers import CaptureId
 from capture.ledger.chain import BEGINNING, MAX_LINE, LedgerHead, Line, hash_of, parse_head, parse_line
 from capture.ledger.events import LedgerEvent, checked
 
 _MAX_HEAD: Final = 4096
 _TAIL: Final = 4 * (MAX_LINE + 1)
+_OF_CAPTURE: Final = re.compile(
+    rb'"event":"(?P<event>[a-z0-9-]+)","facts":{[^{}\n]*"capture":"(?P<capture>[0-9a-f]{32})"'
+)
+"""In a line in its one spelling, which has braces around its facts and nowhere else inside."""
 
 
 def wall_ms() -> int:
@@ -147,6 +153,21 @@ class Ledger:
             return parse_line(line)
         except ValueError as error:
             raise self._damaged() from error
+
+    def newest_of_captures(self) -> dict[CaptureId, str]:
+        """Of every capture that a line names, the event of the newest line that does.
+
+        Raises:
+            LedgerUnwritable: the disk.
+        """
+        with self._threads, _disk_in_our_words():
+            if not self._size:
+                return {}
+            with mmap.mmap(self._descriptor, self._size, prot=mmap.PROT_READ) as lines:
+                return {
+                    CaptureId(found["capture"].decode("ascii")): found["event"].decode("ascii")
+                    for found in _OF_CAPTURE.finditer(lines)
+                }
 
     def _advance(self, head: LedgerHead, length: int) -> None:
         self._size, self._sequence, self._hash = self._size + length, head.sequence, head.hash

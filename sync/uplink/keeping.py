@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+from capture.errors import CaptureError
 from sync.protocol.effects import Keep
 from sync.uplink.storage import Storage
 
@@ -21,7 +22,11 @@ Then = Callable[[], None]
 
 
 class Keeping:
-    """What is being kept, until the block that it is used in ends; that waits for all of it."""
+    """What is being kept, until the block that it is used in ends; that waits for all of it.
+
+    Raises:
+        CaptureError: at its end, the vault or the ledger had failed.
+    """
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -35,6 +40,8 @@ class Keeping:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._thread.shutdown()
+        if not isinstance(error, CaptureError):
+            self.kept(all_of_it=True)  # A connection that is lost must not hide that something could not be kept.
 
     @property
     def busy(self) -> bool:

@@ -89,6 +89,7 @@ class Uplink:
             except CaptureError as error:
                 _log.error(SyncEvent.VAULT_UNREADABLE, kind=type(error).__name__)
                 self._say(error.sentence)
+                self._machine = self._new_machine()  # this one believes that all it asked for was kept
             except Exception:  # noqa: BLE001 - the watchdog: a mistake of ours must not stop sending for good
                 _log.exception(SyncEvent.UPLINK_RESTARTED)
                 self._say("The sync service stumbled and begins again. If this stays, call IT.")
@@ -109,7 +110,7 @@ class Uplink:
 
     def _once(self, stop: threading.Event) -> None:
         """One connection, from its making to its end."""
-        self._storage.finish_erasing()
+        self._storage.begin()
         session = next_session(self._settings.state)
         presence = Presence(self._settings, self._storage, session, self._clock)
         # The sentence of what went wrong stays on the screen while it is tried again.

@@ -8,6 +8,7 @@ import pytest
 
 from capture.identifiers import CaptureId
 from capture.vault import VaultUnwritable
+from sync.errors import BrokerUnavailable
 from sync.protocol.effects import Erase, MarkOffered, MarkReceipted
 from sync.uplink.keeping import Keeping
 
@@ -59,3 +60,12 @@ def test_what_was_begun_is_kept_before_the_block_ends():
         keeping.begin([RECEIPT], [])
         disk.may.set()
     assert disk.kept == [RECEIPT]
+
+
+def test_a_connection_that_is_lost_does_not_hide_that_the_disk_failed():
+    disk = Disk(broken=RECEIPT)
+    disk.may.set()
+    keeping = Keeping(disk)
+    keeping.begin([RECEIPT, Erase(ONE)], [])
+    with pytest.raises(VaultUnwritable):
+        keeping.__exit__(BrokerUnavailable, BrokerUnavailable(), None)

@@ -106,6 +106,29 @@ def test_a_vault_that_fails_is_named_and_tried_again(mosquitto, ward_at, hospita
     ward.all_erased()
 
 
+def test_a_picture_that_could_not_be_marked_is_marked_before_it_is_offered_again(
+    mosquitto, ward_at, hospital_at, eventually, monkeypatch
+):
+    broker = mosquitto()
+    hospital = hospital_at(broker)
+    ward = ward_at(broker, hospital.hospital)
+    envelope = ward.take(1000)
+    failures = iter([VaultUnwritable()])
+    kept = ward.vault.offered
+
+    def offered(capture):
+        for failure in failures:
+            raise failure
+        return kept(capture)
+
+    monkeypatch.setattr(ward.vault, "offered", offered)
+    ward.start()
+    ward.all_erased()
+    events = [json.loads(line)["event"] for line in (ward.folder / "sync.jsonl").read_text().splitlines()]
+    assert events == ["envelope-offered", "envelope-receipted", "envelope-erased"]
+    assert ward.vault.entry(envelope.capture).offers == 1
+
+
 def test_a_mistake_of_ours_does_not_stop_sending_for_good(mosquitto, ward_at, hospital_at, eventually, monkeypatch):
     broker = mosquitto()
     hospital = hospital_at(broker)
