@@ -17,7 +17,6 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from capture.errors import CameraServiceRefused, CaptureError, NotInVault, TransitionRefused
 from provisioning.errors import ProvisioningError
-from provisioning.panel.counters import Count
 from provisioning.panel.desk import Desk, read_memory
 from provisioning.panel.errors import PanelError
 from provisioning.panel.events import Event
@@ -152,10 +151,6 @@ async def _of_capture(request: Request, error: Exception) -> Response:
         return _refused(request, 409, "queue", error.sentence)
     if not isinstance(error, CameraServiceRefused):
         return _refused(request, 503, "not-available", error.sentence)
-    if error.status == 404 and (session := request.state.session):
-        # The camera service restarted or let it go: there is nothing left to review.
-        session.still = None
-        request.app.state.desk.counters.add(Count.DISCARDED)
     return _refused(
         request, error.status, error.error, error.sentence, unanswered=error.unanswered, hiding=error.hiding
     )

@@ -108,6 +108,8 @@ class Desk:
             self.uplink(),
             clock_early=self._clock_early(),
             certificate_days=(facts.certificate_until - self.wall()).total_seconds() / 86400 if facts else None,
+            identity=self.identity.sentence,
+            known=facts is not None,
         )
 
     def _clock_early(self) -> bool:
@@ -196,7 +198,10 @@ class Desk:
             return
         self.counters.add(Count.LOCKS)
         if ending is Ending.IDLE:
-            self.lock_notice = ("sign-in.locked-idle", *(["sign-in.picture-gone"] if session.still else []))
+            self.lock_notice = (
+                "sign-in.locked-idle",
+                *(["sign-in.picture-gone"] if session.still and not session.is_stored else []),
+            )
         _log.info(Event.LOCKED, why=ending.value)
         self.discard_owed = True
         await self.discard_what_is_owed()

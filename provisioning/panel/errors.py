@@ -7,7 +7,10 @@
     ├── SignInRefused     what a person typed
     │   └── SignInLocked
     ├── NotYours          what a person may not do
-    ├── NothingInReview   what a page asked for that is not there any more
+    ├── NothingInReview   what a page asked for that is not there any more,
+    ├── PictureChanged    what it has not seen yet,
+    ├── EncounterChanged
+    ├── StoredUnsaid      and what became of a picture that it asked to keep
     ├── CodeRefused       what a badge or a wristband says, read or typed
     ├── NoteRefused       what a person said of the picture: the note,
     ├── DayRefused        since when the wound is there,
@@ -73,6 +76,27 @@ class NothingInReview(PanelError):  # noqa: N818 - named for what is known
 
     status = 409
     slug = "nothing-in-review"
+
+
+class PictureChanged(PanelError):  # noqa: N818 - named for what is known
+    """The picture has changed since you last looked. Look at it, and touch again what you want."""
+
+    status = 409
+    slug = "picture-changed"
+
+
+class EncounterChanged(PanelError):  # noqa: N818 - named for what is known
+    """The patient is another one than when you touched Accept. Look at whom the picture is of, then accept it."""
+
+    status = 409
+    slug = "encounter-changed"
+
+
+class StoredUnsaid(PanelError):  # noqa: N818 - named for what is known
+    """The picture is stored and will be sent; do not take it again. Touch Accept once more; if this stays, call IT."""
+
+    status = 503
+    slug = "stored-unsaid"
 
 
 class CodeRefused(PanelError):  # noqa: N818 - named for what is known

@@ -56,7 +56,12 @@ def facts_of(identity: DeviceIdentity) -> DeviceFacts:
 
 
 class KnownIdentity:
-    """The facts as last read, so that no request waits for the disk."""
+    """The facts as last read, so that no request waits for the disk.
+
+    Attributes:
+        facts: what is known of the identity, also from before it became unreadable; None where nothing ever was.
+        sentence: what is wrong with it and what to do; empty on a good day.
+    """
 
     def __init__(self, load: Callable[[], DeviceFacts | None]) -> None:
         self._load = load
@@ -73,5 +78,5 @@ class KnownIdentity:
 
     @property
     def paired(self) -> bool:
-        """Whether the device belongs to a site."""
-        return self.facts is not None
+        """Whether the device belongs to a site: also when what says so is damaged, for it must not be paired anew."""
+        return self.facts is not None or bool(self.sentence)

@@ -35,6 +35,7 @@ class Session:
         touched: when a person last did something, monotonic seconds.
         draft: the Encounter as far as it is known.
         still: the camera service's answer for the picture in review, or None.
+        stored: the id of a picture in review that is stored already, though its line on the ledger is still owed.
         last: what the last accepted picture contained, for the screen.
         turn: held while the picture in review is being changed, so that a double tap is one tap.
         ended: set when the session is over; a live view that waits on it closes.
@@ -47,9 +48,20 @@ class Session:
     touched: float
     draft: Draft = field(default_factory=Draft)
     still: dict[str, Any] | None = None
+    stored: str = ""
     last: str = ""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def edition(self) -> int:
+        """How often the picture in review has been decided about: what a page shows of an earlier one is not it."""
+        return len(self.still["redaction"]["decisions"]) if self.still else 0
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the picture in review is stored, so that nothing can be dropped any more."""
+        return self.still is not None and self.still["id"] == self.stored
 
 
 class Sessions:

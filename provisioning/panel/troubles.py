@@ -37,6 +37,8 @@ def troubles(
     *,
     clock_early: bool,
     certificate_days: float | None,
+    identity: str = "",
+    known: bool = True,
 ) -> tuple[Trouble, ...]:
     """All that is wrong, the gravest first.
 
@@ -46,8 +48,12 @@ def troubles(
         uplink: what the sync service said, or None when nothing is known of it.
         clock_early: this machine's clock is before its own certificate.
         certificate_days: how long the device's certificate is still good.
+        identity: what is wrong with the device's identity.
+        known: whether it was read before, so that work goes on as if it were.
     """
     found = list(_of_camera_service(said, health))
+    if identity:
+        found.insert(0, Trouble("identity", said.heard(identity), blocks=not known))
     if clock_early:
         found.append(Trouble("clock", said.say("troubles.clock"), blocks=False))
     elif certificate_days is not None and certificate_days <= 0:

@@ -23,12 +23,14 @@ export async function call(method, path, body) {
   } catch {
     throw new Refused({ sentence: word("script.panel-away") }, 0);
   }
-  if (response.type === "opaqueredirect" || response.status === 401) {
-    location.replace("/");
-    return new Promise(() => {});
-  }
+  if (response.type === "opaqueredirect" || response.status === 401) return leave("/");
   const json = response.headers.get("content-type")?.startsWith("application/json");
-  const answer = json ? await response.json() : await response.text();
+  let answer;
+  try {
+    answer = json ? await response.json() : await response.text();
+  } catch {
+    throw new Refused({ sentence: word("script.panel-away") }, 0);
+  }
   if (!response.ok) throw new Refused(json ? answer : { sentence: word("script.failed") }, response.status);
   return answer;
 }
@@ -43,9 +45,16 @@ export function say(sentence) {
   hiding = setTimeout(() => { toast.hidden = true; }, 6000);
 }
 
-export async function busy(button, work) {
-  // While something is under way its button does nothing, so that a double tap is one tap.
-  if (button.getAttribute("aria-busy") === "true") return;
+export function leave(path) {
+  // Goes to another page; whoever waits for this waits until the page is gone, so that no second tap is taken here.
+  location.replace(path);
+  return new Promise(() => {});
+}
+
+export async function busy(button, work, whole = button) {
+  // While something is under way nothing of the `whole` takes a touch, so that a double tap is one tap.
+  if (whole.getAttribute("aria-busy") === "true") return;
+  whole.setAttribute("aria-busy", "true");
   button.setAttribute("aria-busy", "true");
   try {
     await work();
@@ -54,6 +63,7 @@ export async function busy(button, work) {
     say(error.message);
     sound("failed");
   } finally {
+    whole.removeAttribute("aria-busy");
     button.removeAttribute("aria-busy");
   }
 }

@@ -15,6 +15,7 @@ const CONSENTS = ["record", "second_opinion", "teaching", "recognisable"];
 let shown = JSON.parse(strip.dataset.encounter);
 let stopScan = () => {};
 
+export const patient = () => shown.draft.patient;
 export const agreedToFeatures = () => shown.draft.consent.recognisable;
 
 function put(name, text, needed = false) {
@@ -62,13 +63,22 @@ function show() {
   again.hidden = !shown.again.length;
 }
 
-let turn = Promise.resolve();
+let turn = Promise.resolve(true);
+let onTheWay = 0;
 
 function inTurn(work) {
   // One change after the other: each is made to what the one before has left, or it would bring back who was before.
-  const mine = turn.then(work);
-  turn = mine.catch(() => {});
+  onTheWay += 1;
+  const mine = turn.then(work).finally(() => { onTheWay -= 1; });
+  turn = mine.catch(() => false);
   return mine;
+}
+
+export async function settled() {
+  // Waits until the panel has every change; gives whether it took the last of those that were on their way.
+  let taken = true;
+  while (onTheWay) taken = await turn;
+  return taken;
 }
 
 const save = (change, where) => inTurn(() => kept(change, where));
@@ -82,12 +92,17 @@ async function kept(change, where) {
     return true;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (error.answer.error === "code-refused") shown = await call("PUT", "/encounter", { ...shown.draft, patient: "" });
-    show();
+    await showKept().catch(() => {});
     if (where) [where.textContent, where.hidden] = [error.message, false];
     else say(error.message);
     return false;
   }
+}
+
+export async function showKept() {
+  // What the panel has kept: after a number that was refused that is nobody, with nothing of whoever was before.
+  shown = await call("GET", "/encounter");
+  show();
 }
 
 function scanWristband() {
@@ -153,15 +168,14 @@ export function openConsent(then) {
   at("consent-dialog").addEventListener("close", then, { once: true });
 }
 
-let saving = Promise.resolve(true);
-
 export function complete() {
   // Asks for what is still missing, one dialog after the other; resolves to whether nothing is missing any more.
   return new Promise((resolve) => {
     const next = async (before) => {
-      await saving;
+      const taken = await settled();
       const [first] = shown.missing;
-      if (!first) resolve(true);
+      if (!taken) resolve(false);
+      else if (!first) resolve(true);
       else if (first === before) resolve(false);
       else {
         if (!document.querySelector("dialog[open]")) open(DIALOGS[first]);
@@ -174,8 +188,8 @@ export function complete() {
 
 async function choose(code, side) {
   at("site-dialog").close();
-  saving = save({ body_site: code, side: side || null, since: null, number: 1 });
-  if (await saving && shown.missing.includes("side") && !at("side-dialog").open) open("side-dialog");
+  const taken = await save({ body_site: code, side: side || null, since: null, number: 1 });
+  if (taken && shown.missing.includes("side") && !at("side-dialog").open) open("side-dialog");
 }
 
 for (const chip of strip.querySelectorAll("[data-opens]")) chip.addEventListener("click", () => open(chip.dataset.opens));
@@ -183,10 +197,10 @@ for (const button of document.querySelectorAll("dialog [data-closes]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
 }
 at("patient-dialog").querySelector("form").addEventListener("submit", () => {
-  saving = save({ patient: at("patient").value.trim() });
+  save({ patient: at("patient").value.trim() });
 });
 at("next-patient").addEventListener("click", () => {
-  saving = save({
+  save({
     patient: "", body_site: "", side: null, since: null, number: 1, note: "", urgent: false,
     consent: { record: true, second_opinion: false, teaching: false, recognisable: false },
   });
@@ -200,7 +214,7 @@ for (const button of document.querySelectorAll("[data-site]")) {
 }
 for (const button of document.querySelectorAll("[data-side]")) {
   button.addEventListener("click", () => {
-    saving = save({ side: button.dataset.side, since: null, number: 1 });
+    save({ side: button.dataset.side, since: null, number: 1 });
     at("side-dialog").close();
   });
 }
@@ -218,11 +232,12 @@ at("again")?.addEventListener("click", (event) => {
   busy(button, () => inTurn(async () => {
     shown = await call("POST", "/encounter/again", { series: button.dataset.series });
     show();
+    return true;
   }));
 });
 at("consent-dialog").addEventListener("change", () => {
   const consent = Object.fromEntries(CONSENTS.map((name) => [name, at(`consent-${name}`)?.checked ?? false]));
-  saving = save({ consent });
+  save({ consent });
 });
 for (const button of document.querySelectorAll("[data-phrase]")) {
   button.addEventListener("click", () => {
@@ -234,8 +249,7 @@ at("note").addEventListener("input", noteLeft);
 at("note-dialog").addEventListener("close", async () => {
   const note = at("note").value.trim();
   const urgent = at("urgent").checked;
-  saving = save({ note, urgent }, at("note-wrong"));
-  if (await saving) return;
+  if (await save({ note, urgent }, at("note-wrong"))) return;
   open("note-dialog");  // with what was typed, so that it can be mended
   at("note").value = note;
   at("urgent").checked = urgent;

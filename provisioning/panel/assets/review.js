@@ -1,8 +1,8 @@
 // Review: answer what could not be told, cover more, uncover with a reason, accept or drop.
 
 import "./session.js";
-import { busy, call } from "./call.js";
-import { agreedToFeatures, complete, openConsent } from "./encounter.js";
+import { busy, call, leave, say } from "./call.js";
+import { agreedToFeatures, complete, openConsent, patient, showKept } from "./encounter.js";
 import { sound } from "./sound.js";
 import { word } from "./words.js";
 import { openZoom } from "./zoom.js";
@@ -13,6 +13,8 @@ const WIDEST = 4096;
 const LABEL = 17;
 const DRAG = 24;
 const REACH = 40;
+const SETTLE = 400;
+const GONE = 4000;
 
 const at = (id) => document.getElementById(id);
 const review = at("review");
@@ -27,6 +29,7 @@ let corner = null;
 let area = null;
 let edition = 0;
 let zoom = () => 1;
+let settling;
 
 const facts = () => at("facts").dataset;
 const regions = () => JSON.parse(facts().regions);
@@ -43,6 +46,10 @@ function show(next) {
   corner = null;
   drawRect(null);
   drawRegions();
+  // What lies under the finger is something else now: the second touch of a double tap is not meant for it.
+  side.classList.add("settling");
+  clearTimeout(settling);
+  settling = setTimeout(() => side.classList.remove("settling"), SETTLE);
 }
 
 function made(name, attributes, parent) {
@@ -94,7 +101,15 @@ async function renew() {
 }
 
 async function decide(decision) {
-  await call("POST", "/review/decision", { still, decision });
+  try {
+    await call("POST", "/review/decision", { still, edition: Number(facts().edition), decision });
+  } catch (error) {
+    if (error.answer?.error === "picture-changed") {
+      await renew();
+      show("home");
+    }
+    throw error;
+  }
   await renew();
 }
 
@@ -147,8 +162,8 @@ photo.addEventListener("pointerup", (event) => {
   const end = inPhoto(event);
   down = null;
   const moved = Math.hypot(end.x - start.x, end.y - start.y) / perPixel();
-  if (moved >= DRAG) busy(photo, () => marked(between(start, end)));
-  else if (corner) { const first = corner; busy(photo, () => marked(between(first, end))); }
+  if (moved >= DRAG) act(photo, () => marked(between(start, end)));
+  else if (corner) { const first = corner; act(photo, () => marked(between(first, end))); }
   else {
     corner = end;
     const dot = 14 * perPixel();
@@ -193,7 +208,7 @@ const ACTS = {
     await decide({ action: "remove", kind: regions()[area].kind, index: area, reason: button.dataset.reason });
     show("home");
   },
-  discard: async () => { location.replace((await call("POST", "/review/discard", { still })).next); },
+  discard: async () => { await leave((await call("POST", "/review/discard", { still })).next); },
 };
 
 const BY_ID = {
@@ -208,15 +223,36 @@ const BY_ID = {
     show("home");
   },
   accept: async () => {
-    if (await complete()) location.replace((await call("POST", "/review/accept", { still })).next);
+    if (!await complete()) return;
+    try {
+      await leave((await call("POST", "/review/accept", { still, patient: patient() })).next);
+    } catch (error) {
+      if (error.answer?.error === "encounter-changed") await showKept();
+      throw error;
+    }
   },
 };
+
+function act(part, work) {
+  // One thing at a time, whatever part of the page it began at: each is meant for the picture as it was shown.
+  busy(part, async () => {
+    try {
+      await work();
+    } catch (error) {
+      if (error.answer?.error !== "nothing-in-review") throw error;
+      say(error.message);
+      sound("failed");
+      await new Promise((resume) => setTimeout(resume, GONE));
+      await leave("/shoot");
+    }
+  }, review);
+}
 
 side.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button || button.disabled) return;
-  const act = BY_ID[button.id] ?? ACTS[Object.keys(button.dataset).find((name) => name in ACTS)];
-  if (act) busy(button, () => act(button));
+  const work = BY_ID[button.id] ?? ACTS[Object.keys(button.dataset).find((name) => name in ACTS)];
+  if (work) act(button, () => work(button));
 });
 zoom = openZoom(photo, at("zoom"), size, () => { showPicture(); drawRegions(); });
 new ResizeObserver(drawRegions).observe(photo);

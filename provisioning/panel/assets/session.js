@@ -1,6 +1,6 @@
 // What every page of a signed-in person does: asks for the status, says when the screen will lock, locks by hand.
 
-import { call, busy } from "./call.js";
+import { busy, call, leave } from "./call.js";
 import { word } from "./words.js";
 
 const ASK_EVERY = 2000;
@@ -10,22 +10,28 @@ const TOUCH_EVERY = 3000;
 let locksAt = Infinity;
 let touchedAt = -Infinity;
 
+function showTrouble(worst) {
+  const trouble = document.getElementById("trouble");
+  if (!trouble) return;
+  trouble.hidden = !worst;
+  trouble.classList.toggle("blocks", Boolean(worst?.blocks));
+  const sentence = worst?.sentence ?? "";
+  const said = trouble.querySelector("span");
+  if (said.textContent !== sentence) said.textContent = sentence;
+}
+
+function tell(status) {
+  showTrouble(status.troubles[0]);
+  document.dispatchEvent(new CustomEvent("status", { detail: status }));
+}
+
 function heard(status) {
   locksAt = performance.now() + status.locks_in * 1000;
   const badge = document.getElementById("waiting");
   badge.hidden = status.waiting === 0;
   badge.textContent = status.waiting;
   badge.setAttribute("aria-label", word("script.waiting", { number: status.waiting }));
-  const trouble = document.getElementById("trouble");
-  if (trouble) {
-    const worst = status.troubles[0];
-    trouble.hidden = !worst;
-    trouble.classList.toggle("blocks", Boolean(worst?.blocks));
-    const sentence = worst?.sentence ?? "";
-    const said = trouble.querySelector("span");
-    if (said.textContent !== sentence) said.textContent = sentence;
-  }
-  document.dispatchEvent(new CustomEvent("status", { detail: status }));
+  tell(status);
 }
 
 export async function ask() {
@@ -37,9 +43,7 @@ async function keepAsking() {
     try {
       await ask();
     } catch (error) {
-      document.dispatchEvent(new CustomEvent("status", {
-        detail: { troubles: [{ slug: "panel", sentence: error.message, blocks: true }], waiting: 0, locks_in: 0 },
-      }));
+      tell({ troubles: [{ slug: "panel", sentence: error.message, blocks: true }], waiting: 0, locks_in: 0 });
     }
     await new Promise((resume) => setTimeout(resume, ASK_EVERY));
   }
@@ -67,7 +71,7 @@ function tick() {
 
 for (const event of ["pointerdown", "keydown"]) addEventListener(event, touched, { capture: true, passive: true });
 document.getElementById("lock").addEventListener("click", (event) => busy(event.currentTarget, async () => {
-  location.replace((await call("POST", "/lock")).next);
+  await leave((await call("POST", "/lock")).next);
 }));
 setInterval(tick, 1000);
 keepAsking();

@@ -1,8 +1,8 @@
 // The viewfinder page: a moving view, and one big button.
 
 import "./session.js";
-import "./encounter.js";
-import { busy, call } from "./call.js";
+import { busy, call, leave } from "./call.js";
+import { settled } from "./encounter.js";
 import { sound } from "./sound.js";
 import { openViewfinder } from "./viewfinder.js";
 import { word } from "./words.js";
@@ -38,7 +38,9 @@ openViewfinder(
 
 shutter.addEventListener("click", () => busy(shutter, async () => {
   document.getElementById("last")?.remove();
-  location.replace((await call("POST", "/shutter")).next);
+  // The page that follows shows whom the picture is of as the panel has it: nothing may be on its way there still.
+  if (!await settled()) return;
+  await leave((await call("POST", "/shutter")).next);
 }));
 addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return;

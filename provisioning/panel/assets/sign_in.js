@@ -1,7 +1,7 @@
 // Badge, then PIN. A badge scanner types into the focused field and ends with Enter.
 
 import "./keypad.js";
-import { call, Refused } from "./call.js";
+import { call, leave, Refused } from "./call.js";
 import { scan } from "./scan.js";
 import { word } from "./words.js";
 
@@ -20,6 +20,9 @@ function hint(sentence) {
 }
 
 function show(step) {
+  // Another badge need not wait for the one before; whether all have to wait, the panel says at the next try.
+  clearInterval(waiting);
+  for (const button of at("pin-keys").querySelectorAll("button")) button.disabled = false;
   for (const name of ["badge", "pin"]) {
     at(`${name}-form`).hidden = at(`${name}-keys`).hidden = name !== step;
   }
@@ -59,7 +62,7 @@ async function pinGiven(event) {
   at("pin-keys").setAttribute("aria-busy", "true");
   tell("");
   try {
-    location.replace((await call("POST", "/sign-in", { badge: at("badge").value, pin })).next);
+    await leave((await call("POST", "/sign-in", { badge: at("badge").value, pin })).next);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     at("pin").value = "";

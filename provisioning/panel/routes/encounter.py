@@ -77,6 +77,12 @@ def encounter_values(desk: Desk, session: Session, said: Language) -> dict[str, 
     }
 
 
+@router.get("/encounter")
+async def encounter(request: Request) -> dict[str, Any]:
+    """The encounter of this session as it is kept: what a page shows after a change that was refused."""
+    return _shown(desk_of(request), session_of(request), look_of(request).language)
+
+
 @router.put("/encounter")
 async def set_encounter(request: Request, body: EncounterFields) -> dict[str, Any]:
     """Keeps the encounter for this session. Another patient begins anew: nothing of the one before is theirs."""

@@ -37,7 +37,10 @@ async def start(request: Request) -> Response:
     look, gone = look_of(request), COOKIE in request.cookies
     if gone:
         look = look_of_nobody(look, desk.settings.look)
-    shown = page(desk, look, "sign_in", notice=" ".join(map(look.language.say, desk.lock_notice)))
+    notice = [look.language.say(said) for said in desk.lock_notice]
+    if desk.identity.facts is None:
+        notice.append(look.language.heard(desk.identity.sentence))
+    shown = page(desk, look, "sign_in", notice=" ".join(notice))
     if gone:
         _forget(shown, look)
     return shown

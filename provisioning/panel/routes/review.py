@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -13,7 +15,9 @@ from pydantic import Field
 from capture.errors import CameraServiceRefused
 from provisioning.panel import words
 from provisioning.panel.counters import Count
-from provisioning.panel.errors import NothingInReview
+from provisioning.panel.desk import Desk
+from provisioning.panel.draft import PATIENT_LENGTH
+from provisioning.panel.errors import EncounterChanged, NothingInReview, PictureChanged, StoredUnsaid
 from provisioning.panel.languages import Language
 from provisioning.panel.pages import page, partial
 from provisioning.panel.routes import Body, desk_of, look_of, session_of
@@ -21,6 +25,9 @@ from provisioning.panel.routes.encounter import encounter_values
 from provisioning.panel.sessions import Session
 
 router = APIRouter()
+
+LEDGER_UNUSABLE: Final = "ledger_unusable"
+"""The camera service's word for: stored, and its line on the ledger is owed (docs/formats/camera-service.md)."""
 
 Kind = Literal["face", "tattoo", "text", "code"]
 Corner = tuple[Annotated[float, Field(ge=0, le=100_000)], Annotated[float, Field(ge=0, le=100_000)]]
@@ -68,9 +75,10 @@ class Show(Body):
 
 
 class Decide(Body):
-    """One decision about the picture in review."""
+    """One decision about the picture in review, as the page shows it: an index counts in that edition alone."""
 
     still: Annotated[str, Field(max_length=64)]
+    edition: Annotated[int, Field(ge=0)]
     decision: Annotated[Confirm | Leave | Add | Remove | Show, Field(discriminator="action")]
 
 
@@ -78,6 +86,12 @@ class Named(Body):
     """Names the picture that the page shows, so that a late tap never acts on another."""
 
     still: Annotated[str, Field(max_length=64)]
+
+
+class Accept(Named):
+    """Names also whom the page shows it to be of, so that it never becomes another patient's."""
+
+    patient: Annotated[str, Field(max_length=PATIENT_LENGTH)]
 
 
 @router.get("/review")
@@ -88,7 +102,7 @@ async def show(request: Request) -> Response:
         return RedirectResponse("/shoot", 303)
     look = look_of(request)
     desk = desk_of(request)
-    shown = encounter_values(desk, session, look.language) | _shown(session.still, look.language)
+    shown = encounter_values(desk, session, look.language) | _shown(session, session.still, look.language)
     return page(desk, look, "review", session=session, **shown)
 
 
@@ -97,7 +111,7 @@ async def side(request: Request) -> Response:
     """The part beside the picture, after a decision."""
     session = session_of(request)
     look = look_of(request)
-    values = _shown(_still(session), look.language)
+    values = _shown(session, _still(session), look.language)
     return partial(
         look, "review_side", session=session, may_recognise=desk_of(request).may_recognise(session.role), **values
     )
@@ -117,15 +131,18 @@ async def decide(request: Request, body: Decide) -> dict[str, Any]:
     desk, session = desk_of(request), session_of(request)
     async with session.turn:
         still = _still(session, body.still)
+        if body.edition != session.edition:
+            raise PictureChanged
         decision = {**body.decision.model_dump(mode="json", exclude_defaults=True), "by": session.badge}
         if decision.get("features"):  # whether it is given, and whether the role may, the camera service judges
             decision["consent"] = {"recognisable": session.draft.consent.recognisable}
-        session.still = {**still, **await desk.camera.decide(still["id"], [decision])}
+        with _forgotten_where_it_is_gone(desk, session):
+            session.still = {**still, **await desk.camera.decide(still["id"], [decision])}
         return {name: session.still[name] for name in ("unanswered", "hiding")}
 
 
 @router.post("/review/accept", status_code=201)
-async def accept(request: Request, body: Named) -> dict[str, Any]:
+async def accept(request: Request, body: Accept) -> dict[str, Any]:
     """Seals the picture. The answer comes only after it is safely stored."""
     desk, session = desk_of(request), session_of(request)
     async with session.turn:
@@ -135,9 +152,22 @@ async def accept(request: Request, body: Named) -> dict[str, Any]:
                 "Say first whom and what the picture is of.", status=409, error="encounter-incomplete"
             )
         draft, wound = session.draft, desk.wound(session.draft)
-        sealed = await desk.camera.accept(still["id"], draft.encounter(session.badge, wound))
+        if body.patient != draft.patient:
+            raise EncounterChanged
+        with _forgotten_where_it_is_gone(desk, session):
+            try:
+                sealed = await desk.camera.accept(still["id"], draft.encounter(session.badge, wound))
+            except CameraServiceRefused as error:
+                if error.error not in {LEDGER_UNUSABLE, "still_stored"}:
+                    raise
+                session.stored = still["id"]
+                if error.error == LEDGER_UNUSABLE:
+                    raise StoredUnsaid from error
+                raise
         session.still = None
-        session.draft = replace(draft, consent=replace(draft.consent, recognisable=False))  # asked for each picture
+        if session.draft.patient == draft.patient:  # somebody may have gone on to the next meanwhile
+            consent = replace(session.draft.consent, recognisable=False)  # asked for each picture
+            session.draft = replace(session.draft, consent=consent)
         if wound:
             desk.wounds.taken(draft.patient, wound, draft.consent, desk.clock())
         said = look_of(request).language
@@ -153,13 +183,28 @@ async def accept(request: Request, body: Named) -> dict[str, Any]:
 
 @router.post("/review/discard")
 async def discard(request: Request, body: Named) -> dict[str, str]:
-    """Drops the picture; the way to take it again too."""
+    """Drops the picture; the way to take it again too. One that is gone, or stored, is only left."""
     desk, session = desk_of(request), session_of(request)
     async with session.turn:
-        await desk.camera.discard(_still(session, body.still)["id"])
-        session.still = None
-    desk.counters.add(Count.DISCARDED)
+        if session.still and session.still["id"] == body.still:
+            await desk.camera.discard(body.still)
+            if not session.is_stored:
+                desk.counters.add(Count.DISCARDED)
+            session.still = None
     return {"next": "/shoot"}
+
+
+@contextmanager
+def _forgotten_where_it_is_gone(desk: Desk, session: Session) -> Iterator[None]:
+    """A picture that the camera service does not have any more, as after its restart, is in review no more."""
+    try:
+        yield
+    except CameraServiceRefused as error:
+        if error.status != 404:
+            raise
+        session.still = None
+        desk.counters.add(Count.DISCARDED)
+        raise NothingInReview from error
 
 
 def _still(session: Session, named: str | None = None) -> dict[str, Any]:
@@ -168,13 +213,14 @@ def _still(session: Session, named: str | None = None) -> dict[str, Any]:
     return session.still
 
 
-def _shown(still: dict[str, Any], said: Language) -> dict[str, Any]:
+def _shown(session: Session, still: dict[str, Any], said: Language) -> dict[str, Any]:
     redaction, unanswered, hiding = still["redaction"], still["unanswered"], still["hiding"]
     quality = still.get("quality", {})
     asked = (*hiding, *unanswered, None)[0]  # whether the wound is hidden first: an answer may uncover something
     spoilt = f"spoilt.{quality.get('verdict')}"
     return {
         "still": still,
+        "edition": session.edition,
         "regions_json": json.dumps(redaction["regions"]),
         "asked": asked,
         "of_wound": bool(hiding),

@@ -19,6 +19,7 @@ from provisioning.panel.pages import page
 from provisioning.panel.queue_view import waiting
 from provisioning.panel.routes import desk_of, look_of, session_of
 from provisioning.panel.routes.encounter import encounter_values
+from provisioning.panel.troubles import Trouble
 
 router = APIRouter()
 
@@ -56,11 +57,17 @@ async def shutter(request: Request) -> dict[str, str]:
 @router.get("/status")
 async def status(request: Request) -> dict[str, Any]:
     """What is wrong, how much waits, and when the screen locks. Asked by every page on its own."""
-    desk = desk_of(request)
-    troubles = desk.troubles(await desk.health(), look_of(request).language)
+    desk, said = desk_of(request), look_of(request).language
+    troubles = desk.troubles(await desk.health(), said)
+    number = 0
+    try:
+        number = waiting((await desk.visible(session_of(request))).entries)
+    except CaptureError as error:
+        # Whatever else is wrong is said too, but nothing is worse: a vault that cannot be read keeps no picture.
+        troubles = (Trouble("queue", said.heard(error.sentence), blocks=True), *troubles)
     return {
         "troubles": [{"slug": t.slug, "sentence": t.sentence, "blocks": t.blocks} for t in troubles],
-        "waiting": waiting((await desk.visible(session_of(request))).entries),
+        "waiting": number,
         "locks_in": desk.sessions.remaining(desk.clock()),
     }
 

@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 from capture.camera import CameraSettings, open_camera
 from capture.envelope import FileSigner, SealingContext
 from capture.ledger import Ledger
+from capture.scanned import PatientCheck
 from capture.service import CameraClient, CameraServiceParts, run_camera_service
 from capture.vault import Vault
 from firmware.demo.place import DemoPlace, make_place
@@ -185,13 +186,25 @@ def running(run: Callable[[threading.Event], None]) -> Iterator[None]:
 
 @contextmanager
 def panel_running(
-    camera: CameraPort, vault: Any, state: Path, *, show_features: frozenset[str] = frozenset(), **more: Any
+    camera: CameraPort,
+    vault: Any,
+    state: Path,
+    *,
+    show_features: frozenset[str] = frozenset(),
+    patient_check: PatientCheck = PatientCheck.NONE,
+    **more: Any,
 ) -> Iterator[str]:
     """The panel of the device in `state`; gives its address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     memory = state / "panel" / "tries.json"
-    settings = PanelSettings(port=port, ledger=state / "ledger", memory=memory, show_features=show_features)
+    settings = PanelSettings(
+        port=port,
+        ledger=state / "ledger",
+        memory=memory,
+        show_features=show_features,
+        patient_check=patient_check,
+    )
     ports = {"pair": lambda line, on_digits: pair(line, state, on_digits=on_digits), "version": "test"} | more
     app = create_panel(camera, vault, partial(load_facts, state), settings=settings, **ports)
     with running(lambda stop: run_panel(app, settings, stop)):

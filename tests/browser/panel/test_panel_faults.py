@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from capture.errors import VaultUnwritable
 from provisioning.enrolment import serving_enrolment
 from provisioning.panel import UplinkView
 from provisioning.panel.lockout import FREE_TRIES
@@ -115,6 +116,28 @@ def test_wrong_pins_lead_to_a_count_down(url, visiting):
     assert page.is_enabled("#pin-keys [data-key='1']")
 
 
+def test_a_badge_that_has_to_wait_keeps_nobody_else_waiting(url, visiting, site):
+    visit = visiting(url)
+    page = visit.page
+    page.wait_for_selector("body[data-ready]")
+    page.keyboard.type("4711\n")
+    for _ in range(FREE_TRIES + 1):
+        page.fill("#pin", "9999")
+        with page.expect_response("**/sign-in"):
+            page.keyboard.press("Enter")
+        page.wait_for_selector("#pin-keys:not([aria-busy])")
+    page.wait_for_selector("#pin-keys [data-key='1']:disabled")
+    page.click("#other-badge")
+    assert page.inner_text("#notice") == ""
+    page.keyboard.type("4700\n")
+    page.wait_for_timeout(600)  # longer than a tick of the count-down
+    assert page.is_enabled("#pin-keys [data-key='1']")
+    for digit in "1234":
+        page.click(f"#pin-keys [data-key='{digit}']")
+    page.click("#pin-keys .go")
+    page.wait_for_url("**/shoot")
+
+
 def test_badge_with_letters_can_be_typed_on_the_screen(url, visiting):
     visit = visiting(url)
     visit.page.wait_for_selector("body[data-ready]")
@@ -160,3 +183,17 @@ def test_page_without_its_panel_takes_no_pictures(panel_over, camera, state, vis
         visit.sign_in()
         visit.page.wait_for_selector("#shutter:enabled")
     visit.page.wait_for_selector("#shutter:disabled", timeout=10_000)
+    assert "The panel does not answer" in visit.page.inner_text("#trouble.blocks")
+
+
+def test_a_vault_that_cannot_be_read_is_said_before_a_picture_is_taken(panel_over, camera, state, visiting):
+    class Unreadable(NoQueue):
+        def entries(self):
+            raise VaultUnwritable
+
+    with panel_over(camera, Unreadable(), state) as url:
+        visit = visiting(url)
+        visit.sign_in()
+        visit.page.wait_for_selector("#trouble.blocks:visible")
+        assert VaultUnwritable().sentence in visit.page.inner_text("#trouble")
+        assert visit.page.is_disabled("#shutter")

@@ -39,13 +39,16 @@ def put(client, **fields):
     return answer.json()
 
 
-def take(client, bench) -> dict:
+def decide(client, still, decision, edition=0):
+    return client.post("/review/decision", json={"still": still, "edition": edition, "decision": decision})
+
+
+def take(client, bench, patient="P-1") -> dict:
     """One picture from shutter to queue; gives the encounter that was sealed with it."""
     client.post("/shutter")
     (still,) = bench.camera.stills
-    decision = {"action": "confirm", "kind": "tattoo"}
-    client.post("/review/decision", json={"still": still, "decision": decision})
-    answer = client.post("/review/accept", json={"still": still})
+    decide(client, still, {"action": "confirm", "kind": "tattoo"})
+    answer = client.post("/review/accept", json={"still": still, "patient": patient})
     assert answer.status_code == 201, answer.text
     return dict(bench.camera.accepted[-1])
 
@@ -113,7 +116,7 @@ def test_the_memory_of_wounds_holds_no_reference_and_ends_with_the_process(bench
     with bench.client(app) as client:
         bench.sign_in(client)
         put(client, patient="MRN-40213")
-        take(client, bench)
+        take(client, bench, "MRN-40213")
         wounds = app.state.desk.wounds
         assert "40213" not in repr(wounds)
         assert "40213" not in repr([(name, held) for name, held in wounds._held.items()])
@@ -180,8 +183,7 @@ def lead(bench):
 def features(client, bench):
     client.post("/shutter")
     (still,) = bench.camera.stills
-    decision = SHOW | {"features": True}
-    return still, client.post("/review/decision", json={"still": still, "decision": decision})
+    return still, decide(client, still, SHOW | {"features": True})
 
 
 def test_eyes_and_mouth_are_shown_with_the_patients_consent_and_sealed_with_it(lead, bench):
@@ -191,8 +193,8 @@ def test_eyes_and_mouth_are_shown_with_the_patients_consent_and_sealed_with_it(l
     assert answer.status_code == 200
     (decision,) = bench.camera.stills[still]["redaction"]["decisions"]
     assert decision == SHOW | {"features": True, "by": "4711", "consent": {"recognisable": True}}
-    lead.post("/review/decision", json={"still": still, "decision": {"action": "confirm", "kind": "tattoo"}})
-    lead.post("/review/accept", json={"still": still})
+    decide(lead, still, {"action": "confirm", "kind": "tattoo"}, edition=1)
+    lead.post("/review/accept", json={"still": still, "patient": "P-1"})
     assert bench.camera.accepted[0]["consent"]["recognisable"] is True
     offered = put(lead, body_site="", side=None)["again"][0]["series"]
     again = lead.post("/encounter/again", json={"series": offered}).json()

@@ -115,9 +115,9 @@ def test_idle_screen_locks_and_discards_what_was_not_accepted(bench):
         bench.seconds += 2
         assert client.get("/status").status_code == 401
         wait_for(lambda: not bench.camera.stills)
-        start = client.get("/").text
-    assert "nobody touched the screen" in start
-    assert "The picture that was not accepted is gone." in start
+        notice = client.get("/").text.partition('id="notice"')[2].partition("</p>")[0]
+    assert "nobody touched the screen" in notice
+    assert "The picture that was not accepted is gone." in notice
 
 
 def test_page_that_asks_on_its_own_keeps_nobody_signed_in(bench):
