@@ -14,6 +14,7 @@ from typing import Final
 
 import cv2
 
+from capture.errors import PictureUnreadable
 from inference.picture import LiveView, Photo, Pixels
 
 try:
@@ -23,6 +24,10 @@ except ImportError:  # no wheel for this machine: OpenCV writes JPEG too, more s
 
 STILL_QUALITY: Final = 92
 LIVE_QUALITY: Final = 75
+
+
+WEBP_SIDE: Final = 16_383
+"""Pixels that a side of a WebP picture has at most (RFC 9649, section 2.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,15 @@ def encode_like(photo: Photo, suffix: str, *, quality: int = STILL_QUALITY) -> b
 
     Raises:
         TypeError: anything but a Photo.
+        PictureUnreadable: it has more pixels a side than the format holds.
     """
     flags = _LOSSLESS.get(suffix.lower())
     if flags is None:
         return encode_jpeg(photo, quality=quality).data
     if type(photo) is not Photo:
         raise TypeError(f"only a Photo can be encoded, not a {type(photo).__name__}")
+    if suffix.lower() == ".webp" and max(photo.width, photo.height) > WEBP_SIDE:
+        raise PictureUnreadable("A WebP picture has at most 16,383 pixels a side. Name it .png or .jpg and try again.")
     return _opencv(suffix.lower(), photo.pixels, flags)
 
 

@@ -130,6 +130,10 @@ class StillStored(StillRefused):
     """This picture was stored as you first accepted it, and is not changed any more. Discard it here to go on."""
 
 
+class StillChanged(StillRefused):
+    """The picture has changed since you last looked. Look at it, and touch again what you want."""
+
+
 class FeaturesForbidden(StillRefused):
     """Eyes and mouth stay covered: the patient's consent and your role must both allow that they are seen."""
 

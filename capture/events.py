@@ -21,4 +21,5 @@ class Event(StrEnum):
     CAPTURE_SEALED = "capture-sealed"
     LEDGER_FAILED = "ledger-failed"
     TPM_FAILED = "tpm-failed"
+    REDACTION_FAILED = "redaction-failed"
     WORKER_CRASHED = "worker-crashed"

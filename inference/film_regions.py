@@ -6,7 +6,8 @@ a face first found in frame 30 is covered in frame 25 too, and a detector that b
 - every region is covered in its own frame and, as it is, in the frames beside it, for one look may see half a face;
 - a thing that is not seen in a frame is covered there for `HOLD_NS` after and before it was seen, grown by how far away
   in time that was;
-- between two sightings of one thing at most `BRIDGE_NS` apart it is covered on the straight way from one to the other.
+- between two sightings of one thing at most `BRIDGE_NS` apart it is covered on the straight way from one to the other;
+- what is seen of a thing in one frame may be a part of it: the part is followed, the whole held and bridged as well.
 
 The hold and the way between are laid over each other: where they differ, either may be right.
 """
@@ -18,8 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from inference.geometry import bounds, box_polygon, overlap_of_smaller, spread_polygon
-from inference.hold import HOLD_NS
+from inference.geometry import bounds, box_area, box_polygon, overlap_of_smaller, spread_polygon
+from inference.hold import HOLD_NS, WHOLE
 from inference.picture import Kind, Region
 
 BRIDGE_NS: Final = 1_000_000_000
@@ -79,6 +80,10 @@ def steady(sightings: Iterable[Sighting]) -> Iterator[FilmCover]:
                 things.append(_Thing(region, now))
             else:
                 unseen.remove(thing)
+                if _area(region) < WHOLE * _area(thing.region):
+                    whole = _Thing(thing.region, thing.at_ns)
+                    things.append(whole)
+                    unseen.append(whole)
                 thing.region, thing.at_ns = region, now
         frame.add(_spread(t.region, now - t.at_ns) for t in unseen if now - t.at_ns <= HOLD_NS)
         waiting.append(frame)
@@ -144,14 +149,25 @@ def _spread(region: Region, away_ns: int) -> Region:
 
 
 def _closest(region: Region, things: Sequence[_Thing]) -> _Thing | None:
-    """The thing that this region most likely is: of its kind, about its size, and where it was."""
-    alike = {place: _overlap(region, thing.region) for place, thing in enumerate(things)}
-    best = max(alike, key=lambda place: alike[place], default=None)
-    return None if best is None or alike[best] < _SAME_OVERLAP else things[best]
+    """The thing that this region most likely is: of its kind, where it was, and the nearest to its size."""
+    alike = [thing for thing in things if _overlap(region, thing.region) >= _SAME_OVERLAP]
+    return max(alike, key=lambda thing: _likeness(region, thing.region), default=None)
+
+
+def _likeness(region: Region, other: Region) -> float:
+    """What two boxes have in common of what they cover together (IoU)."""
+    one, two = bounds(region.polygon), bounds(other.polygon)
+    common = overlap_of_smaller(one, two) * min(box_area(one), box_area(two))
+    both = box_area(one) + box_area(two) - common
+    return common / both if both > 0 else 0.0
+
+
+def _area(region: Region) -> float:
+    return box_area(bounds(region.polygon))
 
 
 def _overlap(region: Region, other: Region) -> float:
     """How much two regions overlap; 0 where they cannot be one thing, so that a speck never ends the hold of a face."""
     one, two = bounds(region.polygon), bounds(other.polygon)
-    small, large = sorted((box[2] - box[0]) * (box[3] - box[1]) for box in (one, two))
+    small, large = sorted((box_area(one), box_area(two)))
     return overlap_of_smaller(one, two) if region.kind is other.kind and large <= _SAME_SIZE * small else 0.0

@@ -102,11 +102,16 @@ def lies_in(polygon: Polygon, convex: Polygon, slack: float = 0.0) -> bool:
     return bool((turn >= -1e-9).all() or (turn <= 1e-9).all())
 
 
+def box_area(box: Sequence[float]) -> float:
+    """Of a box of left, top, right, bottom; 0 where it has none."""
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
 def overlap_of_smaller(first: Sequence[float], second: Sequence[float]) -> float:
     """How much of the smaller of two boxes lies in the other: 0 to 1."""
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
-    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
+    smaller = min(box_area(first), box_area(second))
     if width <= 0 or height <= 0 or smaller <= 0:
         return 0.0
     return float(min(1.0, width * height / smaller))

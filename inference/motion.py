@@ -5,7 +5,8 @@ Corners of a small grey copy are followed by pyramidal Lucas-Kanade (Bouguet, "P
 Kanade feature tracker", 2001), and one turn, scale and shift is fitted to them by RANSAC: the camera's. Where the
 corners inside a region agree on another way, the region goes theirs. How far they disagree is its doubt.
 A swing that is too wide for the pyramid leads corners astray that nothing moved: what strays is looked for again where
-the camera's way would have it, and is where it looks more alike.
+the camera's way would have it, and is where it looks more alike. Where too many stray to tell the camera's way, all are
+looked for again where the picture as a whole seems to have gone.
 """
 
 from __future__ import annotations
@@ -86,6 +87,9 @@ class Follower:
             return _lost(longer)
         followed = _followed(last, grey)
         fitted = _camera(followed)
+        if fitted is None and (swing := _swing(last, grey)) is not None:
+            followed = _followed(last, grey, swing)
+            fitted = _camera(followed)
         if fitted is None:
             return _lost(longer)
         before, beside = _beside(fitted, followed, last, grey)
@@ -119,18 +123,30 @@ class _Followed:
         return _Followed(self.before[these], self.after[these], self.unlike[these])
 
 
-def _followed(last: NDArray[np.uint8], grey: NDArray[np.uint8]) -> _Followed:
-    """The corners of the earlier picture that were found again."""
+def _swing(last: NDArray[np.uint8], grey: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+    """How far the picture as a whole went, x and y, by what both have in common (phase correlation); None of a strip."""
+    if min(grey.shape) < _WINDOW[0]:
+        return None
+    window = cv2.createHanningWindow((grey.shape[1], grey.shape[0]), cv2.CV_64F)
+    shift, _sure = cv2.phaseCorrelate(last.astype(np.float64), grey.astype(np.float64), window)
+    return np.asarray(shift, dtype=np.float64) if np.isfinite(shift).all() else None
+
+
+def _followed(last: NDArray[np.uint8], grey: NDArray[np.uint8], swing: NDArray[np.float64] | None = None) -> _Followed:
+    """The corners of the earlier picture that were found again, looked for where a `swing` would have them."""
     corners = cv2.goodFeaturesToTrack(last, _CORNERS, _QUALITY, _APART)
     if corners is None or len(corners) < _FEWEST:
         return _Followed(np.empty((0, 2)), np.empty((0, 2)), np.empty(0))
-    found = _found(last, grey, corners.reshape(-1, 2).astype(np.float64))
+    before = corners.reshape(-1, 2).astype(np.float64)
+    found = _found(last, grey, before, near=None if swing is None else before + swing, levels=_LEVELS)
     return found.only(np.isfinite(found.unlike))
 
 
-def _found(last: NDArray[np.uint8], grey: NDArray[np.uint8], before: Points, near: Points | None = None) -> _Followed:
-    """Where these corners are, at any distance, or `near` a point for each."""
-    levels, flags = (_LEVELS, 0) if near is None else (0, cv2.OPTFLOW_USE_INITIAL_FLOW)
+def _found(
+    last: NDArray[np.uint8], grey: NDArray[np.uint8], before: Points, *, near: Points | None, levels: int
+) -> _Followed:
+    """Where these corners are: `near` a point for each where that is given, the further from it the more levels."""
+    flags = 0 if near is None else cv2.OPTFLOW_USE_INITIAL_FLOW
     points, guesses = (np.float32(some).reshape(-1, 1, 2) for some in (before, before if near is None else near))
     found, status, unlike = cv2.calcOpticalFlowPyrLK(
         last, grey, points, guesses, winSize=_WINDOW, maxLevel=levels, flags=flags
@@ -149,7 +165,7 @@ def _beside(
     followed, there = followed.only(inside), there[inside]
     after, strayed = followed.after.copy(), np.flatnonzero(np.hypot(*(followed.after - there).T) > _AGREE)
     if strayed.size:
-        again = _found(last, grey, followed.before[strayed], near=there[strayed])
+        again = _found(last, grey, followed.before[strayed], near=there[strayed], levels=0)
         better = again.unlike < followed.unlike[strayed]
         after[strayed[better]] = again.after[better]
     return followed.before, after - there

@@ -145,8 +145,7 @@ class Viewfinder:
         self, detectors: Sequence[Detector], answers: Answers, seen_ns: int, motions: Sequence[Motion] = ()
     ) -> None:
         found = policy.covered(answers.regions, self._thresholds)
-        kinds = frozenset(kind for detector in detectors for kind in detector.kinds)
-        self._hold = self._hold.after(kinds, found, seen_ns, motions)
+        self._hold = self._hold.after(tuple(detectors), found, seen_ns, motions)
         self._looked_ns |= dict.fromkeys(detectors, seen_ns)
 
     @staticmethod

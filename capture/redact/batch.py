@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+import structlog
+
 from capture.encoding import STILL_QUALITY, encode_like
 from capture.errors import CaptureError, PictureUnreadable
+from capture.events import Event
 from capture.pictures import LIMIT_MEGAPIXELS, read_picture
 from capture.redact.film import Film, Films, Progress, redact_film
 from capture.redact.plan import Planned, plan
@@ -22,7 +25,11 @@ _ABSENT: Final = "There is no such file or folder. Check its name."
 _UNREADABLE: Final = "This file may not be read. Check who owns it."
 _NO_FILE: Final = "This is not a file but a device or a connection. Copy what it holds into a file and try again."
 _UNWRITABLE: Final = "The redacted copy could not be written ({}). Check the output folder and its free space."
+_UNFORESEEN: Final = (
+    "This file could not be redacted, for a reason that nobody foresaw ({}). Tell who keeps this software."
+)
 _MOST_BYTES: Final = 1 << 30
+_log: Final = structlog.get_logger()
 _TOO_LONG: Final = "This file is longer than a gigabyte, which no picture is. Check what it is."
 
 
@@ -81,6 +88,10 @@ def redact(
             report = FileReport(planned.name, error=sentence)
         except OSError as failed:
             report = FileReport(planned.name, error=_UNWRITABLE.format(failed.strerror or failed))
+        except Exception as failed:  # noqa: BLE001 - logged, and said in the report
+            # Whatever nobody foresaw about one file must not keep the others from being done.
+            _log.exception(Event.REDACTION_FAILED)
+            report = FileReport(planned.name, error=_UNFORESEEN.format(type(failed).__name__))
         reports.append(report)
         step("", 1.0)
     return Report(tuple(reports))

@@ -18,13 +18,16 @@ from inference.picture import Pixels
 
 _USUAL_RATE: Final = 25.0
 _LONGEST_STEP_NS: Final = 200_000_000
+_SHORTEST_STEP_MS: Final = 4.0
+"""Of 240 frames a second, in whole milliseconds. In a film stamped faster, what is held for a time would be held for
+hundreds of frames, and hardly one looked at closely."""
 
 
 class PlayTime:
     """Turns what a file says of its frames' times into times that what is held can be counted in.
 
     They begin at 0 and always grow. A step is at most 200 ms, so that in a slow or wrongly stamped film, too, what was
-    seen is held over two frames at least.
+    seen is held over two frames at least; one that is shorter than any film's counts as the usual one.
     """
 
     def __init__(self, rate: float) -> None:
@@ -35,9 +38,9 @@ class PlayTime:
     def next(self, said_ms: float) -> int:
         """When the next frame is shown, nanoseconds, given the milliseconds that the file says."""
         if self._said_ms is not None:
-            step = (said_ms - self._said_ms) * 1e6
-            usable = math.isfinite(step) and step >= 1
-            self._now_ns += min(_LONGEST_STEP_NS, round(step) if usable else self._usual_ns)
+            step = said_ms - self._said_ms
+            usable = math.isfinite(step) and step >= _SHORTEST_STEP_MS
+            self._now_ns += min(_LONGEST_STEP_NS, round(step * 1e6) if usable else self._usual_ns)
         self._said_ms = said_ms
         return self._now_ns
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -43,10 +44,14 @@ def plan(inputs: Sequence[Path], out: Path) -> tuple[Planned, ...]:
 
     Pictures and videos of kinds that are not read are in the plan too, to be refused by name. Pictures keep their name
     (JPEG, PNG, WebP, TIFF and BMP are written as what they are called; anything else becomes .jpg), videos become .mp4.
-    No two inputs share an output, and no output is an input: the second gets a number.
+    No two inputs share an output, and no output is an input: the second gets a number. Nor is it anything else that
+    lies beside an input: that is somebody's original too.
     """
     found = [(source, name) for entry in inputs for source, name in _files(entry, out)]
     taken = {_key(source) for source, _ in found}
+    for folder in {source.parent.resolve() for source, _ in found}:
+        with suppress(OSError):
+            taken.update(_key(file) for file in folder.iterdir())
     planned = []
     for source, name in found:
         output = _free(_wanted(name), out, taken)

@@ -73,7 +73,8 @@ class _Routes:
 
     async def decide(self, request: Request) -> Response:
         decisions = decisions_of(await json_body(request), self._service.parts.wall_ms())
-        still = await self._work(lambda: self._service.shutter.decide(request.path_params["id"], decisions))
+        after = _count(request.query_params.get("after"))
+        still = await self._work(lambda: self._service.shutter.decide(request.path_params["id"], decisions, after))
         return JSONResponse(still_to_json(still))
 
     async def accept(self, request: Request) -> Response:
@@ -103,6 +104,14 @@ class _Routes:
     async def _work(self, work: Callable[[], T]) -> T:
         """The result of `work` on the shutter's thread; a client that goes away meanwhile does not undo it."""
         return await asyncio.shield(asyncio.wrap_future(self._service.worker.submit(work)))
+
+
+def _count(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise RequestWrong("How many decisions there were is a number.")
+    return int(text)
 
 
 def _width(text: str | None) -> int | None:

@@ -116,9 +116,10 @@ class CameraClient:
         query = {} if width is None else {"width": width}
         return (await self._ask("GET", f"/stills/{still}.jpg", params=query)).content
 
-    async def decide(self, still: str, decisions: Sequence[Mapping[str, Any]]) -> Json:
-        """The still after these decisions."""
-        return _json(await self._ask("POST", f"/stills/{still}/decisions", body=[dict(one) for one in decisions]))
+    async def decide(self, still: str, decisions: Sequence[Mapping[str, Any]], *, after: int | None = None) -> Json:
+        """The still after these decisions; refused where it has not as many before as `after` says."""
+        path, query = f"/stills/{still}/decisions", {} if after is None else {"after": after}
+        return _json(await self._ask("POST", path, body=[dict(one) for one in decisions], params=query))
 
     async def accept(self, still: str, encounter: Mapping[str, Any]) -> Json:
         """Seals it; the answer comes only after the envelope is durable. Asking again gives the same answer."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 import structlog
 
 from capture.camera import CameraSupervisor
-from capture.errors import FeaturesForbidden
+from capture.errors import FeaturesForbidden, StillChanged
 from capture.events import Event
 from capture.identifiers import CaptureId
 from capture.quality import assess
@@ -71,17 +71,25 @@ class Shutter:
         self._log.info(Event.STILL_TAKEN, width=photo.width, height=photo.height, ms=_ms(began, self._clock()))
         return still
 
-    def decide(self, capture: str, decisions: Sequence[Decision]) -> HeldStill:
+    def decide(self, capture: str, decisions: Sequence[Decision], after: int | None = None) -> HeldStill:
         """The still after these decisions; all of them or none. What uncovers is on the ledger before it is seen.
+
+        Args:
+            capture: which.
+            decisions: what a person decided.
+            after: how many decisions the still had that the person saw, where that is known.
 
         Raises:
             StillUnknown: it is not in review.
+            StillChanged: it has more or fewer decisions than the person saw.
             FeaturesForbidden: eyes or mouth would be seen, and the role of who decides does not allow it.
             LedgerError: the ledger could not say what is uncovered; the still stays as it was.
             RequestWrong: a decision about a region that is not there.
             EngineNotReady: the decision could not be applied; the still stays as it was.
         """
         still = self._shelf.get(capture)
+        if after is not None and after != len(still.photo.redaction.decisions):
+            raise StillChanged
         if any(decision.features and not self._may_show_features(decision.by) for decision in decisions):
             raise FeaturesForbidden
         photo = self._engine.revise(still.frame, still.photo.redaction, decisions)

@@ -23,7 +23,7 @@ READ_RATIO: Final = 1.7
 COVER_RATIO: Final = 2.3
 """How far a line reaches beyond its core: as its makers cut it for reading, and so that all its letters are covered."""
 LARGEST: Final = 0.12
-"""Of the frame: what is larger is skin or cloth that the model takes for text; lettering that large has gaps."""
+"""Of the frame: larger it is mostly skin or cloth that the model takes for text, so it counts only where it is read."""
 CLOSER: Final = 3
 """Blocks of one picture, largest first, that are read in rows where they cannot be read as one line."""
 BLOCK: Final = 8.0
@@ -76,10 +76,9 @@ class TextDetector:
         asked, blocks = 0, CLOSER if self._thorough else 0
         for line in found:
             quad = line.quad(COVER_RATIO) / scale
-            if cv2.contourArea(quad.astype(np.float32)) > LARGEST * width * height:
-                continue
-            asked += 1
-            score = line.score if asked > self._most else self._read(image, line, scale)
+            is_huge = cv2.contourArea(quad.astype(np.float32)) > LARGEST * width * height
+            asked += not is_huge
+            score = line.score if asked > self._most and not is_huge else self._read(image, line, scale)
             if score < self._threshold and min(line.size) >= BLOCK and blocks:
                 blocks -= 1
                 score = self._read_rows(image, line, scale)

@@ -54,8 +54,12 @@ class CameraPort(Protocol):
         """Its JPEG."""
         ...
 
-    async def decide(self, still: str, decisions: Sequence[Mapping[str, Any]]) -> Json:
-        """The still after these decisions."""
+    async def still(self, still: str) -> Json:
+        """A still in review, as it is now."""
+        ...
+
+    async def decide(self, still: str, decisions: Sequence[Mapping[str, Any]], *, after: int | None = None) -> Json:
+        """The still after these decisions; refused (`still_changed`) where it has had more or fewer than `after`."""
         ...
 
     async def accept(self, still: str, encounter: Mapping[str, Any]) -> Json:

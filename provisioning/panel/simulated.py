@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from capture.errors import CameraServiceAway, CameraServiceRefused, CodeUnseen, FeaturesForbidden
+from capture.errors import CameraServiceAway, CameraServiceRefused, CodeUnseen, FeaturesForbidden, StillChanged
 from provisioning.panel.ports import Json, LiveStream
 
 READY: Json = {
@@ -105,9 +105,15 @@ class SimulatedCamera:
         self._held(still)
         return self.jpeg
 
-    async def decide(self, still: str, decisions: Sequence[Mapping[str, Any]]) -> Json:
+    async def still(self, still: str) -> Json:
+        """What it holds."""
+        return self._held(still)
+
+    async def decide(self, still: str, decisions: Sequence[Mapping[str, Any]], *, after: int | None = None) -> Json:
         """The still with these decisions applied."""
         held = self._held(still)
+        if after is not None and after != len(held["redaction"]["decisions"]):
+            raise CameraServiceRefused(StillChanged().sentence, status=409, error="still_changed")
         regions, unanswered = list(held["redaction"]["regions"]), list(held["unanswered"])
         hiding = list(held["hiding"])
         shown = list(held["redaction"].get("shown", ()))

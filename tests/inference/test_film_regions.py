@@ -124,6 +124,23 @@ def test_a_part_of_a_face_seen_alone_does_not_uncover_the_rest() -> None:
     assert all(_covers(cover) for cover in steady(_film([[whole], [part], [part], [part], [part], [whole]])))
 
 
+@given(st.floats(0.35, 0.79), st.integers(1, 7))
+def test_a_part_that_is_seen_between_two_close_looks_does_not_uncover_the_rest(share: float, between: int) -> None:
+    """As large a part as may be: it is taken for the thing itself, and is what other looks than the close ones see."""
+    left, top, right, bottom = FACE
+    part = _region((left, top, left + (right - left) * share, bottom))
+    film = [[_region()], *([[part]] * between)] * 3
+    assert all(_covers(cover) for cover in steady(_film([*film, [_region()]])))
+
+
+def test_a_thing_that_goes_away_after_a_part_of_it_was_seen_is_let_go() -> None:
+    part = _region((20, 20, 60, 45))
+    film = _film([[_region()], [part], [part], *([[]] * 40)])
+    covers = list(steady(film))
+    assert not covers[-1].regions
+    assert covers[2 + HOLD_NS // FRAME_NS + 1].regions == ()
+
+
 def test_frames_that_do_not_follow_one_another_are_refused() -> None:
     with pytest.raises(ValueError, match="follow"):
         list(steady([Sighting(0, ()), Sighting(0, ())]))

@@ -50,6 +50,43 @@ def test_a_region_seen_again_replaces_the_one_that_was_held() -> None:
     assert bounds(hold.regions(50 * MS)[0].polygon)[0] == 26
 
 
+BAND = Region(Kind.TEXT, box_polygon((10, 10, 110, 60)), 0.9, "skin")
+WORD = Region(Kind.TEXT, box_polygon((30, 20, 70, 36)), 0.9, "reader")
+
+
+def _covers(hold: Hold, region: Region, now: int) -> bool:
+    left, top, right, bottom = (round(value) for value in bounds(region.polygon))
+    mask = coverage(160, 120, [held.polygon for held in hold.regions(now)])
+    return bool(mask[top:bottom, left:right].all())
+
+
+def test_who_reads_a_line_does_not_end_what_another_sees_around_it() -> None:
+    hold = Hold().after("skin", [BAND], 0)
+    for step in range(1, 40):
+        hold = hold.after("reader", [WORD], step * 33 * MS)
+        if step % 6 == 0:
+            hold = hold.after("skin", [BAND], step * 33 * MS)
+        assert _covers(hold, BAND, step * 33 * MS)
+
+
+def test_what_nobody_else_looked_for_is_let_go_by_who_found_it_alone() -> None:
+    later = 2 * HOLD_NS
+    hold = Hold().after("skin", [BAND], 0).after("reader", [], later)
+    assert _covers(hold, BAND, later)
+    assert not hold.after("skin", [], later).regions(later)
+
+
+@given(st.lists(st.sampled_from([0.1, 0.5, 0.79]), min_size=1, max_size=7))
+def test_a_part_that_is_found_of_a_face_ends_nothing_before_its_time(parts: list[float]) -> None:
+    face = _region()
+    hold = Hold().after(FACE, [face], 0)
+    for step, share in enumerate(parts, start=1):
+        part = Region(Kind.FACE, box_polygon((20, 20, 20 + 40 * share, 60)), 0.5, "m")
+        hold = hold.after(FACE, [part], step * 50 * MS)
+        assert _covers(hold, face, step * 50 * MS)
+    assert len(hold.after(FACE, [face], 401 * MS).held) == 1, "seen whole again, it stands for its parts"
+
+
 def test_what_is_held_grows_with_its_age() -> None:
     hold = Hold().after(FACE, [_region()], 0)
     left, _, right, _ = bounds(hold.regions(200 * MS)[0].polygon)

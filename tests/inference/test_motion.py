@@ -50,6 +50,7 @@ def placed(polygon: Polygon, there: np.ndarray) -> Polygon:
 @given(st.floats(-HAND, HAND), st.floats(-HAND, HAND), st.floats(-3, 3), st.floats(0.96, 1.04))
 @example(30.0, 32.0, 0.0, 1.0)
 @example(32.0, -32.0, 3.0, 1.0)
+@example(-32.0, -31.0, 1.0, 0.96875)
 def test_a_moved_camera_is_found_out(dx: float, dy: float, degrees: float, scale: float) -> None:
     """However a hand moves the camera between two frames, a region ends where its thing is, within the doubt.
 

@@ -137,7 +137,15 @@ async def decide(request: Request, body: Decide) -> dict[str, Any]:
         if decision.get("features"):  # whether it is given, and whether the role may, the camera service judges
             decision["consent"] = {"recognisable": session.draft.consent.recognisable}
         with _forgotten_where_it_is_gone(desk, session):
-            session.still = {**still, **await desk.camera.decide(still["id"], [decision])}
+            try:
+                decided = await desk.camera.decide(still["id"], [decision], after=session.edition)
+            except CameraServiceRefused as error:
+                if error.error != "still_changed":
+                    raise
+                # An answer of the camera service was lost: what it has is what counts, and what is looked at next.
+                session.still = {**still, **await desk.camera.still(still["id"])}
+                raise PictureChanged from error
+            session.still = {**still, **decided}
         return {name: session.still[name] for name in ("unanswered", "hiding")}
 
 

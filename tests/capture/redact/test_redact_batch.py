@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from capture import encoding
 from capture.pictures import read_picture
-from capture.redact import plan, redact
+from capture.redact import batch, plan, redact
 
 MAGENTA = (255, 0, 255)
 
@@ -120,6 +121,43 @@ def test_an_input_reached_by_a_link_is_never_overwritten(deidentifier, tmp_path)
     (tmp_path / "out").symlink_to(tmp_path / "in")
     redact(deidentifier, [source], tmp_path / "out")
     assert source.read_bytes() == before
+
+
+def test_what_lies_beside_an_input_is_never_overwritten(deidentifier, tmp_path):
+    """It is no input, and somebody's original all the same."""
+    names = ("wound.png", "wound-2.png", "clip.mov", "clip.mp4")
+    for name in names:
+        write(tmp_path / name) if name.endswith("png") else (tmp_path / name).write_bytes(name.encode())
+    before = {name: (tmp_path / name).read_bytes() for name in names}
+    planned = plan([tmp_path / "wound.png", tmp_path / "clip.mov"], tmp_path)
+    assert [one.output for one in planned] == ["wound-3.png", "clip-2.mp4"]
+    redact(deidentifier, [tmp_path / "wound.png", tmp_path / "clip.mov"], tmp_path)
+    assert {name: (tmp_path / name).read_bytes() for name in names} == before
+
+
+def test_a_picture_that_its_format_cannot_hold_is_said_and_the_next_is_done(deidentifier, tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "WEBP_SIDE", 159)
+    write(tmp_path / "in" / "a.webp")
+    write(tmp_path / "in" / "b.png")
+    first, second = redact(deidentifier, [tmp_path / "in"], tmp_path / "out").files
+    assert "16,383 pixels" in first.error
+    assert (second.error, [file.name for file in (tmp_path / "out").iterdir()]) == ("", ["b.png"])
+
+
+def test_what_nobody_foresaw_of_one_file_does_not_end_the_others(deidentifier, tmp_path, monkeypatch):
+    write(tmp_path / "in" / "a.png")
+    write(tmp_path / "in" / "b.png")
+    read, failures = batch.read_picture, iter([ZeroDivisionError("a bug")])
+
+    def read_or_fail(*said, **more):
+        for failure in failures:
+            raise failure
+        return read(*said, **more)
+
+    monkeypatch.setattr(batch, "read_picture", read_or_fail)
+    first, second = redact(deidentifier, [tmp_path / "in"], tmp_path / "out").files
+    assert "ZeroDivisionError" in first.error
+    assert second.error == ""
 
 
 def test_two_inputs_of_one_name_get_two_outputs(deidentifier, tmp_path):

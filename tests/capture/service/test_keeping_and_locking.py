@@ -68,6 +68,27 @@ async def stored_untold(client):
     return still
 
 
+def test_a_decision_that_is_repeated_after_a_lost_answer_is_not_made_twice(device):
+    async def act(client):
+        still = await client.take()
+        for left in (10, 300):
+            polygon = [[left, 10], [left + 50, 10], [left + 50, 60]]
+            added = {"action": "add", "kind": "text", "by": "nurse-7", "polygon": polygon}
+            still = await client.decide(still["id"], [added])
+        seen = len(still["redaction"]["decisions"])
+        place = next(n for n, region in enumerate(still["redaction"]["regions"]) if region["kind"] == "text")
+        remove = {"action": "remove", "kind": "text", "index": place, "reason": "It is the wound", "by": "nurse-7"}
+        once = await client.decide(still["id"], [remove], after=seen)
+        with pytest.raises(CameraServiceRefused) as again:
+            await client.decide(still["id"], [remove], after=seen)
+        return once, again.value, await client.still(still["id"])
+
+    once, again, now = device.story(act)
+    assert (again.status, again.error) == (409, "still_changed")
+    assert now["redaction"]["regions"] == once["redaction"]["regions"]
+    assert sum(region["kind"] == "text" for region in now["redaction"]["regions"]) == 1
+
+
 def test_what_is_stored_is_not_stored_again_as_something_else(device, tmp_path):
     ledger = Refusing(device.parts.ledger)
 

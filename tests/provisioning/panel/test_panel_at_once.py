@@ -133,6 +133,19 @@ def test_an_index_counts_in_the_picture_that_was_shown_and_in_no_later_one(clien
     assert 'data-edition="1"' in client.get("/review").text
 
 
+def test_a_decision_whose_answer_was_lost_is_seen_before_the_next(client, camera, bench):
+    still = shoot(client, camera)
+    face = camera.stills[still]["redaction"]["regions"][0]
+    made = {"action": "remove", "kind": "face", "index": 0, "reason": "No identifying detail"}
+    redaction = camera.stills[still]["redaction"] | {"regions": [face], "decisions": [made]}
+    camera.stills[still] = camera.stills[still] | {"redaction": redaction}  # it was carried out, and nobody heard so
+    body = {"still": still, "edition": 0, "decision": made}
+    answer = client.post("/review/decision", json=body)
+    assert (answer.status_code, answer.json()["error"]) == (409, "picture-changed")
+    assert camera.stills[still]["redaction"]["regions"] == [face]
+    assert 'data-edition="1"' in client.get("/review").text
+
+
 # What became of it.
 
 
