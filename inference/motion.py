@@ -124,7 +124,7 @@ class _Followed:
 
 
 def _swing(last: NDArray[np.uint8], grey: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-    """How far the picture as a whole went, x and y, by what both have in common (phase correlation); None of a strip."""
+    """How far the picture as a whole went, x and y, by what both have in common (phase correlation); None of strips."""
     if min(grey.shape) < _WINDOW[0]:
         return None
     window = cv2.createHanningWindow((grey.shape[1], grey.shape[0]), cv2.CV_64F)
