@@ -33,7 +33,7 @@ from provisioning.bundles import path_of
 from provisioning.commands import CommandName
 from provisioning.devices import DeviceState
 from provisioning.enrolment import RunningEnrolment, calling, pair, renew
-from provisioning.errors import SigningRequestMissing
+from provisioning.errors import SigningRequestMissing, StorageRefused
 from provisioning.identity import DeviceIdentity, StateLayout
 from provisioning.site import Site
 from provisioning.updates import Update, Version
@@ -52,17 +52,31 @@ def appliance(site: Site, enrolment: RunningEnrolment, approving: Callable[[str]
     above = Path(tempfile.mkdtemp(prefix="wardlens-appliance-"))
     above.chmod(0o755)
     device = pair(site.invite(f"127.0.0.1:{enrolment.port}").line, above / "state", on_digits=approving)
+    apply_tmpfiles(device.state)
+    yield device
+    shutil.rmtree(above)
+
+
+def apply_tmpfiles(state: Path) -> None:
+    """What `systemd-tmpfiles --create wardlens.conf` does, at each start and after each pairing."""
     for line in TMPFILES.read_text("utf-8").splitlines():
         words = line.split()
         if words[:1] in (["d"], ["z"]):
-            path = device.state / Path(words[1]).relative_to("/var/lib/wardlens")
+            path = state / Path(words[1]).relative_to("/var/lib/wardlens")
             if words[0] == "d":
-                path.mkdir(exist_ok=True)
+                path.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 os.chown(path, USERS[words[3]], GROUPS[words[4]])
                 path.chmod(int(words[2], 8))
-    yield device
-    shutil.rmtree(above)
+
+
+def take_leftovers_away(state: Path) -> None:
+    """What wardlens-unpaired.service does to files, as a root without capabilities: they lie in folders of root's."""
+    for line in (TMPFILES.parent / "wardlens-unpaired.service").read_text("utf-8").splitlines():
+        command = line.removeprefix("ExecStart=-/usr/bin/rm -f ")
+        if command != line:
+            for path in command.split():
+                (state / Path(path).relative_to("/var/lib/wardlens")).unlink(missing_ok=True)
 
 
 def can(user: str, work: Callable[[], object]) -> bool:
@@ -101,6 +115,37 @@ def keep_up(state: Path) -> None:
     with calling(DeviceIdentity.load(state)) as call:
         assert call.refresh()
         call.renew()
+
+
+def test_a_pairing_that_the_power_ended_after_any_file_is_begun_again_at_the_screen(
+    appliance: DeviceIdentity, site: Site, enrolment: RunningEnrolment, approving: Callable[[str], None]
+) -> None:
+    """The panel has written some files; then the device starts, and they are given to the services that use them."""
+    written = [path.relative_to(appliance.state) for path in sorted(appliance.state.rglob("*")) if path.is_file()]
+    left = [path for path in written if path.name not in {"device.json", ".pairing"} and path.parts[0] != "ledger"]
+    assert len(left) == 7
+    state = appliance.state.parent / "another"
+    apply_tmpfiles(state)
+    for name in left:
+        shutil.copyfile(appliance.state / name, state / name)
+        os.chown(state / name, USERS["wl-panel"], GROUPS["wl-vault"])
+    apply_tmpfiles(state)
+    take_leftovers_away(state)
+    line, digits = site.invite(f"127.0.0.1:{enrolment.port}").line, state / "digits"
+
+    def pair_anew() -> None:
+        try:
+            pair(line, state, on_digits=lambda shown: durable.write(digits, shown.encode()))
+        except StorageRefused as refused:
+            raise PermissionError from refused
+
+    with ThreadPoolExecutor(1) as panel:
+        pairing = panel.submit(can, "wl-panel", pair_anew)
+        wait_until(digits.exists)
+        approving(digits.read_text())
+        assert pairing.result()
+    apply_tmpfiles(state)
+    assert can("wl-sync", lambda: DeviceIdentity.load(state))
 
 
 def test_the_sync_service_renews_and_the_others_read_what_it_wrote(appliance: DeviceIdentity, site: Site) -> None:
