@@ -8,13 +8,17 @@ in use").
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from capture.disk import Files
+from capture.errors import VaultUnwritable
 from capture.vault.counter import Counter
 from capture.vault.queue import Queue, QueueDamaged, create_queue
 from capture.vault.translation import disk_in_our_words
+
+Result = TypeVar("Result")
 
 _QUEUE: Final = re.compile(r"queue(?:\.([0-9]{1,9}))?\.sqlite", re.ASCII)
 
@@ -28,36 +32,47 @@ class Generations:
         self._files = files
         self._counter = counter
 
-    def opened(self) -> Queue:
-        """The newest queue; a new and empty one where there is none, or only a damaged one."""
+    def opened(self) -> Queue | None:
+        """The newest queue; None where there is none, or only a damaged one, which stays for whoever wants to know."""
         newest = self.newest()
-        if newest >= 0:
-            try:
-                return Queue(self.path(newest))
-            except QueueDamaged:
-                pass  # it stays beside the new one, for whoever wants to know
-        return self.anew()
+        if newest < 0:
+            return None
+        try:
+            return Queue(self.path(newest))
+        except QueueDamaged:
+            return None
 
     def followed(self, queue: Queue) -> Queue:
-        """`queue`, or the one that another process has put in its place; then `queue` is closed."""
+        """`queue`, open, or the one that another process has put in its place; then `queue` is closed."""
         newest = self.path(self.newest())
-        if newest == queue.path:
+        if newest == queue.path and not queue.closed:
             return queue
         queue.close()
         return Queue(newest)
 
-    def anew(self) -> Queue:
-        """A new and empty queue of the next generation, that counts on from what was reserved. Needs the lock."""
+    def anew(self, fill: Callable[[Queue], Result]) -> tuple[Queue, Result]:
+        """A new queue of the next generation, in force once `fill` has filled it; it counts on from what was reserved.
+
+        Needs the lock. Where anything fails, the queue that was in force is.
+        """
         generation = self.newest() + 1
         path = self.path(generation)
         self.sweep()
         with disk_in_our_words():
             reserved = self._counter.reserved()
             create_queue(self._temporary, {"counter": reserved, "reserved": reserved})
+            filling = Queue(self._temporary)
+            try:
+                filled = fill(filling)
+            finally:
+                filling.close()
+            log = self._temporary.with_name(f"{self._temporary.name}-wal")
+            if log.exists() and log.stat().st_size:
+                raise VaultUnwritable  # what is in it would not go with the name
             self._files.rename(self._temporary, path)
             self._files.sync_folder(self._folder)
             self._forget(self.path(generation - 2))
-        return Queue(path)
+        return Queue(path), filled
 
     def sweep(self) -> None:
         """A queue that was being made when the power went is gone. Needs the lock."""

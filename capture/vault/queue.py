@@ -57,10 +57,12 @@ class Queue:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.closed = False
         self._connection = _translated(lambda: _open(path))
 
     def close(self) -> None:
         """The file is closed; the write-ahead log is folded in if we were the last."""
+        self.closed = True
         _translated(self._connection.close)
 
     def transact(self, work: Callable[[], Result]) -> Result:

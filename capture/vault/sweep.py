@@ -25,7 +25,8 @@ class Findings:
     Attributes:
         changed: entries to store: adopted files, erasures to finish, envelopes that are gone.
         leftover: captures whose erased envelope still has a file, to be removed.
-        adopted, lost, damaged: how many files had no entry; entries had no file; files were no envelope.
+        adopted, lost, damaged: how many files had no entry; entries had no file; files were no envelope, or could not be
+            read and are left for the next start.
     """
 
     changed: tuple[Entry, ...] = ()
@@ -45,12 +46,18 @@ def compare(
 
     A file without an entry is an envelope whose put was cut short after the rename, or all of them when the queue is
     new: it is whole, so it is kept. An entry whose file is gone is finished if its receipt is there, and parked, in
-    sight, if not.
+    sight, if not. A file that cannot be read now keeps nobody from the others.
     """
     present = set(files)
-    changed = [from_file(capture, read(capture), now_ms) for capture in sorted(present - entries.keys())]
+    changed: list[Entry] = []
+    damaged = 0
+    for capture in sorted(present - entries.keys()):
+        try:
+            changed.append(from_file(capture, read(capture), now_ms))
+        except OSError:
+            damaged += 1
     adopted = len(changed)
-    damaged = sum(entry.reason == DAMAGED for entry in changed)
+    damaged += sum(entry.reason == DAMAGED for entry in changed)
     lost = 0
     for capture, entry in entries.items():
         if entry.state not in HELD or capture in present:

@@ -76,8 +76,7 @@ class Vault:
                 self._envelopes.sweep()
                 self._counter.sweep()
                 self._generations.sweep()
-                self._queue: Queue = self._generations.opened()
-                self.findings: Findings = self._reconciled()
+                self._queue, self.findings = self._opened()
         except BaseException:
             self._lock.close()
             raise
@@ -315,8 +314,7 @@ class Vault:
         """
         with self._lock, self._mutex:
             self._queue.close()
-            self._queue = self._generations.anew()
-            self.findings = self._reconciled()
+            self._queue, self.findings = self._generations.anew(self._reconcile)
             return self.findings
 
     # How ----------------------------------------------------------------------------------------------------------
@@ -369,22 +367,23 @@ class Vault:
         self._files.sync_folder(self._folder)
         return FolderLock(self._folder / "writer.lock")
 
-    def _reconciled(self) -> Findings:
-        """Queue and disk agree after this; what there was to do. Needs the lock."""
-        try:
+    def _opened(self) -> tuple[Queue, Findings]:
+        """The queue in force, and what there was to do so that it and the disk agree. Needs the lock."""
+        queue = self._generations.opened()
+        if queue is not None:
             try:
-                return self._reconcile()
+                return queue, self._reconcile(queue)
             except QueueDamaged:  # whole as a database, but not our tables
-                self._queue.close()
-                self._queue = self._generations.anew()
-                return self._reconcile()
-        except BaseException:
-            self._queue.close()
-            raise
+                queue.close()
+            except BaseException:
+                queue.close()
+                raise
+        return self._generations.anew(self._reconcile)
 
-    def _reconcile(self) -> Findings:
+    def _reconcile(self, queue: Queue) -> Findings:
+        """`queue` and disk agree after this; what there was to do. Needs the lock."""
         present = self._envelopes.captures()
-        entries = {entry.capture: entry for entry in self._queue.all()}
+        entries = {entry.capture: entry for entry in queue.all()}
         with disk_in_our_words():
             findings = compare(present, entries, self._envelopes.read, self._clock())
             reserved = self._counter.reserved()
@@ -394,11 +393,11 @@ class Vault:
 
         def store() -> None:
             for entry in findings.changed:
-                self._queue.store(entry)
+                queue.store(entry)
             # A file ahead of the queue means that the queue is an older copy: what it lost may have been used.
-            is_older = reserved > self._queue.fact("reserved")
-            self._queue.remember("counter", max(self._queue.fact("counter"), counted, reserved if is_older else 0))
-            self._queue.remember("reserved", max(self._queue.fact("reserved"), reserved))
+            is_older = reserved > queue.fact("reserved")
+            queue.remember("counter", max(queue.fact("counter"), counted, reserved if is_older else 0))
+            queue.remember("reserved", max(queue.fact("reserved"), reserved))
 
-        self._queue.transact(store)
+        queue.transact(store)
         return findings

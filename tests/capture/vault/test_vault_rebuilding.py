@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import subprocess
 import sys
 
 import pytest
 
+from capture.disk import RealFiles
+from capture.errors import VaultUnwritable
 from capture.vault import State, Vault
 from capture.vault import queue as queue_module
 from capture.vault.counter import BLOCK
@@ -112,6 +116,69 @@ def test_damage_in_the_middle_of_work_is_mended_in_the_middle_of_work(folder, se
         assert len(vault.pending()) == 39
         assert vault.offered(envelopes[0].capture).offers == 1
         assert vault.next_counter() > 39
+
+
+class Unreadable(RealFiles):
+    """The real disk, but for the envelopes whose names are in `broken`, and but for every rename while `stuck`."""
+
+    def __init__(self):
+        self.broken, self.stuck = set(), False
+
+    def read(self, path, offset, length):
+        if path.stem in self.broken:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read(path, offset, length)
+
+    def rename(self, source, target):
+        if self.stuck and target.suffix == ".sqlite":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().rename(source, target)
+
+
+@pytest.mark.parametrize("damage", [damage_header, damage_missing])
+def test_an_envelope_that_cannot_be_read_keeps_nobody_from_the_others(folder, sealed, damage):
+    with opened(folder) as vault:
+        entries = [vault.put(sealed(vault.next_counter())) for _ in range(3)]
+    damage(folder)
+    files = Unreadable()
+    files.broken = {entries[1].capture}
+    with opened(folder, files=files) as vault:
+        assert [entry.capture for entry in vault.pending()] == [entries[0].capture, entries[2].capture]
+        assert (vault.findings.adopted, vault.findings.damaged) == (2, 1)
+    with opened(folder) as vault:
+        assert [entry.capture for entry in vault.pending()] == [entry.capture for entry in entries]
+
+
+def test_a_queue_that_could_not_be_filled_is_never_in_force(folder, sealed, monkeypatch):
+    """Others would go over to it, and see nothing that waits."""
+    with opened(folder) as vault, opened(folder) as other:
+        entry = vault.put(sealed(vault.next_counter()))
+        with monkeypatch.context() as broken:
+            broken.setattr("capture.vault.vault.compare", _fails)
+            with pytest.raises(VaultUnwritable):
+                vault.rebuild()
+        assert [path.name for path in folder.glob("queue*.sqlite")] == ["queue.sqlite"]
+        for one in (other, vault):
+            assert [found.capture for found in one.pending()] == [entry.capture]
+        vault.rebuild()
+        assert [found.capture for found in other.pending()] == [entry.capture]
+
+
+def _fails(*_):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_vault_whose_rebuilding_failed_goes_on_when_the_disk_does(folder, sealed):
+    files = Unreadable()
+    with opened(folder, files=files) as vault:
+        entry = vault.put(sealed(vault.next_counter()))
+        files.stuck = True
+        with pytest.raises(VaultUnwritable):
+            vault.rebuild()
+        assert vault.entry(entry.capture) == entry, "the queue before is in force"
+        files.stuck = False
+        vault.rebuild()
+        assert vault.entry(entry.capture).digest == entry.digest
 
 
 def test_damage_met_by_a_change_is_mended_too(folder, sealed):
