@@ -25,8 +25,8 @@ class Findings:
     Attributes:
         changed: entries to store: adopted files, erasures to finish, envelopes that are gone.
         leftover: captures whose erased envelope still has a file, to be removed.
-        adopted, lost, damaged: how many files had no entry; entries had no file; files were no envelope, or could not be
-            read and are left for the next start.
+        adopted, lost, damaged: how many files had no entry; entries had no file; files were no envelope, or could not
+            be read and are left for the next start.
     """
 
     changed: tuple[Entry, ...] = ()
