@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,6 +26,7 @@ class SimulatedCamera:
     Attributes:
         in_view: kind of code → what it reads of it.
         away: makes every call fail.
+        frozen: makes its live view stand still, as a process that hangs does.
         said: the health it reports.
         stills: what it holds.
         may_show_features: whether eyes and mouth may be shown by whoever asks, with the patient's consent.
@@ -35,6 +37,7 @@ class SimulatedCamera:
     def __init__(self, *, jpeg: bytes = b"\xff\xd8\xff\xd9", unanswered: Sequence[str] = ("tattoo",)) -> None:
         self.jpeg = jpeg
         self.away = False
+        self.frozen = False
         self.said: Json = dict(READY)
         self.stills: dict[str, Json] = {}
         self.accepted: list[Mapping[str, Any]] = []
@@ -191,6 +194,8 @@ class _Same:
     async def next_message(self) -> bytes:
         if self._camera.away:
             raise CameraServiceAway
+        while self._camera.frozen:  # noqa: ASYNC110 - a test sets it from another thread
+            await asyncio.sleep(0.05)
         facts = (
             b'{"sequence":1,"age_ms":1,"width":640,"height":480,"fps":30,"regions":[],"camera":{"state":"ready"},'
             b'"advice":"%s"}' % self._camera.advice.encode()

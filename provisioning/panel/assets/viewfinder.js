@@ -1,4 +1,5 @@
-// The live view: asks for one moment, draws it, asks for the next. A slow screen gets fewer frames, never old ones.
+// The live view: asks for one moment, draws it, asks for the next. A slow screen gets fewer frames, never old ones; where
+// no moment comes any more, none stays on the screen as if it were now.
 
 import { covered, word } from "./words.js";
 
@@ -74,6 +75,7 @@ function blank(canvas) {
 export function openViewfinder(canvas, seen, onLive, path = "/live", onAdvice = () => {}) {
   let wanted = true;
   let now;
+  let silence;
   const resize = () => {
     canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
     canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
@@ -83,6 +85,7 @@ export function openViewfinder(canvas, seen, onLive, path = "/live", onAdvice = 
   canvas.dataset.frames = "0";
 
   function gone() {
+    clearTimeout(silence);
     blank(canvas);
     seen.hidden = true;
     onAdvice("good");
@@ -97,7 +100,10 @@ export function openViewfinder(canvas, seen, onLive, path = "/live", onAdvice = 
       const { facts, jpeg } = parse(message.data);
       const fresh = facts.camera.state === "ready" && facts.age_ms < OLD && jpeg.size;
       const picture = fresh ? await createImageBitmap(jpeg).catch(() => null) : null;
+      if (socket.readyState !== WebSocket.OPEN) return;  // it ended while that was decoded
       if (picture) {
+        clearTimeout(silence);
+        silence = setTimeout(gone, OLD);
         draw(canvas, picture, facts);
         picture.close();
         canvas.dataset.frames = String(Number(canvas.dataset.frames) + 1);
@@ -110,7 +116,7 @@ export function openViewfinder(canvas, seen, onLive, path = "/live", onAdvice = 
       } else {
         gone();
       }
-      if (socket.readyState === WebSocket.OPEN) socket.send("next");
+      socket.send("next");
     });
     socket.addEventListener("close", (event) => {
       gone();

@@ -86,6 +86,18 @@ def test_camera_service_that_is_gone_is_said(url, camera, visiting):
     assert "The camera service does not answer" in visit.page.inner_text("#trouble")
 
 
+def test_a_live_view_that_stands_still_is_not_shown_as_if_it_were_now(url, camera, visiting):
+    visit = visiting(url)
+    visit.sign_in()
+    visit.page.wait_for_selector("#shutter:enabled")
+    camera.frozen = True
+    visit.page.wait_for_selector("#shutter:disabled", timeout=6_000)
+    drawn = "() => document.getElementById('live').getContext('2d').getImageData(9, 9, 1, 1).data.slice(0, 3).join()"
+    assert visit.page.evaluate(drawn) == "22,19,15"
+    camera.frozen = False
+    visit.page.wait_for_selector("#shutter:enabled")
+
+
 def test_hospital_out_of_reach_is_said_on_every_page_that_takes_or_lists_pictures(url, uplink, visiting):
     uplink[0] = UplinkView(
         connected=False, sentence="The hospital cannot be reached. Pictures are safe here and sent later."
