@@ -20,7 +20,7 @@ from firmware.settings import Settings
 from firmware.updating.installing import not_newer
 from firmware.updating.record import BUNDLES, ORDER, Record, Step, read_record
 from firmware.upkeep.fetching import CannotTake, Fetching
-from firmware.upkeep.results import signed
+from firmware.upkeep.results import never_taken, signed
 from provisioning import durable
 from provisioning.clock import Clock
 from provisioning.commands import Command, Outcome, verify_command
@@ -150,7 +150,9 @@ class Offered:
         for path in sorted(self._folder.glob(f"{ANSWER}*")):
             try:
                 call.post(path.read_bytes())
-            except EnrolmentRefused as error:  # a site that was restored from its backup does not know its own command
+            except EnrolmentRefused as error:
+                if not never_taken(error):
+                    raise
                 _log.warning(Event.RESULT_REFUSED, reason=error.reason.value)
             if wanted is not None and path.name == f"{ANSWER}{wanted.number}":  # the power went before it was forgotten
                 self._forget_wanted()

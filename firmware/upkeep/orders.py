@@ -15,7 +15,7 @@ from capture.errors import CaptureError
 from firmware.events import Event
 from firmware.upkeep.memory import Remembered, Step, read_memory, write_memory
 from firmware.upkeep.offered import Offered
-from firmware.upkeep.results import signed
+from firmware.upkeep.results import never_taken, signed
 from firmware.upkeep.wipe_order import WipeOrder, unsent, write_order
 from provisioning import durable
 from provisioning.clock import Clock
@@ -122,7 +122,9 @@ class Orders:
             return known
         try:
             call.post(known.result)
-        except EnrolmentRefused as error:  # a site that was restored from its backup does not know its own command
+        except EnrolmentRefused as error:
+            if not never_taken(error):
+                raise
             _log.warning(Event.RESULT_REFUSED, reason=error.reason.value)
         return self._kept(Remembered(known.number))
 

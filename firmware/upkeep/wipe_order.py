@@ -26,6 +26,7 @@ from capture.vault import State, Vault
 from firmware.errors import WorkFailed
 from firmware.events import Event
 from firmware.stopping import beside
+from firmware.upkeep.results import never_taken
 from firmware.wiping import MARK, ORDER, wipe_state
 from provisioning import canonical, durable
 from provisioning.certificates import from_der, to_der
@@ -217,6 +218,8 @@ def tell_of_wipe(state: Path) -> bool:
         _log.info(Event.WIPE_TOLD)
     except EnrolmentRefused as error:
         _log.error(Event.WIPE_NOT_TOLD, reason=error.reason.value)
+        if not never_taken(error):
+            return False
     except ValueError:
         _log.error(Event.WIPE_NOT_TOLD, reason="damaged")
     except (OSError, ProvisioningError) as error:

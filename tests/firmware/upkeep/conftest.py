@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from capture.vault import Vault
 from firmware.settings import Settings
 from provisioning.bundles import publish
 from provisioning.commands import CommandName
+from provisioning.errors import EnrolmentRefusal, EnrolmentRefused
 from provisioning.identity import DeviceIdentity
 from provisioning.site import Site
 from tests.firmware.upkeep.machines import NEW, STANDINS, Vendor, World
@@ -43,6 +45,22 @@ def settings(device: DeviceIdentity) -> Settings:
 def waiting(device: DeviceIdentity) -> None:
     """One picture waits in the vault of that device."""
     put_one(device)
+
+
+@pytest.fixture
+def busy(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """While the block lasts, the site has no time for results: as when its limit for one address is used up."""
+
+    def refused(*_: object) -> None:
+        raise EnrolmentRefused(EnrolmentRefusal.TOO_MANY_REQUESTS)
+
+    @contextmanager
+    def so() -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(type(site), "take_result", refused)
+            yield
+
+    return so
 
 
 def put_one(device: DeviceIdentity) -> None:

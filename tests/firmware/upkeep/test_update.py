@@ -24,6 +24,7 @@ from firmware.updating.record import FILE, ORDER, Reason, Step, read_record
 from firmware.upkeep.running import Upkeep
 from firmware.wiping import wipe_state
 from provisioning.commands import CommandName, sign_command
+from provisioning.errors import EnrolmentRefused
 from provisioning.site import Site
 from provisioning.updates import Update
 from tests.firmware.upkeep.conftest import offer
@@ -354,6 +355,19 @@ def test_an_offer_right_after_an_update_was_confirmed_does_not_make_it_a_failed_
     upkeep.call()
     newer, older = site.commands(device.device)
     assert (newer.outcome, older.outcome) == ("", "done")
+
+
+def test_the_answer_that_a_busy_site_refused_is_posted_at_the_next_call(
+    *, world, installed, site, device, upkeep, busy
+):
+    world.boot()
+    world.trial()
+    with busy(), pytest.raises(EnrolmentRefused):
+        upkeep.call()
+    assert answer(site, device) == ("", "")
+    upkeep.call()
+    assert answer(site, device)[0] == "done"
+    assert left(device) == []
 
 
 def test_a_bundle_that_another_key_signed_is_refused_by_rauc(*, world, site, device, upkeep, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -183,6 +184,38 @@ def test_an_answer_that_did_not_reach_the_site_is_posted_at_the_next_call(
     assert self_test.runs == 1
     assert said(site, device)[0][1] == "done"
     assert upkeep.pace.missed == 0
+
+
+def test_an_answer_that_a_busy_site_refused_is_posted_at_the_next_call(settings, device, site, self_test, busy):
+    site.command(device.device, CommandName.SELF_TEST)
+    upkeep = Upkeep(settings, self_test)
+    with busy(), pytest.raises(EnrolmentRefused):
+        upkeep.call()
+    assert said(site, device)[0][1] == ""
+    upkeep.call()
+    assert self_test.runs == 1
+    assert said(site, device)[0][1] == "done"
+
+
+@pytest.mark.parametrize("reason", EnrolmentRefusal)
+def test_only_what_the_site_refuses_for_good_ends_the_telling(
+    *, settings, device, site, self_test, monkeypatch, reason
+):
+    """Else a result that will never be taken would stand before every later command."""
+    site.command(device.device, CommandName.SELF_TEST)
+
+    def no(_call, _result):
+        raise EnrolmentRefused(reason)
+
+    upkeep = Upkeep(settings, self_test)
+    with monkeypatch.context() as patched:
+        patched.setattr("provisioning.enrolment.renewal.SiteCall.post", no)
+        with suppress(EnrolmentRefused):
+            upkeep.call()
+    posted = read_memory(device.state, utc_now()).step is Step.POSTED
+    assert posted is (reason.value in {
+        "command-unknown", "device-unknown", "signature-wrong", "request-damaged", "request-too-large",
+    })  # fmt: skip
 
 
 def test_a_damaged_memory_repeats_nothing(device, site, upkeep, self_test):

@@ -165,6 +165,16 @@ def test_without_a_network_the_site_hears_of_it_later(ordered, site):
     assert site.device(ordered.device).state is DeviceState.WIPED
 
 
+def test_a_site_that_is_busy_hears_of_it_later(ordered, site, busy):
+    finish_ordered_wipe(ordered.state, NOBODY)
+    with busy():
+        assert not tell_of_wipe(ordered.state)
+    assert left(ordered.state) == ["wipe-ordered.json"]
+    assert tell_of_wipe(ordered.state)
+    assert left(ordered.state) == []
+    assert site.device(ordered.device).state is DeviceState.WIPED
+
+
 def test_a_device_that_is_paired_anew_before_the_site_heard_of_the_wipe_tells_it_and_stays(
     ordered, site, tmp_path, approving
 ):
