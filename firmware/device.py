@@ -32,8 +32,8 @@ from firmware.looking import load_deidentifier
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
 from firmware.updating.record import read_record
-from firmware.upkeep.wipe_order import ended_when, finish_ordered_wipe, unsent, wipe_ordered
-from firmware.wiping import MARK, finish_wipe
+from firmware.upkeep.wipe_order import ended_when, finish_ordered_wipe, unsent
+from firmware.wiping import MARK, finish_wipe, wipe_ordered
 from provisioning import durable
 from provisioning.errors import IdentityDamaged, NotPaired, PicturesWait
 from provisioning.identity import DeviceIdentity, IdentityFollower, StateLayout

@@ -1,20 +1,105 @@
-"""Forgetting everything: the site, the keys, the vault. Once begun it ends: the next start finishes it."""
+"""Forgetting everything: the site, the keys, the vault. Once begun it ends: the next start finishes it.
+
+A wipe that the site ordered is one file that outlives it: the result, signed while there was a key to sign with, and
+where to post it. So it happens once, and the site hears of it (`firmware.upkeep.wipe_order`).
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+
+from capture.canonical import from_base64, to_base64
+from capture.identifiers import DeviceId, device_id
 from firmware.errors import WorkFailed
+from provisioning import canonical, durable
+from provisioning.certificates import from_der, to_der
 from provisioning.durable import sync_folder
+from provisioning.errors import ProvisioningError
+from provisioning.identity import DeviceIdentity, StateLayout
+from provisioning.invitation import Address, parse_address
 
 MARK: Final = "wipe-begun"
 ORDER: Final = "wipe-ordered.json"
-"""What the site ordered, and is still to hear (firmware/upkeep/wipe_order.py): it outlives the wipe."""
+FORMAT: Final = "wardlens-wipe-order/1"
 FIRST: Final = ("keys", "device.json")
 """What goes first: without the keys the device is nobody, and without device.json it is not paired."""
+_FIELDS: Final = {"format", "device", "enrolment", "root", "command", "result"}
+
+
+@dataclass(frozen=True, slots=True)
+class WipeOrder:
+    """What is to be said, by whom, to whom, once everything else is gone."""
+
+    device: DeviceId
+    enrolment: Address
+    root: x509.Certificate
+    command: bytes = field(repr=False)
+    result: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, identity: DeviceIdentity, command: bytes, result: bytes) -> WipeOrder:
+        """The order to wipe this device, by this command as the site signed it."""
+        return cls(identity.device, identity.enrolment, identity.root, command, result)
+
+
+def write_order(state: Path, order: WipeOrder) -> None:
+    """`order` in the state folder, durably; from now on the device is to be wiped.
+
+    Raises:
+        WorkFailed: the disk refused.
+    """
+    fields = {
+        "format": FORMAT,
+        "device": order.device,
+        "enrolment": str(order.enrolment),
+        "root": to_base64(to_der(order.root)),
+        "command": to_base64(order.command),
+        "result": to_base64(order.result),
+    }
+    try:
+        durable.write(state / ORDER, canonical.encode(fields))
+    except OSError as error:
+        raise WorkFailed(f"{state / ORDER} cannot be written ({error.strerror}). Nothing was wiped.") from error
+
+
+def parse_order(raw: bytes) -> WipeOrder:
+    """The order in `raw`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    fields = canonical.decode(raw)
+    if fields.keys() != _FIELDS or fields["format"] != FORMAT:
+        raise ValueError("not an order to wipe")
+    texts = [fields[name] for name in ("device", "enrolment", "root", "command", "result")]
+    if not all(type(text) is str for text in texts):
+        raise ValueError("not an order to wipe")
+    device, enrolment, root, command, result = texts
+    try:
+        address = parse_address(enrolment)
+    except ProvisioningError as error:
+        raise ValueError("not an address") from error
+    said, result_said = from_base64(command), from_base64(result)
+    return WipeOrder(device_id(device), address, from_der(from_base64(root)), said, result_said)
+
+
+def wipe_ordered(state: Path) -> bool:
+    """Whether this device is to be wiped and is not yet; an order for the one that it was before is only to be told."""
+    if not (state / ORDER).exists():
+        return False
+    if (state / MARK).exists():
+        return True
+    try:
+        facts = canonical.decode(StateLayout(state).facts.read_bytes())
+        return parse_order((state / ORDER).read_bytes()).device == facts.get("device")
+    except (OSError, ValueError):
+        return False  # not paired, or being paired: there is nobody to wipe
 
 
 def wipe_state(state: Path) -> None:

@@ -23,6 +23,7 @@ from firmware.settings import Settings
 from firmware.updating.bundle import BundleDamaged, taken_over
 from firmware.updating.programs import Machine, ProgramFailed
 from firmware.updating.record import BUNDLES, ORDER, Reason, Record, Step, move, read_record, write_record
+from firmware.wiping import MARK, wipe_ordered
 from provisioning import durable
 from provisioning.commands import Command, CommandName, sentence_of, verify_command
 from provisioning.errors import CommandRefusal, CommandRefused, ProvisioningError
@@ -43,7 +44,7 @@ def install_ordered(settings: Settings, machine: Machine) -> None:
     """Nothing is left to do about the order, if there is one: it has failed, it is on trial, or the machine restarts.
 
     Raises:
-        NotNow: a picture is being reviewed; the restart waits.
+        NotNow: a picture is being reviewed, and the restart waits; or the device is to be wiped.
         WorkFailed: the disk refused, or the device's identity cannot be read.
     """
     state = settings.state
@@ -51,6 +52,8 @@ def install_ordered(settings: Settings, machine: Machine) -> None:
         raw = (state / ORDER).read_bytes()
     except FileNotFoundError:
         return
+    if (state / MARK).exists() or wipe_ordered(state):
+        raise NotNow("This device is to be wiped. It takes the update if the wipe is called off.")
     try:
         command = _judged(state, raw)
     except CommandRefused as refused:

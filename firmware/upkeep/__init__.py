@@ -5,6 +5,6 @@ through any power cut; `orders` carries out; `running` is the thread of the sync
 """
 
 from firmware.upkeep.running import serve_sync, upkeep_running
-from firmware.upkeep.wipe_order import finish_ordered_wipe, wipe_ordered
+from firmware.upkeep.wipe_order import finish_ordered_wipe
 
-__all__ = ["finish_ordered_wipe", "serve_sync", "upkeep_running", "wipe_ordered"]
+__all__ = ["finish_ordered_wipe", "serve_sync", "upkeep_running"]

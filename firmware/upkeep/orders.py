@@ -16,7 +16,8 @@ from firmware.events import Event
 from firmware.upkeep.memory import Remembered, Step, read_memory, write_memory
 from firmware.upkeep.offered import Offered
 from firmware.upkeep.results import never_taken, signed
-from firmware.upkeep.wipe_order import WipeOrder, unsent, write_order
+from firmware.upkeep.wipe_order import unsent
+from firmware.wiping import WipeOrder, write_order
 from provisioning import durable
 from provisioning.clock import Clock
 from provisioning.commands import EVEN_UNSENT, Command, CommandName, Outcome, verify_command

@@ -21,7 +21,8 @@ from firmware.upkeep.fetching import Fetching
 from firmware.upkeep.offered import Offered
 from firmware.upkeep.orders import Orders, SelfTest, WipeBegins
 from firmware.upkeep.pace import Pace
-from firmware.upkeep.wipe_order import ended_when, telling_of_wipe, wipe_ordered
+from firmware.upkeep.wipe_order import ended_when, telling_of_wipe
+from firmware.wiping import wipe_ordered
 from provisioning.clock import Clock, utc_now
 from provisioning.enrolment import SiteCall, calling, is_due
 from provisioning.errors import EnrolmentRefused, ManifestRefused, ProvisioningError

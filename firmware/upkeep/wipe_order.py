@@ -1,9 +1,8 @@
-"""A wipe that the site ordered: one file that outlives it, so that it happens once and the site hears of it.
+"""A wipe that the site ordered: it happens once, and the site hears of it.
 
-The file holds the result, signed while there was a key to sign with, and where to post it. Everything in the state
-folder goes but this file; then it is posted, and goes too. The owner of the state folder wipes: on an appliance that is
-root (wardlens-wipe.service), elsewhere the sync service itself. It looks at the site's command once more, so that the
-process with the network wipes nothing by its own word.
+The owner of the state folder wipes: on an appliance that is root (wardlens-wipe.service), elsewhere the sync service
+itself. It looks at the site's command once more, so that the process with the network wipes nothing by its own word.
+Then the order, which outlives the wipe (`firmware.wiping`), is posted, and goes too.
 """
 
 from __future__ import annotations
@@ -13,104 +12,26 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import structlog
-from cryptography import x509
 
-from capture.canonical import from_base64, to_base64
-from capture.identifiers import DeviceId, device_id
 from capture.vault import State, Vault
 from firmware.errors import WorkFailed
 from firmware.events import Event
 from firmware.stopping import beside
 from firmware.upkeep.results import never_taken
-from firmware.wiping import MARK, ORDER, wipe_state
-from provisioning import canonical, durable
-from provisioning.certificates import from_der, to_der
+from firmware.wiping import MARK, ORDER, WipeOrder, parse_order, wipe_ordered, wipe_state
+from provisioning import durable
 from provisioning.commands import EVEN_UNSENT, CommandName, verify_command
 from provisioning.enrolment import post_result
 from provisioning.errors import CommandRefused, EnrolmentRefused, ProvisioningError
 from provisioning.identity import DeviceIdentity, StateLayout
-from provisioning.invitation import Address, parse_address
 from sync.protocol.backoff import Chance, delay
 
-FORMAT: Final = "wardlens-wipe-order/1"
 LOOK_SECONDS: Final = 0.5
-_FIELDS: Final = {"format", "device", "enrolment", "root", "command", "result"}
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class WipeOrder:
-    """What is to be said, by whom, to whom, once everything else is gone."""
-
-    device: DeviceId
-    enrolment: Address
-    root: x509.Certificate
-    command: bytes = field(repr=False)
-    result: bytes = field(repr=False)
-
-    @classmethod
-    def of(cls, identity: DeviceIdentity, command: bytes, result: bytes) -> WipeOrder:
-        """The order to wipe this device, by this command as the site signed it."""
-        return cls(identity.device, identity.enrolment, identity.root, command, result)
-
-
-def write_order(state: Path, order: WipeOrder) -> None:
-    """`order` in the state folder, durably; from now on the device is to be wiped.
-
-    Raises:
-        WorkFailed: the disk refused.
-    """
-    fields = {
-        "format": FORMAT,
-        "device": order.device,
-        "enrolment": str(order.enrolment),
-        "root": to_base64(to_der(order.root)),
-        "command": to_base64(order.command),
-        "result": to_base64(order.result),
-    }
-    try:
-        durable.write(state / ORDER, canonical.encode(fields))
-    except OSError as error:
-        raise WorkFailed(f"{state / ORDER} cannot be written ({error.strerror}). Nothing was wiped.") from error
-
-
-def parse_order(raw: bytes) -> WipeOrder:
-    """The order in `raw`.
-
-    Raises:
-        ValueError: it is none.
-    """
-    fields = canonical.decode(raw)
-    if fields.keys() != _FIELDS or fields["format"] != FORMAT:
-        raise ValueError("not an order to wipe")
-    texts = [fields[name] for name in ("device", "enrolment", "root", "command", "result")]
-    if not all(type(text) is str for text in texts):
-        raise ValueError("not an order to wipe")
-    device, enrolment, root, command, result = texts
-    try:
-        address = parse_address(enrolment)
-    except ProvisioningError as error:
-        raise ValueError("not an address") from error
-    said, result_said = from_base64(command), from_base64(result)
-    return WipeOrder(device_id(device), address, from_der(from_base64(root)), said, result_said)
-
-
-def wipe_ordered(state: Path) -> bool:
-    """Whether this device is to be wiped and is not yet; an order for the one that it was before is only to be told."""
-    if not (state / ORDER).exists():
-        return False
-    if (state / MARK).exists():
-        return True
-    try:
-        facts = canonical.decode(StateLayout(state).facts.read_bytes())
-        return parse_order((state / ORDER).read_bytes()).device == facts.get("device")
-    except (OSError, ValueError):
-        return False  # not paired, or being paired: there is nobody to wipe
 
 
 def unpaired_or_to_be(state: Path) -> Callable[[], bool]:

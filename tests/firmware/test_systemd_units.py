@@ -245,7 +245,9 @@ def test_root_updates_by_a_command_that_wardlens_has_and_is_begun_again_until_it
 def test_an_update_that_is_ordered_starts_its_unit_and_one_that_was_cut_off_does_at_the_next_start() -> None:
     watched = (UNITS / "wardlens-update.path").read_text("utf-8")
     assert f"PathChanged=/var/lib/wardlens/{UPDATE_ORDER}" in watched
-    assert f"/var/lib/wardlens/{UPDATE_ORDER}" in settings_of("update")["ConditionPathExists"]
+    conditions = settings_of("update")["ConditionPathExists"]
+    assert f"/var/lib/wardlens/{UPDATE_ORDER}" in conditions
+    assert not any(ORDER in one for one in conditions), "a wipe that is only still to be told stops no update"
     wanted = (UNITS / "wardlens.target").read_text("utf-8")
     assert all(unit in wanted for unit in ("wardlens-update.path", "wardlens-update.service", "wardlens-trial.service"))
 

@@ -24,10 +24,11 @@ from firmware.updating import Machine, install_ordered
 from firmware.updating.bundle import taken_over, whole
 from firmware.updating.record import FILE as RECORD
 from firmware.updating.record import ORDER, Record, Step, read_record, write_record
-from firmware.upkeep import finish_ordered_wipe, wipe_ordered
+from firmware.upkeep import finish_ordered_wipe
 from firmware.upkeep.orders import WipeBegins
 from firmware.upkeep.running import Upkeep
 from firmware.upkeep.wipe_order import tell_of_wipe
+from firmware.wiping import wipe_ordered
 from provisioning import durable
 from provisioning.bundles import path_of
 from provisioning.commands import CommandName

@@ -21,10 +21,15 @@ from firmware.errors import WorkFailed
 from firmware.updating import programs
 from firmware.updating.installing import NotNow
 from firmware.updating.record import FILE, ORDER, Reason, Step, read_record
+from firmware.upkeep import finish_ordered_wipe
+from firmware.upkeep.orders import WipeBegins
 from firmware.upkeep.running import Upkeep
-from firmware.wiping import wipe_state
+from firmware.wiping import MARK, wipe_state
+from firmware.wiping import ORDER as WIPE_ORDER
 from provisioning.commands import CommandName, sign_command
+from provisioning.enrolment import pair, serving_enrolment
 from provisioning.errors import EnrolmentRefused
+from provisioning.identity import StateLayout
 from provisioning.site import Site
 from provisioning.updates import Update
 from tests.firmware.upkeep.conftest import offer
@@ -581,6 +586,36 @@ def test_a_wipe_in_the_middle_of_an_update_leaves_a_wiped_device(*, world, insta
     world.install()
     assert list(device.state.iterdir()) == []
     assert not world.never_starts("B")
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_is_to_be_wiped_is_not_updated(*, world, offered, site, device, upkeep, begun):
+    upkeep.call()
+    site.command(device.device, CommandName.WIPE)
+    with pytest.raises(WipeBegins):
+        upkeep.call()
+    if begun:
+        StateLayout(device.state).facts.unlink()
+        (device.state / MARK).touch()
+    with pytest.raises(NotNow, match="to be wiped"):
+        world.install()
+    assert world.now["installs"] == 0
+    assert (device.state / ORDER).exists(), "a wipe that is called off leaves the update as it was"
+
+
+def test_a_box_that_was_paired_anew_is_updated_though_its_old_site_never_heard_of_the_wipe(
+    *, world, site, device, upkeep, newer, approving
+):
+    site.command(device.device, CommandName.WIPE)
+    with pytest.raises(WipeBegins):
+        upkeep.call()
+    assert finish_ordered_wipe(device.state, world.settings.socket)
+    with serving_enrolment(site) as server:
+        again = pair(site.invite(f"127.0.0.1:{server.port}").line, device.state, on_digits=approving)
+        offer(site, again, newer)
+        live(world, site, again)
+    assert world.runs == NEW
+    assert (device.state / WIPE_ORDER).exists(), "the old site is still to hear of the wipe"
 
 
 def test_a_wipe_while_a_system_is_on_trial_leaves_no_record_of_it(*, world, installed, device):

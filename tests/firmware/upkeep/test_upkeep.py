@@ -18,7 +18,8 @@ from firmware.self_test import answering_self_tests, ask_for_self_test
 from firmware.upkeep.memory import Remembered, Step, parse_memory, read_memory, write_memory
 from firmware.upkeep.orders import WipeBegins
 from firmware.upkeep.running import Upkeep, whole_self_test
-from firmware.upkeep.wipe_order import parse_order, unsent, wipe_ordered
+from firmware.upkeep.wipe_order import unsent
+from firmware.wiping import parse_order, wipe_ordered
 from provisioning.clock import utc_now
 from provisioning.commands import EVEN_UNSENT, CommandName, sign_command
 from provisioning.enrolment import serving_enrolment

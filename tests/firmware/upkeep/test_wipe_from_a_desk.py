@@ -13,11 +13,11 @@ import pytest
 from capture.vault import Vault
 from firmware.device import ready_to_pair
 from firmware.errors import WorkFailed
-from firmware.upkeep import finish_ordered_wipe, serve_sync, wipe_ordered
+from firmware.upkeep import finish_ordered_wipe, serve_sync
 from firmware.upkeep.orders import WipeBegins
 from firmware.upkeep.running import Upkeep
-from firmware.upkeep.wipe_order import parse_order, tell_of_wipe, unpaired_or_to_be, write_order
-from firmware.wiping import finish_wipe
+from firmware.upkeep.wipe_order import tell_of_wipe, unpaired_or_to_be
+from firmware.wiping import finish_wipe, parse_order, wipe_ordered, write_order
 from provisioning.commands import EVEN_UNSENT, CommandName, sign_command
 from provisioning.devices import DeviceState
 from provisioning.enrolment import pair, serving_enrolment

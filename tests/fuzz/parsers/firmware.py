@@ -17,7 +17,7 @@ from firmware.tryboot import Choice, Other, Slot, parse_choice, parse_running, r
 from firmware.updating.record import FILE as RECORD
 from firmware.updating.record import Reason, Record, Step, parse_record, read_record, write_record
 from firmware.upkeep.memory import FILE, Remembered, parse_memory, read_memory
-from firmware.upkeep.wipe_order import parse_order
+from firmware.wiping import parse_order
 from parsers.parser import Parser
 from parsers.seeds import as_file, vectors
 from provisioning import canonical
@@ -163,7 +163,7 @@ PARSERS = (
         lambda: [b"2026.48.1\n", b"0.1.0"],
         lambda data: read_release(as_file("wardlens-release", data)),
     ),
-    Parser("wipe-order", ("firmware.upkeep.wipe_order.parse_order",), _orders, parse_order, (ValueError,)),
+    Parser("wipe-order", ("firmware.wiping.parse_order",), _orders, parse_order, (ValueError,)),
     Parser(
         "light-facts",
         ("firmware.indicator.facts.parse_facts",),
