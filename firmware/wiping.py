@@ -93,13 +93,25 @@ def wipe_ordered(state: Path) -> bool:
     """Whether this device is to be wiped and is not yet; an order for the one that it was before is only to be told."""
     if not (state / ORDER).exists():
         return False
-    if (state / MARK).exists():
-        return True
+    # The mark is looked for last: while a wipe is under way device.json may be gone, and the mark is there.
+    return _is_for_who_is_here(state) or (state / MARK).exists()
+
+
+def _is_for_who_is_here(state: Path) -> bool:
+    """Whether the order is for the device that is paired here, or may be: whoever cannot be read is not gone."""
     try:
-        facts = canonical.decode(StateLayout(state).facts.read_bytes())
-        return parse_order((state / ORDER).read_bytes()).device == facts.get("device")
-    except (OSError, ValueError):
+        facts = StateLayout(state).facts.read_bytes()
+        device = parse_order((state / ORDER).read_bytes()).device
+    except FileNotFoundError:
         return False  # not paired, or being paired: there is nobody to wipe
+    except OSError:
+        return True
+    except ValueError:
+        return False  # no order: nothing is done by it, and nothing said
+    try:
+        return canonical.decode(facts).get("device") == device
+    except ValueError:
+        return True
 
 
 def wipe_state(state: Path) -> None:

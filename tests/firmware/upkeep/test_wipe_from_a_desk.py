@@ -188,6 +188,40 @@ def test_a_device_that_is_paired_anew_before_the_site_heard_of_the_wipe_tells_it
     assert DeviceIdentity.load(ordered.state) == again
 
 
+@pytest.mark.parametrize("how", ["unreadable", "damaged"])
+def test_a_device_whose_identity_cannot_be_read_never_says_that_it_was_wiped(ordered, site, monkeypatch, how):
+    facts, real = StateLayout(ordered.state).facts, Path.read_bytes
+    if how == "damaged":
+        facts.write_bytes(b"{")
+
+    def read(path):
+        if how == "unreadable" and path == facts:
+            raise OSError(5, "Input/output error")
+        return real(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", read)
+        assert wipe_ordered(ordered.state)
+        with pytest.raises(WorkFailed, match="Wipe the device by hand"):
+            finish_ordered_wipe(ordered.state, NOBODY)
+    assert ordered.identity_key.exists()
+    assert site.device(ordered.device).state is DeviceState.ACTIVE
+
+
+def test_a_wipe_that_begins_while_it_is_asked_for_is_not_told_yet(ordered, monkeypatch):
+    """The keys and device.json are gone by then, and the vault is not."""
+    facts, real = StateLayout(ordered.state).facts, Path.read_bytes
+
+    def read(path):
+        if path == facts and facts.exists():
+            (ordered.state / "wipe-begun").touch()
+            facts.unlink()
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    assert wipe_ordered(ordered.state)
+
+
 def test_what_is_no_order_is_none(ordered):
     raw = (ordered.state / "wipe-ordered.json").read_bytes()
     assert parse_order(raw).device == ordered.device
