@@ -26,6 +26,11 @@ from provisioning.invitation import Address, parse_address
 
 MARK: Final = "wipe-begun"
 ORDER: Final = "wipe-ordered.json"
+RECORD: Final = "update.json"
+"""What root knows of the system that runs (firmware/updating/record.py): a wipe makes no system good, and no older one.
+
+It names no patient, no hospital and no key.
+"""
 FORMAT: Final = "wardlens-wipe-order/1"
 FIRST: Final = ("keys", "device.json")
 """What goes first: without the keys the device is nobody, and without device.json it is not paired."""
@@ -117,6 +122,8 @@ def _is_for_who_is_here(state: Path) -> bool:
 def wipe_state(state: Path) -> None:
     """Remove everything in the state folder, the keys first; a site's order to wipe stays until it is answered.
 
+    What root knows of the device's systems stays, too.
+
     Raises:
         WorkFailed: the disk refused; the wipe goes on when the device is started or wiped again.
     """
@@ -125,7 +132,7 @@ def wipe_state(state: Path) -> None:
         with mark.open("wb") as file:
             os.fsync(file.fileno())
         sync_folder(state)
-        rest = sorted(path.name for path in state.iterdir() if path.name not in {MARK, ORDER, *FIRST})
+        rest = sorted(path.name for path in state.iterdir() if path.name not in {MARK, ORDER, RECORD, *FIRST})
         for name in (*FIRST, *rest):
             _remove(state / name)
             sync_folder(state)

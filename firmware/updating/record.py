@@ -14,11 +14,12 @@ from types import MappingProxyType
 from typing import Final
 
 from firmware.errors import WorkFailed
+from firmware.wiping import RECORD
 from provisioning import canonical, durable
 from provisioning.canonical import field
 from provisioning.updates import Version
 
-FILE: Final = "update.json"
+FILE: Final = RECORD
 ORDER: Final = "update-ordered.json"
 """The site's signed command, as received: whoever laid it there, only its signature counts."""
 BUNDLES: Final = "updates"
@@ -190,12 +191,12 @@ def move(
     """`record` one step further, durably; a rejected one keeps its reason until it has failed.
 
     Raises:
-        WorkFailed: the disk refused, or the device was wiped meanwhile: then there is no update any more.
+        WorkFailed: the disk refused, or the record is another one meanwhile.
     """
     if step not in TRANSITIONS[record.step]:
         raise AssertionError(f"{record.step} does not lead to {step}")
     if read_record(state) != record:
-        raise WorkFailed("This device was wiped, or another update began, while this one was under way.")
+        raise WorkFailed("Another update began while this one was under way.")
     again = step is record.step
     moved = replace(
         record,

@@ -22,7 +22,7 @@ from firmware.release import read_release
 from firmware.settings import Settings
 from firmware.updating.installing import dropped, on_trial
 from firmware.updating.programs import Machine, ProgramFailed, Service
-from firmware.updating.record import Reason, Record, Step, move, read_record
+from firmware.updating.record import ORDER, Reason, Record, Step, move, read_record
 from provisioning.commands import sentence_of
 
 STEADY_SECONDS: Final = 20.0
@@ -102,8 +102,12 @@ def after_boot(
         _stays(machine)
         if record.step is Step.INSTALLED and _waits(machine):  # the power went before the restart that tries it
             machine.reboot()
-        elif record.step is not Step.INSTALLING:  # that one was interrupted, and is installed anew
-            _not_started(state, machine, record)
+        elif record.step is not Step.INSTALLING:
+            reason, said = record.reason or Reason.NOT_STARTED, record.said or "The new system did not start."
+            _not_started(state, machine, record, reason, said)
+        elif not (state / ORDER).exists():  # else it was interrupted, and is installed anew
+            said = "Writing it was interrupted, and the device was wiped."
+            _not_started(state, machine, record, Reason.INTERRUPTED, said)
     elif record.step is Step.REJECTED:
         _back(state, machine, record)
     else:
@@ -160,11 +164,10 @@ def _back(state: Path, machine: Machine, record: Record) -> None:
     machine.reboot()
 
 
-def _not_started(state: Path, machine: Machine, record: Record) -> None:
+def _not_started(state: Path, machine: Machine, record: Record, reason: Reason, said: str) -> None:
     """The slot from before runs after a restart: what was to be tried did not start, or went back as it was told."""
     with suppress(ProgramFailed):  # or it might be started later, when nobody tries it any more
         machine.mark_bad("other")
-    reason, said = record.reason or Reason.NOT_STARTED, record.said or "The new system did not start."
     move(state, record, Step.FAILED, reason, sentence_of(f"{said} It runs {record.before} again."))
     _log.error(Event.UPDATE_FAILED, version=str(record.version), reason=reason.value)
     dropped(state)

@@ -115,7 +115,7 @@ def test_only_a_confirmed_system_raises_what_is_never_gone_below(tmp_path):
 
 def test_a_record_that_another_hand_changed_is_not_moved(tmp_path):
     write_record(tmp_path, replace(BEGUN, number=8))
-    with pytest.raises(WorkFailed, match="was wiped"):
+    with pytest.raises(WorkFailed, match="Another update began"):
         move(tmp_path, BEGUN, Step.INSTALLED)
     assert read_record(tmp_path).number == 8
 

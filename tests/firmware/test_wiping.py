@@ -27,6 +27,14 @@ def test_a_wipe_leaves_nothing(state):
     assert list(state.iterdir()) == []
 
 
+def test_a_wipe_leaves_what_root_knows_of_the_system_that_runs(state):
+    (state / "update.json").write_text("on trial")
+    (state / "update-ordered.json").write_text("secret")
+    wipe_state(state)
+    assert [path.name for path in state.iterdir()] == ["update.json"]
+    assert (state / "update.json").read_text() == "on trial"
+
+
 def test_a_device_that_was_not_being_wiped_is_left_alone(state):
     assert not finish_wipe(state)
     assert (state / "keys/signing.pem").exists()

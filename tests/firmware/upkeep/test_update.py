@@ -579,15 +579,6 @@ def test_a_system_that_waits_for_its_trial_gets_it_after_a_power_cut(*, world, o
     assert world.now["installs"] == 1
 
 
-def test_a_wipe_in_the_middle_of_an_update_leaves_a_wiped_device(*, world, installed, device):
-    wipe_state(device.state)
-    world.boot()
-    world.trial()
-    world.install()
-    assert list(device.state.iterdir()) == []
-    assert not world.never_starts("B")
-
-
 @pytest.mark.parametrize("begun", [False, True])
 def test_what_is_to_be_wiped_is_not_updated(*, world, offered, site, device, upkeep, begun):
     upkeep.call()
@@ -618,15 +609,80 @@ def test_a_box_that_was_paired_anew_is_updated_though_its_old_site_never_heard_o
     assert (device.state / WIPE_ORDER).exists(), "the old site is still to hear of the wipe"
 
 
-def test_a_wipe_while_a_system_is_on_trial_leaves_no_record_of_it(*, world, installed, device):
+def starts(world):
+    """The device is started, and again for as long as it restarts itself; no site and no sync service is there."""
     world.boot()
-
-    def wiped(seconds):
-        world.clock += seconds
-        if (device.state / FILE).exists():
-            wipe_state(device.state)
-
-    world._later = wiped
-    with pytest.raises(WorkFailed, match="was wiped"):
+    for _ in range(5):
+        asked = world.restarts_asked()
         world.trial()
-    assert list(device.state.iterdir()) == []
+        world.install()
+        if world.restarts_asked() == asked:
+            return
+        world.boot()
+    raise AssertionError("it restarts for ever")
+
+
+def only_the_record(device):
+    return [path.name for path in device.state.iterdir()] == [FILE]
+
+
+def test_a_wipe_in_the_middle_of_an_update_leaves_a_wiped_device(*, world, installed, device):
+    wipe_state(device.state)
+    assert only_the_record(device)
+    world.well = False
+    starts(world)
+    assert world.runs == OLD, "what was never found good does not stay"
+    assert world.never_starts("B")
+    assert read_record(device.state).reason is Reason.NOT_WELL
+    assert only_the_record(device)
+
+
+def test_a_wipe_while_a_system_is_on_trial_leaves_it_on_trial(*, world, installed, device):
+    world.boot()
+    wiped = []
+
+    def meanwhile(seconds):
+        world.clock += seconds
+        if not wiped:
+            wipe_state(device.state)
+            wiped.append(only_the_record(device))
+
+    world._later = meanwhile
+    world.trial()
+    assert wiped == [True]
+    starts(world)
+    assert world.runs == OLD
+    assert world.never_starts("B")
+
+
+@pytest.mark.parametrize("moment", ["writing", "written", "activated"])
+def test_a_wipe_while_a_system_is_being_written_leaves_none_that_starts_untested(
+    *, moment, world, offered, site, device, upkeep, newer, approving
+):
+    upkeep.call()
+    world.change(cut=moment)
+    killed_while_installing(world)
+    wipe_state(device.state)
+    world.well = False
+    starts(world)
+    assert world.runs == OLD
+    assert world.never_starts("B")
+    assert read_record(device.state).ended, "else each later update would find the device busy"
+    world.well = True
+    with serving_enrolment(site) as server:
+        again = pair(site.invite(f"127.0.0.1:{server.port}").line, device.state, on_digits=approving)
+        offer(site, again, newer)
+        live(world, site, again)
+    assert world.runs == NEW
+
+
+def test_a_wipe_does_not_forget_what_was_confirmed(*, world, installed, site, device, vendor, approving):
+    world.boot()
+    world.trial()
+    wipe_state(device.state)
+    (world.folder / "release").write_text(OLD)  # somebody started the other slot by hand
+    with serving_enrolment(site) as server:
+        again = pair(site.invite(f"127.0.0.1:{server.port}").line, device.state, on_digits=approving)
+        offer(site, again, vendor.bundle("2026.48.0", size=20_000))
+        Upkeep(world.settings, lambda: (True, "")).call()
+    assert answer(site, again) == ("refused", f"It runs {OLD} and had {NEW}, and 2026.48.0 is not newer.")
