@@ -33,4 +33,5 @@ class Event(StrEnum):
     UPDATE_CONFIRMED = "update-confirmed"
     UPDATE_ROLLED_BACK = "update-rolled-back"
     UPDATE_FAILED = "update-failed"
+    CONFIRMED_NOT_STARTED = "confirmed-not-started"
     SLOT_NOT_MARKED = "slot-not-marked"

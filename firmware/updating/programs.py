@@ -87,13 +87,13 @@ class Machine:
         except ValueError as error:
             raise ProgramFailed("RAUC does not say which slot runs.") from error
 
-    def mark_good(self) -> None:
-        """The slot that runs stays.
+    def mark_good(self, which: Literal["booted", "other"] = "booted") -> None:
+        """The slot that runs stays, or the other one is started again.
 
         Raises:
             ProgramFailed: RAUC says no.
         """
-        self._rauc("status", "mark-good", "booted")
+        self._rauc("status", "mark-good", which)
 
     def mark_bad(self, which: Literal["booted", "other"] = "booted") -> None:
         """The slot that runs, or the other one, is not started again.

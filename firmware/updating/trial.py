@@ -98,6 +98,8 @@ def after_boot(
     state, record = settings.state, read_record(settings.state)
     if record is None or record.ended or record.boot == machine.boot_id():
         _stays(machine)
+        if record is not None and record.step is Step.CONFIRMED:
+            _started_again(settings, machine, record)
     elif not on_trial(settings, machine, record):
         _stays(machine)
         if record.step is Step.INSTALLED and _waits(machine):  # the power went before the restart that tries it
@@ -171,6 +173,19 @@ def _not_started(state: Path, machine: Machine, record: Record, reason: Reason, 
     move(state, record, Step.FAILED, reason, sentence_of(f"{said} It runs {record.before} again."))
     _log.error(Event.UPDATE_FAILED, version=str(record.version), reason=reason.value)
     dropped(state)
+
+
+def _started_again(settings: Settings, machine: Machine, record: Record) -> None:
+    """The next start is the confirmed system's again, where the one before it runs: its starts were cut short.
+
+    Nothing was written into its slot since, or there would be a record of that.
+    """
+    running = read_release(settings.update.release)
+    if running is None or running >= record.version:
+        return
+    _log.error(Event.CONFIRMED_NOT_STARTED, version=str(record.version), running=str(running), alarm=True)
+    with suppress(ProgramFailed):
+        machine.mark_good("other")
 
 
 def _waits(machine: Machine) -> bool:

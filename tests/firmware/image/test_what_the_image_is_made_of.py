@@ -9,6 +9,7 @@ import secrets
 import subprocess
 from collections.abc import Callable
 from configparser import ConfigParser
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from firmware.settings import load_settings
 from firmware.tryboot import FILE, MOST_BYTES, Choice, Other, Slot, parse_choice
 from firmware.updating.programs import BOOTLOADER
 from provisioning.updates import Version
+from tests.firmware.upkeep.machines import grub
 
 SYSTEM = FILES / "usr/lib/systemd/system"
 DEBIANS_OWN = {
@@ -99,12 +101,32 @@ def test_the_system_mounts_what_its_boot_loader_reads_first(board: Board) -> Non
 
 
 def test_grub_and_updates_call_the_systems_the_same() -> None:
-    grub = GRUB.read_text("ascii")
+    text = GRUB.read_text("ascii")
     for number, letter in enumerate("ab", 2):
-        assert f"set root=$disk,gpt{number}\n        set system=wardlens-{letter}" in grub
+        assert f"set root=$disk,gpt{number}\n        set system=wardlens-{letter}" in text
     assert slots(BOARDS["amd64"])["system"]["grubenv"] == "/efi/grubenv"
     assert BOARDS["amd64"].boot_folder == "efi"
-    assert "--file ($efi)/grubenv" in grub
+    assert "--file ($efi)/grubenv" in text
+
+
+@pytest.mark.parametrize("order", ["A B", "B A"])
+def test_grub_starts_a_system_that_it_was_told_is_good_and_counts_that_start(order: str) -> None:
+    """Over all that grubenv can say: the first good one with a start left, then one that is good, then any."""
+    for good_a, good_b, tries_a, tries_b in product("01", "01", "0123", "0123"):
+        kept = {"ORDER": order, "A_OK": good_a, "B_OK": good_b, "A_TRY": tries_a, "B_TRY": tries_b}
+        after, started = grub(kept, ["A", "B"])
+        good = [slot for slot in order.split() if kept[f"{slot}_OK"] == "1"]
+        left = [slot for slot in good if kept[f"{slot}_TRY"] != "3"]
+        assert started == [*left, *good, *order.split()][0], kept
+        counted = {f"{slot}_TRY": kept[f"{slot}_TRY"] if left else "0" for slot in "AB"}
+        counted[f"{started}_TRY"] = str(int(counted[f"{started}_TRY"]) + 1)
+        assert after == kept | counted, kept
+
+
+@pytest.mark.parametrize(("readable", "started"), [(["A"], "A"), (["B"], "B"), ([], "")])
+def test_grub_starts_the_other_system_where_one_cannot_be_read(readable: list[str], started: str) -> None:
+    kept = {"ORDER": "B A", "A_OK": "0", "B_OK": "1", "A_TRY": "0", "B_TRY": "0"}
+    assert grub(kept, readable)[1] == started
 
 
 def test_a_pis_firmware_and_updates_call_the_systems_the_same() -> None:

@@ -46,6 +46,32 @@ class Vendor:
         return path
 
 
+GRUB = """
+set() { declare -g "$1"; }
+search() { efi=efi; }
+regexp() { disk=hd0; }
+load_env() { shift 2; for name; do kept="KEPT_$name"; declare -g "$name=${!kept}"; done; }
+save_env() { shift 2; for name; do echo "$name=${!name}"; done; }
+linux() { for word; do case "$word" in rauc.slot=*) kernel="${word#*=}" ;; esac; done; }
+initrd() { :; }
+boot() { case " $READABLE " in *" $kernel "*) echo "$kernel"; exit ;; esac; }
+reboot() { exit 1; }
+"""
+"""GRUB's commands, as far as our grub.cfg calls them, for bash: which understands the rest of it as GRUB does."""
+
+
+def grub(kept: dict[str, str], readable: list[str]) -> tuple[dict[str, str], str]:
+    """What `grubenv` holds once our own grub.cfg has run, and the slot whose kernel it started; none if it gave up."""
+    text = (BOARDS["amd64"].folder / "loader" / "grub.cfg").read_text("ascii")
+    given = {f"KEPT_{name}": value for name, value in kept.items()} | {"READABLE": " ".join(readable)}
+    script = GRUB + text.replace("($efi)", "$efi")
+    done = subprocess.run(["/bin/bash", "-c", script], check=False, capture_output=True, text=True, env=given)
+    assert not done.stderr, done.stderr
+    said = [line.partition("=") for line in done.stdout.splitlines()]
+    started = [name for name, equals, _ in said if not equals]
+    return kept | {name: value for name, equals, value in said if equals}, "".join(started)
+
+
 @dataclass
 class World:
     """The machine around one device: its slots in a file, its boot, its clock, and whether a new system is well."""
@@ -71,8 +97,9 @@ class World:
         }
         settings = Settings(state=state, runtime=state.parent / "run", update=update)  # type: ignore[arg-type]
         world = cls(folder, settings)
-        slots = {"A": {"version": OLD, "left": None}, "B": {"version": "", "left": 0}}
-        fresh = {"booted": "A", "primary": "A", "slots": slots, "rauc": str(rauc), "bootloader": ""}
+        slots = {"A": {"version": OLD}, "B": {"version": ""}}
+        kept = {"ORDER": "A B", "A_OK": "1", "B_OK": "0", "A_TRY": "0", "B_TRY": "0"}
+        fresh = {"booted": "A", "grubenv": kept, "slots": slots, "rauc": str(rauc), "bootloader": ""}
         world.file.write_text(
             json.dumps(
                 fresh | {"cut": "", "broken": False, "refuses": "", "services": {}, "restarts": 0, "installs": 0}
@@ -101,17 +128,17 @@ class World:
         return Machine(self.settings.update.system, self.folder / "boot-id")
 
     def boot(self) -> None:
-        """The bootloader starts the primary slot, or the other one where that has no start left or does not start."""
+        """GRUB starts a slot and counts; a kernel that panics is one more start."""
         now = self.now
-        for slot in (now["primary"], "B" if now["primary"] == "A" else "A"):
-            row = now["slots"][slot]
-            if row["version"] and row["left"] != 0 and row["version"] not in self.dead:
-                row["left"] = None if row["left"] is None else row["left"] - 1
-                break
-        else:
+        written = {slot: row["version"] for slot, row in now["slots"].items() if row["version"]}
+        kept, slot = grub(now["grubenv"], list(written))
+        if not slot:
             raise AssertionError("no slot starts: the device is a brick")
-        self.change(slots=now["slots"])
-        self._booted(slot)
+        self.change(grubenv=kept)
+        if written[slot] in self.dead:
+            self.boot()
+        else:
+            self._booted(slot)
 
     def _booted(self, slot: str) -> None:
         self.change(booted=slot)
@@ -121,7 +148,7 @@ class World:
 
     def never_starts(self, slot: str) -> bool:
         """Whether the boot loader was told to leave that slot alone."""
-        return self.now["slots"][slot]["left"] == 0  # type: ignore[no-any-return]
+        return self.now["grubenv"][f"{slot}_OK"] == "0"  # type: ignore[no-any-return]
 
     def install(self) -> None:
         install_ordered(self.settings, self.machine)

@@ -609,6 +609,10 @@ def test_a_box_that_was_paired_anew_is_updated_though_its_old_site_never_heard_o
     assert (device.state / WIPE_ORDER).exists(), "the old site is still to hear of the wipe"
 
 
+def only_the_record(device):
+    return [path.name for path in device.state.iterdir()] == [FILE]
+
+
 def starts(world):
     """The device is started, and again for as long as it restarts itself; no site and no sync service is there."""
     world.boot()
@@ -622,8 +626,40 @@ def starts(world):
     raise AssertionError("it restarts for ever")
 
 
-def only_the_record(device):
-    return [path.name for path in device.state.iterdir()] == [FILE]
+PLUGS = 3
+"""How often somebody pulls the plug before the system that starts has said that it is well."""
+
+
+def test_starts_that_are_cut_short_do_not_put_a_confirmed_system_aside(*, world, installed, capsys):
+    world.boot()
+    world.trial()
+    for _ in range(PLUGS):
+        world.boot()
+        assert world.runs == NEW
+    capsys.readouterr()
+    for _ in range(2):
+        world.boot()
+        fell_back = world.runs == OLD
+        world.trial()
+        assert ("confirmed-not-started" in capsys.readouterr().out) is fell_back
+    assert world.runs == NEW
+    for _ in range(5):
+        world.boot()
+        world.trial()
+        assert world.runs == NEW
+
+
+def test_starts_that_are_cut_short_do_not_bring_back_a_system_that_failed(*, world, installed, device):
+    world.well = False
+    starts(world)
+    assert read_record(device.state).step is Step.FAILED
+    for _ in range(PLUGS + 1):
+        world.boot()
+        assert world.runs == OLD
+    world.trial()
+    world.boot()
+    assert world.runs == OLD
+    assert world.never_starts("B")
 
 
 def test_a_wipe_in_the_middle_of_an_update_leaves_a_wiped_device(*, world, installed, device):
