@@ -30,6 +30,8 @@ STEADY_SECONDS: Final = 20.0
 LOOK_SECONDS: Final = 2.0
 MOST_TRIES: Final = 3
 """How often a system that did not pass tries to go back."""
+MOST_MARKS: Final = 7
+"""How often RAUC is asked to mark a start that is no trial: each time after twice the wait, two minutes in all."""
 _log = structlog.get_logger(__name__)
 
 
@@ -97,11 +99,11 @@ def after_boot(
         return
     state, record = settings.state, read_record(settings.state)
     if record is None or record.ended or record.boot == machine.boot_id():
-        _stays(machine)
+        _stays_in_the_end(machine, wait)
         if record is not None and record.step is Step.CONFIRMED:
             _started_again(settings, machine, record)
     elif not on_trial(settings, machine, record):
-        _stays(machine)
+        _stays_in_the_end(machine, wait)
         if record.step is Step.INSTALLED and _waits(machine):  # the power went before the restart that tries it
             machine.reboot()
         elif record.step is not Step.INSTALLING:
@@ -204,3 +206,12 @@ def _stays(machine: Machine) -> bool:
         _log.error(Event.SLOT_NOT_MARKED, sentence=str(failed))
         return False
     return True
+
+
+def _stays_in_the_end(machine: Machine, wait: Callable[[float], None]) -> None:
+    """The slot that runs is marked as good, or it was tried for long enough: RAUC may come up later than we do."""
+    for tried in range(MOST_MARKS):
+        if _stays(machine):
+            return
+        if tried + 1 < MOST_MARKS:
+            wait(LOOK_SECONDS * 2**tried)

@@ -649,6 +649,25 @@ def test_starts_that_are_cut_short_do_not_put_a_confirmed_system_aside(*, world,
         assert world.runs == NEW
 
 
+@pytest.mark.parametrize("answers_after", [1, 3, None])
+def test_an_ordinary_start_is_called_good_though_rauc_does_not_answer_at_once(*, world, answers_after):
+    world.boot()
+    world.change(broken=True)
+    waits = []
+
+    def later(seconds):
+        waits.append(seconds)
+        world.change(broken=len(waits) != answers_after)
+
+    world._later = later
+    world.trial()
+    if answers_after is None:
+        assert sum(waits) >= 60, "a RAUC that does not come up in a minute is broken"
+    else:
+        assert len(waits) == answers_after
+        assert world.now["grubenv"]["A_TRY"] == "0"
+
+
 def test_starts_that_are_cut_short_do_not_bring_back_a_system_that_failed(*, world, installed, device):
     world.well = False
     starts(world)
