@@ -75,7 +75,8 @@ class Publisher:
 
     def _issue(self, open_rows: sqlite3.Connection) -> bytes:
         issued = datetime.fromtimestamp(seconds(self._clock()), UTC)
-        version = int(rows.read_setting(open_rows, "manifest_version")) + 1
+        # The time, so that a site that was restored from its backup repeats no number that its devices know already.
+        version = max(int(rows.read_setting(open_rows, "manifest_version")) + 1, seconds(issued))
         manifest = SiteManifest(
             site=self._site,
             name=rows.read_setting(open_rows, "name"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -158,7 +159,21 @@ def test_a_refreshed_manifest_brings_the_roster_and_the_new_sealing_key(device, 
     fresh = refresh(device.state)
     assert [clinician.badge for clinician in fresh.roster] == ["n-17"]
     assert [sealing.key_id for sealing in fresh.sealing_keys] == [key]
-    assert fresh.manifest.version == device.manifest.version + 2
+    assert fresh.manifest.version == site.manifest_version > device.manifest.version
+
+
+def test_what_a_site_changes_after_it_was_restored_from_its_backup_reaches_devices_that_know_what_was_lost(
+    device, site, tmp_path
+):
+    backup = shutil.copytree(site.folder, tmp_path / "backup")
+    lost = site.rotate_sealing_key()
+    assert [key.key_id for key in refresh(device.state).sealing_keys] == [lost]
+    shutil.rmtree(site.folder)
+    shutil.copytree(backup, site.folder)
+    restored = Site.load(site.folder, clock=lambda: datetime.now(UTC) + timedelta(minutes=30))
+    assert lost not in {key.key_id for key in restored.opening_keys()}
+    fresh = restored.rotate_sealing_key()
+    assert [key.key_id for key in refresh(device.state).sealing_keys] == [fresh]
 
 
 def test_an_older_manifest_never_replaces_a_newer_one(device, site, tmp_path):
@@ -215,7 +230,7 @@ def test_who_follows_an_identity_sees_each_change_and_verifies_only_then(device,
     assert now() is first
     site.add_clinician("n-17", "Ada", "clinician", "4711")
     refresh(device.state)
-    assert now().manifest.version == device.manifest.version + 1
+    assert now().manifest.version == site.manifest_version > device.manifest.version
     renewed = renew(device.state)
     assert now() == renewed
 
