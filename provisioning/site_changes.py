@@ -142,13 +142,16 @@ class SiteChanges(SiteRecord):
             raise
 
     def renew_servers(self, hosts: Sequence[str] = (), *, servers: Sequence[str] = SERVERS) -> None:
-        """Fresh keys and certificates for the servers, which then answer at `hosts` too. Restart them after it."""
+        """Fresh certificates for the servers, which then answer at `hosts` too. Restart them after it.
+
+        Keys stay: at any moment each certificate fits its key. Only a key that is not there, or is none, is made anew.
+        """
         for server in servers:
             known = hosts_of(self.keys.chain(server)[0])
             self.keys.issue_server(server, list(dict.fromkeys([*known, *hosts])), self.clock())
 
     def renew_receivers(self) -> tuple[str, ...]:
-        """Fresh keys and certificates for every receiver; their names. Restart them after it."""
+        """Fresh certificates for every receiver, for the keys that they have; their names. Restart them after it."""
         with self.registry.reading() as open_rows:
             names = tuple(read_receivers(open_rows))
         for name in names:

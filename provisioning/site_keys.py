@@ -104,18 +104,16 @@ class SiteKeys:
             raise SiteDamaged from error
 
     def issue_server(self, name: str, hosts: Sequence[str], now: datetime) -> None:
-        """A fresh key and certificate for the server called `name`, which answers at `hosts`."""
-        key = keys.make_leaf_key()
+        """A fresh certificate for the server called `name`, which answers at `hosts`, and a key where it has none."""
         issuer = self.issuer
-        leaf = certificates.issue_server(issuer, key.public_key(), hosts, now)
-        self._write(name, key, leaf, issuer.certificate)
+        leaf = certificates.issue_server(issuer, self._leaf_key(name).public_key(), hosts, now)
+        self._write_chain(name, leaf, issuer.certificate)
 
     def issue_receiver(self, name: str, now: datetime) -> None:
-        """A fresh key and client certificate for the receiver called `name`."""
-        key = keys.make_leaf_key()
-        issuer = self.issuer
-        leaf = certificates.issue_receiver(issuer, key.public_key(), self._site, name, now)
-        self._write(certificates.receiver_common_name(name), key, leaf, issuer.certificate)
+        """A fresh client certificate for the receiver called `name`, and a key where it has none."""
+        issuer, named = self.issuer, certificates.receiver_common_name(name)
+        leaf = certificates.issue_receiver(issuer, self._leaf_key(named).public_key(), self._site, name, now)
+        self._write_chain(named, leaf, issuer.certificate)
 
     def issue_device(
         self, device: str, asked: Sequence[tuple[certificates.Use, EllipticCurvePublicKey]], now: datetime
@@ -130,6 +128,19 @@ class SiteKeys:
         except (OSError, ValueError) as error:
             raise SiteDamaged from error
 
+    def _leaf_key(self, name: str) -> EllipticCurvePrivateKey:
+        """The key that is there, so that one file, the certificate, is all that a renewal replaces."""
+        path = self._layout.key(name)
+        try:
+            return keys.read_ec_key(path)
+        except (OSError, ValueError):
+            key = keys.make_leaf_key()
+            keys.write_key(path, key)
+            return key
+
     def _write(self, name: str, key: EllipticCurvePrivateKey, *chain: x509.Certificate) -> None:
         keys.write_key(self._layout.key(name), key)
+        self._write_chain(name, *chain)
+
+    def _write_chain(self, name: str, *chain: x509.Certificate) -> None:
         durable.write(self._layout.certificate(name), certificates.to_pem(*chain))

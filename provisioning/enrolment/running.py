@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from capture.private_files import exposed_file
 from provisioning.enrolment.server import create_enrolment_app
-from provisioning.errors import KeyExposed, NotAccepted
+from provisioning.errors import KeyExposed, NotAccepted, SiteDamaged
 from provisioning.site import Site
 from provisioning.site_layout import ENROLMENT
 
@@ -36,14 +36,16 @@ def run_enrolment(
     """Serves enrolment for `site` until SIGINT or SIGTERM.
 
     Raises:
+        KeyExposed, SiteDamaged: its certificate and key cannot be used.
         NotAccepted: the address cannot be listened on.
     """
+    server = _server(create_enrolment_app(site), server_context(site))
     with _listening(host, port) as listener:
         if on_ready:
             on_ready(_where(listener))
         # uvicorn ends in order at SIGINT and then raises it once more, for whoever else wants to know.
         with suppress(KeyboardInterrupt):
-            _server(create_enrolment_app(site), server_context(site)).run(sockets=[listener])
+            server.run(sockets=[listener])
 
 
 @contextmanager
@@ -51,6 +53,7 @@ def serving_enrolment(site: Site, host: str = "127.0.0.1", port: int = 0) -> Ite
     """A server for `site` in a thread of its own, for as long as the block lasts; port 0 takes a free one.
 
     Raises:
+        KeyExposed, SiteDamaged: its certificate and key cannot be used.
         NotAccepted: the address cannot be listened on.
     """
     context = server_context(site)
@@ -112,13 +115,20 @@ def server_context(site: Site) -> ssl.SSLContext:
 
     Raises:
         KeyExposed: others can read its key.
+        SiteDamaged: certificate and key do not belong together.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     files = site.tls(ENROLMENT)
-    if exposed := exposed_file(files.key):
-        raise KeyExposed(exposed)
-    context.load_cert_chain(files.certificate, files.key)
+    try:
+        if exposed := exposed_file(files.key):
+            raise KeyExposed(exposed)
+        context.load_cert_chain(files.certificate, files.key)
+    except (ssl.SSLError, FileNotFoundError) as error:
+        raise SiteDamaged(
+            f"{files.certificate} and {files.key} do not belong together, or one of them cannot be read. "
+            "Run `wardlens site renew`, then start the server again."
+        ) from error
     return context
 
 
