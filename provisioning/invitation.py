@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import ipaddress
 import re
 import struct
 from collections.abc import Callable
@@ -69,6 +70,25 @@ def parse_address(text: str) -> Address:
         return Address(host.lower(), int(port))
     except ValueError as error:
         raise NotAccepted(f"{text!r} is not an address. Write it as host:port, for example 10.0.0.5:8443.") from error
+
+
+def parse_called(text: str) -> Address:
+    """`host:port` or `[ipv6]:port` as an address that a device can call.
+
+    Raises:
+        NotAccepted: it is neither, or it is every address of a machine, which a server listens on and nobody calls.
+    """
+    host = text.rpartition(":")[0].strip("[]")
+    try:
+        everywhere = ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = False
+    if everywhere:
+        raise NotAccepted(
+            f"A server can listen on {host}, but no device finds it there. Name where devices reach it by --address, "
+            "for example --address 10.0.0.5:8444."
+        )
+    return parse_address(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from provisioning.certificates import names_host, receiver_common_name
 from provisioning.clock import Clock, seconds, utc_now
 from provisioning.errors import SiteDamaged
 from provisioning.events import Event
-from provisioning.invitation import Invitation, make_invitation, parse_address
+from provisioning.invitation import Invitation, make_invitation, parse_called
 from provisioning.keys import key_hash
 from provisioning.manifest import SiteManifest, verify_manifest
 from provisioning.publishing import Publisher
@@ -185,15 +185,23 @@ class Site(SiteDevices, SiteCommands, SiteChanges):
 
     # What IT does.
 
+    def answers_at(self, address: str) -> bool:
+        """Whether the enrolment server's certificate names the host of `address` (host:port).
+
+        Raises:
+            NotAccepted: no device can call there.
+        """
+        return names_host(self.keys.chain(ENROLMENT)[0], parse_called(address).host)
+
     def invite(self, address: str, minutes: int = 15) -> Invitation:
         """A fresh invitation to enrol at `address` (host:port) within `minutes` from now.
 
-        The enrolment server's certificate is made anew if it does not name the host; start the server after that.
+        Where the enrolment server does not answer there yet, its certificate is made anew; restart the server then.
 
         Raises:
             NotAccepted: the address or the window is not legal, or the line would be too long for a QR code.
         """
-        where = parse_address(address)
+        where = parse_called(address)
         now = self.clock()
         with self.registry.writing() as open_rows:
             sealing = rows.read_sealing(open_rows)[0].hash
@@ -206,7 +214,7 @@ class Site(SiteDevices, SiteCommands, SiteChanges):
             )
             open_rows.execute("UPDATE invitation SET secret = NULL WHERE not_after < ?", (seconds(now),))
             self._on_record(open_rows, Recorded.INVITED, invitation.id, f"{minutes} minutes")
-        if not names_host(self.keys.chain(ENROLMENT)[0], where.host):
+        if not self.answers_at(address):
             self.renew_servers([where.host], servers=[ENROLMENT])
         _log.info(Event.INVITATION_MADE.value, site=self.id, invitation=invitation.id, minutes=minutes)
         return invitation

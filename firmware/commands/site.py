@@ -145,7 +145,13 @@ def invite(
     settings = load_settings(config)
     where = address or f"{settings.enrolment.host}:{settings.enrolment.port}"
     found = opened(config, site)
+    answers = found.answers_at(where)
     invitation = found.invite(where, minutes)
+    if not answers:
+        err.print(
+            f"The enrolment server's certificate names {invitation.address.host} from now on. "
+            "Restart `wardlens site serve` first: until then a device refuses it as a stranger."
+        )
     if png is not None:
         durable.write(png, qr_png(invitation.line), mode=durable.PRIVATE)
     if as_json:

@@ -103,6 +103,29 @@ def test_an_invitation_is_a_line_and_a_png(wardlens, tmp_path):
     assert png.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("form", [["--json"], []])
+def test_who_invites_to_a_host_that_is_new_to_the_server_is_told_to_restart_it(wardlens, tmp_path, form):
+    wardlens("site", "init", tmp_path / "site")
+    invite = ["site", "invite", "--site", tmp_path / "site", *form, "--address"]
+    assert wardlens(*invite, "localhost:8444").stderr == ""
+    first = wardlens(*invite, "wardlens.st-mary.example:8444")
+    assert "Restart `wardlens site serve`" in first.stderr
+    assert "wardlens.st-mary.example" in first.stderr
+    assert first.returncode == 0
+    if form:
+        assert json.loads(first.stdout)["invitation"]
+    assert wardlens(*invite, "wardlens.st-mary.example:8444").stderr == ""
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_device_is_not_sent_to_where_a_server_listens_on_every_address(wardlens, tmp_path, host):
+    wardlens("site", "init", tmp_path / "site")
+    invite = ["site", "invite", "--site", tmp_path / "site"]
+    refused(wardlens(*invite, WARDLENS_ENROLMENT__HOST=host), 2, "--address")
+    refused(wardlens(*invite, "--address", f"[{host}]:8444"), 2, "--address")
+    assert wardlens(*invite, "--address", "10.0.0.5:8444", WARDLENS_ENROLMENT__HOST=host).returncode == 0
+
+
 def test_a_clinician_is_added_listed_and_removed(wardlens, tmp_path):
     site = tmp_path / "site"
     wardlens("site", "init", site)
