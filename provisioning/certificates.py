@@ -11,7 +11,7 @@
 
 The two certificates of a device name the same device and differ in what they are good for: the key that the sync
 service holds opens connections and signs no envelope; the key that the camera service holds signs envelopes and opens
-no connection (docs/adr/0008). Profile: RFC 5280; document signing: RFC 9336.
+no connection (docs/adr/0008). No leaf lasts longer than its CA. Profile: RFC 5280; document signing: RFC 9336.
 """
 
 from __future__ import annotations
@@ -67,14 +67,15 @@ PURPOSE: dict[Use, ObjectIdentifier] = {
 def make_root(key: EllipticCurvePrivateKey, site: str, now: datetime) -> x509.Certificate:
     """The self-signed root of `site`."""
     name = _name(f"Wardlens root of {site}"[:64])
-    builder = _builder(key.public_key(), name, name, key.public_key(), (now, ROOT_DAYS))
+    builder = _builder(key.public_key(), name, name, key.public_key(), (now, now + timedelta(days=ROOT_DAYS)))
     return _authority(builder, 1).sign(key, SHA384())
 
 
 def make_issuing(key: EllipticCurvePublicKey, root: Issuer, site: str, now: datetime) -> x509.Certificate:
     """An issuing CA under `root`, which may issue leaves and no further CA."""
     name = _name(f"Wardlens issuing CA of {site}"[:64])
-    builder = _builder(key, name, root.certificate.subject, root.key.public_key(), (now, ISSUING_DAYS))
+    validity = now, now + timedelta(days=ISSUING_DAYS)
+    builder = _builder(key, name, root.certificate.subject, root.key.public_key(), validity)
     return _authority(builder, 0).sign(root.key, SHA384())
 
 
@@ -189,7 +190,10 @@ def _leaf(  # noqa: PLR0917 - what a certificate says, in its order
     use: Use,
     validity: tuple[datetime, int],
 ) -> x509.Certificate:
-    builder = _builder(key, _name(common_name), issuer.certificate.subject, issuer.key.public_key(), validity)
+    now, days = validity
+    # Nobody believes a leaf after its CA has ended; a device that knows so renews before.
+    until = min(now + timedelta(days=days), issuer.certificate.not_valid_after_utc)
+    builder = _builder(key, _name(common_name), issuer.certificate.subject, issuer.key.public_key(), (now, until))
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(authority=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([PURPOSE[use]]), critical=False)
@@ -201,9 +205,9 @@ def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     issuer_key: EllipticCurvePublicKey,
-    validity: tuple[datetime, int],
+    validity: tuple[datetime, datetime],
 ) -> x509.CertificateBuilder:
-    now, days = validity
+    now, until = validity
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -211,7 +215,7 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - BACKDATED)
-        .not_valid_after(now + timedelta(days=days))
+        .not_valid_after(until)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
     )

@@ -16,6 +16,7 @@ class Event(Enum):
     DIGITS_DIFFERED = "digits-differed"
     ENROLMENT_REFUSED = "enrolment-refused"
     CERTIFICATES_RENEWED = "certificates-renewed"
+    CERTIFICATE_ENDS = "certificate-ends"
     MANIFEST_ISSUED = "manifest-issued"
     MANIFEST_GIVEN = "manifest-given"
     COMMAND_GIVEN = "command-given"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -31,7 +32,7 @@ from provisioning.site_commands import SiteCommands
 from provisioning.site_creation import FORMAT, create_site
 from provisioning.site_devices import SiteDevices
 from provisioning.site_keys import SiteKeys
-from provisioning.site_layout import ENROLMENT, SiteLayout, TlsPaths
+from provisioning.site_layout import ENROLMENT, ISSUING, SERVERS, SiteLayout, TlsPaths
 from provisioning.site_record import Recorded
 from provisioning.terms import BrokerAddress
 from provisioning.wrapping import KeyWrapper
@@ -161,6 +162,17 @@ class Site(SiteDevices, SiteCommands, SiteChanges):
     def receiver_tls(self, name: str = "main") -> TlsPaths:
         """The TLS files with which the receiver called `name` meets the broker."""
         return self.layout.tls(receiver_common_name(name))
+
+    def ends(self) -> dict[str, datetime]:
+        """When the certificates of broker, enrolment server, receivers and issuing CA end, by the names of their files.
+
+        Raises:
+            SiteDamaged: one is not there.
+        """
+        names = [*SERVERS, *map(receiver_common_name, self.manifest.receivers)]
+        # One of an older Wardlens may say that it lasts longer than its CA.
+        leaves = {name: min(one.not_valid_after_utc for one in self.keys.chain(name)) for name in names}
+        return {**leaves, ISSUING: self.keys.issuing.not_valid_after_utc}
 
     def opening_keys(self) -> tuple[OpeningKey, ...]:
         """Every opening key that the site has, also the retired: what was sealed to them stays readable.

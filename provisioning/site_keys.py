@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from capture.identifiers import SiteId
 from provisioning import certificates, durable, keys
 from provisioning.errors import SiteDamaged
-from provisioning.site_layout import SiteLayout
+from provisioning.site_layout import ISSUING, SiteLayout
 
 
 class SiteKeys:
@@ -29,7 +29,7 @@ class SiteKeys:
         issuer = certificates.Issuer(root, root_key)
         issuing = certificates.make_issuing(issuing_key.public_key(), issuer, self._site, now)
         self._write("root", root_key, root)
-        self._write("issuing", issuing_key, issuing)
+        self._write(ISSUING, issuing_key, issuing)
 
     def make_receipt(self) -> tuple[str, Ed25519PrivateKey]:
         """A fresh receipt key, and the name that receipts give it."""
@@ -57,19 +57,28 @@ class SiteKeys:
     @property
     def issuing(self) -> x509.Certificate:
         """The certificate of the issuing CA."""
-        return self.chain("issuing")[0]
+        return self.chain(ISSUING)[0]
 
     @property
     def authorities(self) -> tuple[x509.Certificate, ...]:
         """The certificates of the issuing CA and of those before it, the newest first."""
-        return tuple(self.chain("issuing"))
+        return tuple(self.chain(ISSUING))
 
     @property
     def issuer(self) -> certificates.Issuer:
         """The issuing CA with its key, read only to issue."""
         issuing = self.issuing
         named = self._issuing_name(issuing)
-        return certificates.Issuer(issuing, self._key(named if self._layout.key(named).exists() else "issuing"))
+        return certificates.Issuer(issuing, self._key(named if self._layout.key(named).exists() else ISSUING))
+
+    def _issuer(self, now: datetime) -> certificates.Issuer:
+        end = self.issuing.not_valid_after_utc
+        if end <= now:
+            raise SiteDamaged(
+                f"The site's issuing CA ended on {end:%Y-%m-%d}. Run `wardlens site rotate-ca`, then "
+                "`wardlens site renew`, then restart broker, enrolment server and receivers."
+            )
+        return self.issuer
 
     def rotate_issuing(self, now: datetime) -> x509.Certificate:
         """A fresh issuing CA, which issues from now on; those before it stay believed.
@@ -80,7 +89,7 @@ class SiteKeys:
         root = certificates.Issuer(self.root, self.root_key)
         issuing = certificates.make_issuing(key.public_key(), root, self._site, now)
         keys.write_key(self._layout.key(self._issuing_name(issuing)), key)
-        durable.write(self._layout.certificate("issuing"), certificates.to_pem(issuing, *self.authorities))
+        durable.write(self._layout.certificate(ISSUING), certificates.to_pem(issuing, *self.authorities))
         return issuing
 
     @staticmethod
@@ -104,22 +113,34 @@ class SiteKeys:
             raise SiteDamaged from error
 
     def issue_server(self, name: str, hosts: Sequence[str], now: datetime) -> None:
-        """A fresh certificate for the server called `name`, which answers at `hosts`, and a key where it has none."""
-        issuer = self.issuer
+        """A fresh certificate for the server called `name`, which answers at `hosts`, and a key where it has none.
+
+        Raises:
+            SiteDamaged: the issuing CA has ended.
+        """
+        issuer = self._issuer(now)
         leaf = certificates.issue_server(issuer, self._leaf_key(name).public_key(), hosts, now)
         self._write_chain(name, leaf, issuer.certificate)
 
     def issue_receiver(self, name: str, now: datetime) -> None:
-        """A fresh client certificate for the receiver called `name`, and a key where it has none."""
-        issuer, named = self.issuer, certificates.receiver_common_name(name)
+        """A fresh client certificate for the receiver called `name`, and a key where it has none.
+
+        Raises:
+            SiteDamaged: the issuing CA has ended.
+        """
+        issuer, named = self._issuer(now), certificates.receiver_common_name(name)
         leaf = certificates.issue_receiver(issuer, self._leaf_key(named).public_key(), self._site, name, now)
         self._write_chain(named, leaf, issuer.certificate)
 
     def issue_device(
         self, device: str, asked: Sequence[tuple[certificates.Use, EllipticCurvePublicKey]], now: datetime
     ) -> list[x509.Certificate]:
-        """One certificate for each of a device's keys, in their order."""
-        issuer = self.issuer
+        """One certificate for each of a device's keys, in their order.
+
+        Raises:
+            SiteDamaged: the issuing CA has ended.
+        """
+        issuer = self._issuer(now)
         return [certificates.issue_device(issuer, key, use, self._site, device, now=now) for use, key in asked]
 
     def _key(self, name: str) -> EllipticCurvePrivateKey:

@@ -13,6 +13,7 @@ from provisioning.errors import SiteMissing, SiteUnsafe
 BROKER = "broker"
 ENROLMENT = "enrolment"
 SERVERS = (BROKER, ENROLMENT)
+ISSUING = "issuing"
 
 
 @dataclass(frozen=True, slots=True)

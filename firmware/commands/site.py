@@ -86,6 +86,7 @@ def _facts(site: Site) -> dict[str, Any]:
         "receipt_keys": list(manifest.receipt_keys),
         "broker": f"{manifest.broker.host}:{manifest.broker.port}",
         "clinicians": len(manifest.roster),
+        "certificates_until": {name: day(int(end.timestamp())) for name, end in site.ends().items()},
     }
 
 
@@ -312,16 +313,19 @@ def add_receiver(
 def serve(site: SiteOption = None, config: ConfigOption = None) -> None:
     """Run the enrolment server, where invited devices are introduced, and keep the broker's rights (`broker.rights`).
 
+    The log has an alarm (`certificate-ends`) from 60 days before a certificate of the site's own ends.
+
     Example: wardlens site serve
     """
     from firmware.hospital import broker_rights_kept
     from firmware.logging import configure_logging
+    from provisioning.certificate_ends import ends_told
     from provisioning.enrolment import run_enrolment
 
     settings = load_settings(config)
     configure_logging(settings.log)
     found = opened(config, site)
-    with broker_rights_kept(settings, found):
+    with broker_rights_kept(settings, found), ends_told(found):
         run_enrolment(
             found,
             settings.enrolment.host,

@@ -5,12 +5,16 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import typer
 
 from firmware.command import app
+from firmware.demo.place import free_ports
+from provisioning.certificates import SERVER_DAYS
+from provisioning.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -101,6 +105,31 @@ def test_an_invitation_is_a_line_and_a_png(wardlens, tmp_path):
     done = wardlens("site", "invite", "--site", tmp_path / "site", "--png", png, "--json")
     assert len(json.loads(done.stdout)["invitation"]) <= 300
     assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_ends_of_a_sites_own_certificates_are_shown_and_told_by_its_server(wardlens, tmp_path):
+    created = datetime.now(UTC) - timedelta(days=SERVER_DAYS - 30)
+    site = Site.create(tmp_path / "site", "north", "North", clock=lambda: created).folder
+    until = json.loads(wardlens("site", "show", "--site", site, "--json").stdout)["certificates_until"]
+    assert set(until) == {"broker", "enrolment", "receiver.main", "issuing"}
+    assert until["broker"] == (created + timedelta(days=SERVER_DAYS)).strftime("%Y-%m-%d %H:%M")
+    assert until["broker"] in wardlens("site", "show", "--site", site).stdout
+
+    (port,) = free_ports(1)
+    chosen = {"WARDLENS_ENROLMENT__PORT": str(port), "WARDLENS_LOG__FORMAT": "json"}
+    command = [sys.executable, "-m", "firmware", "site", "serve", "--site", site]
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | chosen, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            told = {}
+            while set(told) != {"broker", "enrolment", "receiver.main"}:
+                line = server.stderr.readline()
+                assert line
+                if "certificate-ends" in line:
+                    said = json.loads(line)
+                    told[said["certificate"]] = said
+        finally:
+            server.terminate()
+    assert all(said["alarm"] and said["days"] == 29 for said in told.values())
 
 
 @pytest.mark.parametrize("form", [["--json"], []])
