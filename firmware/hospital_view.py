@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from capture.private_files import exposed_file
 from firmware.errors import RequestWrong
 from firmware.settings import LOOPBACK, Settings
 from firmware.terminal import moment
+from provisioning.errors import SiteDamaged
 from provisioning.site import Site
 
 if TYPE_CHECKING:
@@ -45,7 +47,15 @@ def hospital_view(settings: Settings, site: Site, archive: Archive) -> ASGIApp:
         provider=identity_provider(settings),
         enrolled=lambda: enrolled(site),
         release=this_release(),
+        first_end=lambda: _first_end(site),
     )
+
+
+def _first_end(site: Site) -> datetime | None:
+    try:
+        return min(site.ends().values())
+    except SiteDamaged:
+        return None
 
 
 def login_tokens(settings: Settings) -> LoginTokens:

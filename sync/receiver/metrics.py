@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from math import isnan
 from typing import Final
 
@@ -23,16 +24,17 @@ NOTHING: Final = float("nan")
 _Gauges = Iterator[tuple[str, str, float]]
 
 
-def exposition(now: ReceiverStatus, devices: Sequence[FleetDevice] = ()) -> str:
+def exposition(now: ReceiverStatus, devices: Sequence[FleetDevice] = (), first_end: datetime | None = None) -> str:
     """Every gauge with its help, one line each.
 
     Args:
         now: how the receivers and the archive stand.
         devices: the fleet; those that the site does not trust any more count nowhere.
+        first_end: when the first of the site's own certificates ends, where that is known.
     """
     lines: list[str] = []
     active = [device for device in devices if device.active]
-    for name, meaning, value in (*_receiver(now), *_fleet(now.at_ms, active)):
+    for name, meaning, value in (*_receiver(now), *_site(now.at_ms, first_end), *_fleet(now.at_ms, active)):
         lines += [*_head(name, meaning), f"wardlens_{name} {'NaN' if isnan(value) else value}"]
     found = Counter(alarm.kind for alarm in now.alarms)
     lines += _by("receiver_alarms_open", "Alarms that nobody has settled, by kind.", "kind", AlarmKind, found)
@@ -59,6 +61,14 @@ def _receiver(now: ReceiverStatus) -> _Gauges:
     yield "receiver_receipts_unsent", "Receipts that the broker has not taken yet.", counts.unsent
     last = (now.last_received_at_ms or 0) / 1e3
     yield "receiver_last_received_seconds", "When the newest capture was filed, Unix time.", last
+
+
+def _site(at_ms: int, first_end: datetime | None) -> _Gauges:
+    yield (
+        "site_least_certificate_seconds",
+        "Until the first certificate of broker, enrolment server, receivers or issuing CA ends; NaN if not known.",
+        NOTHING if first_end is None else first_end.timestamp() - at_ms / 1e3,
+    )
 
 
 def _fleet(at_ms: int, active: Sequence[FleetDevice]) -> _Gauges:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def healthy() -> dict[str, str]:
     """What a hospital in which all is well gives Prometheus: each series and its value."""
     counts = Counts(5, 10**6, 1, 0, 0, 0, 0, 0, 0)
     now = ReceiverStatus(1_790_000_060_000, (), ("receiver-1",), counts, 1_790_000_000_000, (), ())
-    found = SERIES.findall(exposition(now, [WELL]))
+    found = SERIES.findall(exposition(now, [WELL], datetime(2027, 9, 1, tzinfo=UTC)))
     return {f'{name}{{{label}="{value}"}}' if label else name: figure for name, label, value, figure in found}
 
 
@@ -105,6 +106,7 @@ WRONG: Mapping[str, Mapping[str, str]] = {
     "WardlensRefused": {"wardlens_receiver_quarantined": "0+1x5400"},
     "WardlensNotOpenable": {"wardlens_receiver_captures_not_openable": "1x5400"},
     "WardlensReceiptsWait": {"wardlens_receiver_receipts_unsent": "1x5400"},
+    "WardlensSiteCertificateEnds": {"wardlens_site_least_certificate_seconds": f"{59 * 86_400}x5400"},
     "WardlensNobodyOnline": {"wardlens_fleet_online": "0x5400"},
     "WardlensVersionsDiffer": {"wardlens_fleet_versions": "2x5400"},
     **{

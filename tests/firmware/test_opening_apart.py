@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -180,6 +181,11 @@ def test_a_receiver_with_its_view_runs_without_the_keys_that_make_devices(machin
         token = login_link(settings, "Ada Admin", ["it"]).partition("token=")[2]
         assert paired.device.device in browser.get("/login", params={"token": token}).text
         assert browser.get("/devices/invite").status_code == 404
+        left = re.compile(r"^wardlens_site_least_certificate_seconds (\S+)$", re.MULTILINE)
+        (seconds,) = left.findall(browser.get("/metrics").text)
+        assert 396 * 86_400 < float(seconds) <= 397 * 86_400
+        Site.load(settings.receiver.site).layout.certificate("broker").unlink()
+        assert left.findall(browser.get("/metrics").text) == ["NaN"]
 
 
 def test_a_wrong_key_is_reported_and_tried_again_when_asked(machines, paired):

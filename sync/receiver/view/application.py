@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -54,6 +55,7 @@ def create_view(
     provider: Provider | None = None,
     enrolled: Callable[[], Sequence[Enrolled]] | None = None,
     release: Release | None = None,
+    first_end: Callable[[], datetime | None] = lambda: None,
 ) -> FastAPI:
     """The view as an ASGI application. It reads the archive, and writes who looked and which alarms are settled.
 
@@ -68,6 +70,7 @@ def create_view(
         provider: the hospital's identity provider, where people sign in there.
         enrolled: the site's devices; without it, every device that was ever heard of.
         release: what this hospital's Wardlens is, to compare the devices' with.
+        first_end: when the first of the site's own certificates ends, asked each time.
     """
     sessions = sessions or Sessions()
     looking = Looking(archive, sessions)
@@ -139,7 +142,9 @@ def create_view(
     add_capture_pages(app, archive, looking, every=every, page=page, facts=facts)
     add_wound_page(app, archive, looking, every=every, page=page, facts=facts)
 
-    app.add_api_route("/metrics", lambda: Response(exposition(status(archive), fleet()), media_type=CONTENT_TYPE))
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(exposition(status(archive), fleet(), first_end()), media_type=CONTENT_TYPE)
 
     return app
 

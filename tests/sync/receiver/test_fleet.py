@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -289,6 +290,22 @@ def test_the_extremes_of_no_fleet_alarm_nobody(small_archive):
     text = exposition(status(small_archive))
     assert "\nwardlens_fleet_least_certificate_seconds NaN\n" in text
     assert "\nwardlens_fleet_devices 0\n" in text
+
+
+def test_the_first_end_of_the_sites_own_certificates_is_a_gauge_and_nothing_where_nobody_knows(small_archive):
+    now = status(small_archive)
+    end = datetime.fromtimestamp(now.at_ms / 1000, UTC) + timedelta(days=59)
+    assert "\nwardlens_site_least_certificate_seconds NaN\n" in exposition(now)
+    assert gauge(exposition(now, first_end=end), "site_least_certificate_seconds") == pytest.approx(59 * 86_400, abs=1)
+
+
+def test_metrics_ask_the_site_for_the_first_end_each_time(small_archive, tmp_path):
+    ends = iter([datetime(2126, 1, 1, tzinfo=UTC), datetime(2126, 2, 1, tzinfo=UTC)])
+    parts = {"site": "St Mary", "receipt_keys": dict, "tokens": LoginTokens(tmp_path / "links")}
+    view = create_view(small_archive, **parts, first_end=lambda: next(ends))
+    with view_served(view) as address, httpx.Client(base_url=address) as client:
+        first, second = (gauge(client.get("/metrics").text, "site_least_certificate_seconds") for _ in range(2))
+    assert second - first == pytest.approx(31 * 86_400, abs=60)
 
 
 def test_the_json_of_a_device_is_json_whatever_its_clock_says():
