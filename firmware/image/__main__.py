@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from firmware.errors import WorkFailed
 from firmware.image.boards import BOARDS, Board, Content
 from firmware.image.debian import PROJECT, CannotRun, check_host
 from firmware.image.disk import make_boot_file, make_disk, make_system_file
-from firmware.image.signing import UpdateKey, development_key
+from firmware.image.signing import UpdateKey, development_key, keyring_until
 from firmware.image.system import files_with_rights, make_system
 from provisioning.updates import Version
 
@@ -30,6 +31,11 @@ whoever has that folder. For devices that patients meet, keep your own key in a 
 A Raspberry Pi (arm64) starts with Raspberry Pi's own kernel and firmware, and with its libcamera. Debian has none of
 them: --packages-from names a file for apt with the archive that has, and the key that signs it. Without it the disk is
 made all the same, and does not start.
+"""
+_LONG_ENOUGH: Final = timedelta(days=5 * 365)
+_SHORT: Final = """\
+Devices with this image take no update after {until:%Y-%m-%d}, when {keyring} ends, so none that brings a longer one.
+Make it last: openssl req -x509 -days 3650 …
 """
 _NO_KERNEL: Final = "{what} does not start: it has no kernel. --packages-from names the archive with {packages}."
 
@@ -78,6 +84,8 @@ def main() -> int:
         asked.error(str(error))
     if given.keyring and given.bundle and not (given.key and given.certificate):
         asked.error("a bundle for that keyring needs --key and --certificate")
+    if given.keyring:
+        _check(given.keyring, asked)
     try:
         check_host("image", given.architecture)
         out.mkdir(parents=True, exist_ok=True)
@@ -89,6 +97,18 @@ def main() -> int:
         return 1
     sys.stdout.write(json.dumps(made) + "\n")
     return 0
+
+
+def _check(keyring: Path, asked: argparse.ArgumentParser) -> None:
+    now = datetime.now(UTC)
+    try:
+        until = keyring_until(keyring)
+    except (OSError, ValueError):
+        asked.error(f"--keyring names a PEM file of certificates, and {keyring} is none that can be read")
+    if until <= now:
+        asked.error(f"{keyring} has ended on {until:%Y-%m-%d}: no device would take an update. Make another --keyring")
+    if until < now + _LONG_ENOUGH:
+        sys.stderr.write(_SHORT.format(until=until, keyring=keyring))
 
 
 def _make(order: Order) -> dict[str, object]:
@@ -129,6 +149,7 @@ def _make(order: Order) -> dict[str, object]:
         "starts": starts,
         "bytes": out.stat().st_blocks * 512,
         "system_bytes": system.stat().st_size,
+        "keyring_until": f"{keyring_until(order.key.keyring):%Y-%m-%d}",
         "materials": len(materials.components),
         "files_with_rights": rights,
         "seconds": round(time.monotonic() - began),

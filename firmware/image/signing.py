@@ -29,6 +29,16 @@ class UpdateKey:
     keyring: Path
 
 
+def keyring_until(keyring: Path) -> dt.datetime:
+    """When the last certificate in `keyring` ends: from then on a device takes no update.
+
+    Raises:
+        ValueError: it holds none.
+        OSError: it cannot be read.
+    """
+    return max(one.not_valid_after_utc for one in x509.load_pem_x509_certificates(keyring.read_bytes()))
+
+
 def development_key(folder: Path) -> UpdateKey:
     """A key of our own in `folder`, made if there is none."""
     key, certificate = folder / "development.key.pem", folder / "development.cert.pem"
