@@ -240,9 +240,12 @@ class Desk:
             await self.note("pairing-failed", {})
 
     async def watch(self) -> None:
-        """One look of the watch: locks what is idle, discards what is owed."""
-        if self.sessions.current and self.sessions.remaining(self.clock()) <= 0:
+        """One look of the watch: locks what is idle, or whose the site took off its roster, discards what is owed."""
+        session, facts = self.sessions.current, self.identity.facts
+        if session and self.sessions.remaining(self.clock()) <= 0:
             await self.end_session(Ending.IDLE)
+        elif session and facts and not facts.knows(session.badge):
+            await self.end_session(Ending.OFF_ROSTER)
         self.wounds.forget_old(self.clock())
         await self.discard_what_is_owed()
 

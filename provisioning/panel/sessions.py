@@ -22,6 +22,7 @@ class Ending(StrEnum):
     LOCKED_BY_HAND = "by-hand"
     IDLE = "idle"
     REPLACED = "replaced"
+    OFF_ROSTER = "off-roster"
     STOPPED = "stopped"
 
 

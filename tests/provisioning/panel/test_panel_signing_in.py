@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -118,6 +119,19 @@ def test_idle_screen_locks_and_discards_what_was_not_accepted(bench):
         notice = client.get("/").text.partition('id="notice"')[2].partition("</p>")[0]
     assert "nobody touched the screen" in notice
     assert "The picture that was not accepted is gone." in notice
+
+
+def test_who_is_taken_off_the_roster_works_here_no_longer_however_busy(bench):
+    app = bench.app()
+    with bench.client(app) as client:
+        bench.sign_in(client)
+        client.post("/shutter")
+        assert client.post("/active").status_code == 200
+        bench.facts = replace(bench.facts, knows={"4712"}.__contains__)
+        app.state.desk.identity.refresh()
+        wait_for(lambda: client.post("/active").status_code == 401)
+        wait_for(lambda: not bench.camera.stills)
+        wait_for(lambda: ("locked", {"clinician": "4711", "why": "off-roster"}) in bench.recorded)
 
 
 def test_page_that_asks_on_its_own_keeps_nobody_signed_in(bench):
