@@ -48,7 +48,7 @@ from provisioning.errors import (
 )
 from provisioning.identity import FORMAT as DEVICE_FORMAT
 from provisioning.identity import DeviceIdentity, StateLayout
-from provisioning.invitation import PREFIX, _checksum, parse_address, parse_invitation
+from provisioning.invitation import PREFIX, _checksum, parse_called, parse_invitation
 from provisioning.keys import key_hash, read_ec_key, read_ed25519_key, to_pem
 from provisioning.manifest import verify_manifest
 from provisioning.manifest_fields import read_fields, write_fields
@@ -296,9 +296,9 @@ PARSERS = (
     ),
     Parser(
         "address",
-        ("provisioning.invitation.parse_address",),
+        ("provisioning.invitation.parse_address", "provisioning.invitation.parse_called"),
         lambda: [b"10.0.0.5:8443", b"[fe80::1]:443", b"Ward.Example:1"],
-        lambda data: parse_address(in_words(data)),
+        lambda data: parse_called(in_words(data)),
         (NotAccepted,),
         lambda address: str(address).encode(),
     ),
