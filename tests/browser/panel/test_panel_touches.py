@@ -36,10 +36,10 @@ class SlowCamera(SimulatedCamera):
         self.decided: list[Any] = []
         self._seconds = seconds
 
-    async def decide(self, still, decisions):
+    async def decide(self, still, decisions, **more):
         await asyncio.sleep(self._seconds)
         self.decided += decisions
-        return await super().decide(still, decisions)
+        return await super().decide(still, decisions, **more)
 
     async def take(self):
         taken = await super().take()
