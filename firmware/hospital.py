@@ -15,7 +15,7 @@ from firmware.errors import RequestWrong
 from firmware.hospital_view import hospital_view
 from firmware.mqtt_versions import MQTT_VERSIONS
 from firmware.settings import Settings
-from firmware.stopping import stop_on_signal
+from firmware.stopping import beside, stop_on_signal
 from firmware.supervision import end_with_parent
 from firmware.terminal import moment
 from provisioning.site import Site
@@ -235,7 +235,7 @@ def broker_rights_kept(settings: Settings, site: Site) -> Iterator[None]:
     Raises:
         RequestWrong: one of the two is set without the other.
     """
-    from provisioning.broker_rights import RightsKeeper, reload_command, rights_kept
+    from provisioning.broker_rights import RightsKeeper, reload_command
 
     folder, command = settings.broker.rights, settings.broker.reload
     if (folder is None) == bool(command):
@@ -243,5 +243,6 @@ def broker_rights_kept(settings: Settings, site: Site) -> Iterator[None]:
     if folder is None:
         yield
         return
-    with rights_kept(RightsKeeper(site, folder, reload_command(command))):
+    keeper, stop = RightsKeeper(site, folder, reload_command(command)), threading.Event()
+    with beside("broker-rights", lambda: keeper.keep(stop), stop):
         yield

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -111,16 +110,3 @@ def reload_command(command: Sequence[str]) -> Callable[[], None]:
             raise BrokerNotTold
 
     return run
-
-
-@contextmanager
-def rights_kept(keeper: RightsKeeper) -> Iterator[None]:
-    """`keeper` looks, in a thread of its own, for as long as the block lasts."""
-    stop = threading.Event()
-    thread = threading.Thread(target=keeper.keep, args=(stop,), name="broker-rights", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

@@ -6,8 +6,6 @@ Devices renew theirs by themselves; those of broker, enrolment server and receiv
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -38,24 +36,12 @@ def tell_ends(site: Site) -> None:
             )
 
 
-@contextmanager
-def ends_told(site: Site, every: float = LOOK_SECONDS) -> Iterator[None]:
-    """The ends are looked at, at once and then each day, in a thread of its own, for as long as the block lasts."""
-    stop = threading.Event()
-
-    def keep() -> None:
-        while True:
-            try:
-                tell_ends(site)
-            except ProvisioningError as error:
-                _log.error(Event.CERTIFICATE_ENDS.value, sentence=str(error), alarm=True)
-            if stop.wait(every):
-                return
-
-    thread = threading.Thread(target=keep, name="certificate-ends", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+def keep_telling_ends(site: Site, stop: threading.Event, every: float = LOOK_SECONDS) -> None:
+    """The ends are looked at, at once and then each day, until `stop` is set."""
+    while True:
+        try:
+            tell_ends(site)
+        except ProvisioningError as error:
+            _log.error(Event.CERTIFICATE_ENDS.value, sentence=str(error), alarm=True)
+        if stop.wait(every):
+            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -319,13 +320,17 @@ def serve(site: SiteOption = None, config: ConfigOption = None) -> None:
     """
     from firmware.hospital import broker_rights_kept
     from firmware.logging import configure_logging
-    from provisioning.certificate_ends import ends_told
+    from firmware.stopping import beside
+    from provisioning.certificate_ends import keep_telling_ends
     from provisioning.enrolment import run_enrolment
 
     settings = load_settings(config)
     configure_logging(settings.log)
-    found = opened(config, site)
-    with broker_rights_kept(settings, found), ends_told(found):
+    found, stop = opened(config, site), threading.Event()
+    with (
+        broker_rights_kept(settings, found),
+        beside("certificate-ends", lambda: keep_telling_ends(found, stop), stop),
+    ):
         run_enrolment(
             found,
             settings.enrolment.host,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -10,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from provisioning import durable
-from provisioning.certificate_ends import ends_told
+from provisioning.certificate_ends import keep_telling_ends
 from provisioning.certificates import ISSUING_DAYS, SERVER_DAYS, Use, to_pem
 from provisioning.enrolment.running import server_context
 from provisioning.errors import SiteDamaged
@@ -120,9 +121,14 @@ def test_a_site_knows_when_its_own_certificates_end(site):
     assert site.ends()["issuing"] >= ends["issuing"]
 
 
+ENDED = threading.Event()
+"""Of a service that ends: it is told once all the same."""
+ENDED.set()
+
+
 def said(site: Site) -> dict[str, dict[str, object]]:
-    with capture_logs() as logs, ends_told(site):
-        pass
+    with capture_logs() as logs:
+        keep_telling_ends(site, ENDED)
     found = [line for line in logs if line["event"] == "certificate-ends"]
     assert len({line["certificate"] for line in found}) == len(found)
     return {str(line["certificate"]): line for line in found}
@@ -149,8 +155,8 @@ def test_the_end_of_the_ca_is_an_alarm_that_names_the_command(site):
 
 def test_a_site_that_cannot_be_looked_at_is_an_alarm_and_ends_no_server(site):
     site.layout.certificate("broker").unlink()
-    with capture_logs() as logs, ends_told(site):
-        pass
+    with capture_logs() as logs:
+        keep_telling_ends(site, ENDED)
     (line,) = [line for line in logs if line["event"] == "certificate-ends"]
     assert line["alarm"]
     assert "backup" in line["sentence"]
