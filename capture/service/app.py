@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 SELF_TEST_S: Final = 60.0
 """How long a test of the device may take."""
+_DIGITS: Final = 9
+_WIDTH_WRONG: Final = "A picture's width is a number of pixels from 1 to 65535."
 
 
 def create_app(service: CameraService) -> Starlette:
@@ -65,7 +67,7 @@ class _Routes:
 
     async def picture(self, request: Request) -> Response:
         photo = self._service.shelf.get(request.path_params["id"]).photo
-        width = _width(request.query_params.get("width"))
+        width = _number(request, "width", range(1, 65_536), _WIDTH_WRONG)
         quality = self._service.parts.still_quality
         encode = partial(encode_jpeg, photo, quality=quality, width=width)
         jpeg = await asyncio.to_thread(foreseen, encode, "request")
@@ -73,7 +75,7 @@ class _Routes:
 
     async def decide(self, request: Request) -> Response:
         decisions = decisions_of(await json_body(request), self._service.parts.wall_ms())
-        after = _count(request.query_params.get("after"))
+        after = _number(request, "after", range(10**_DIGITS), "How many decisions there were is a number.")
         still = await self._work(lambda: self._service.shutter.decide(request.path_params["id"], decisions, after))
         return JSONResponse(still_to_json(still))
 
@@ -106,17 +108,11 @@ class _Routes:
         return await asyncio.shield(asyncio.wrap_future(self._service.worker.submit(work)))
 
 
-def _count(text: str | None) -> int | None:
+def _number(request: Request, name: str, allowed: range, wrong: str) -> int | None:
+    """What the request's query says under `name`; None where it says nothing."""
+    text = request.query_params.get(name)
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise RequestWrong("How many decisions there were is a number.")
-    return int(text)
-
-
-def _width(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 65_535:
-        raise RequestWrong("A picture's width is a number of pixels from 1 to 65535.")
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) not in allowed:
+        raise RequestWrong(wrong)
     return int(text)
