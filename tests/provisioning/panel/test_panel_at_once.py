@@ -8,14 +8,7 @@ import pytest
 from capture.errors import CameraServiceRefused, LedgerUnwritable, StillStored, VaultFull, VaultUnwritable
 from provisioning.errors import IdentityDamaged
 from provisioning.panel.simulated import SimulatedCamera
-
-ENCOUNTER = {
-    "patient": "P-1",
-    "body_site": "84607009",
-    "side": "left",
-    "consent": {"record": True, "second_opinion": False, "teaching": True},
-    "note": "After cleaning",
-}
+from tests.provisioning.panel.conftest import ENCOUNTER
 
 
 class Interrupted(SimulatedCamera):

@@ -106,6 +106,18 @@ def test_a_vault_that_fails_is_named_and_tried_again(mosquitto, ward_at, hospita
     ward.all_erased()
 
 
+def offering_fails_first(monkeypatch, vault, *failures):
+    """Marking a picture as offered fails with each of these, and then works."""
+    left, kept = iter(failures), vault.offered
+
+    def offered(capture):
+        for failure in left:
+            raise failure
+        return kept(capture)
+
+    monkeypatch.setattr(vault, "offered", offered)
+
+
 def test_a_picture_that_could_not_be_marked_is_marked_before_it_is_offered_again(
     mosquitto, ward_at, hospital_at, eventually, monkeypatch
 ):
@@ -113,15 +125,7 @@ def test_a_picture_that_could_not_be_marked_is_marked_before_it_is_offered_again
     hospital = hospital_at(broker)
     ward = ward_at(broker, hospital.hospital)
     envelope = ward.take(1000)
-    failures = iter([VaultUnwritable()])
-    kept = ward.vault.offered
-
-    def offered(capture):
-        for failure in failures:
-            raise failure
-        return kept(capture)
-
-    monkeypatch.setattr(ward.vault, "offered", offered)
+    offering_fails_first(monkeypatch, ward.vault, VaultUnwritable())
     ward.start()
     ward.all_erased()
     events = [json.loads(line)["event"] for line in (ward.folder / "sync.jsonl").read_text().splitlines()]
@@ -133,15 +137,7 @@ def test_a_mistake_of_ours_does_not_stop_sending_for_good(mosquitto, ward_at, ho
     broker = mosquitto()
     hospital = hospital_at(broker)
     ward = ward_at(broker, hospital.hospital)
-    mistakes = iter([ZeroDivisionError("a bug"), KeyError("another")])
-    kept = ward.vault.offered
-
-    def offered(capture):
-        for mistake in mistakes:
-            raise mistake
-        return kept(capture)
-
-    monkeypatch.setattr(ward.vault, "offered", offered)
+    offering_fails_first(monkeypatch, ward.vault, ZeroDivisionError("a bug"), KeyError("another"))
     ward.take(1000)
     ward.start()
     ward.all_erased()
