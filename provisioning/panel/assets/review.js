@@ -27,11 +27,11 @@ let mode = "home";
 let kind = null;
 let corner = null;
 let area = null;
-let edition = 0;
 let zoom = () => 1;
 let settling;
 
 const facts = () => at("facts").dataset;
+const edition = () => Number(facts().edition);
 const regions = () => JSON.parse(facts().regions);
 const unanswered = () => facts().unanswered.split(" ").filter(Boolean);
 const isAsking = () => facts().open !== "0";
@@ -89,20 +89,19 @@ function drawRect(box) {
 function showPicture() {
   // As sharp as the zoom shows it, in steps, so that a picture is not fetched for each touch.
   const width = Math.min(WIDTH * 2 ** Math.ceil(Math.log2(zoom())), WIDEST);
-  const path = `/review/picture.jpg?width=${width}&edition=${edition}`;
+  const path = `/review/picture.jpg?width=${width}&edition=${edition()}`;
   if (at("photo-image").getAttribute("href") !== path) at("photo-image").setAttribute("href", path);
 }
 
 async function renew() {
   side.innerHTML = await call("GET", "/review/panel");
-  edition += 1;
   showPicture();
   photo.setAttribute("aria-label", `${facts().covered}.`);
 }
 
 async function decide(decision) {
   try {
-    await call("POST", "/review/decision", { still, edition: Number(facts().edition), decision });
+    await call("POST", "/review/decision", { still, edition: edition(), decision });
   } catch (error) {
     if (error.answer?.error === "picture-changed") {
       await renew();

@@ -131,18 +131,16 @@ async def decide(request: Request, body: Decide) -> dict[str, Any]:
     desk, session = desk_of(request), session_of(request)
     async with session.turn:
         still = _still(session, body.still)
-        if body.edition != session.edition:
-            raise PictureChanged
         decision = {**body.decision.model_dump(mode="json", exclude_defaults=True), "by": session.badge}
         if decision.get("features"):  # whether it is given, and whether the role may, the camera service judges
             decision["consent"] = {"recognisable": session.draft.consent.recognisable}
         with _forgotten_where_it_is_gone(desk, session):
             try:
-                decided = await desk.camera.decide(still["id"], [decision], after=session.edition)
+                decided = await desk.camera.decide(still["id"], [decision], after=body.edition)
             except CameraServiceRefused as error:
                 if error.error != "still_changed":
                     raise
-                # An answer of the camera service was lost: what it has is what counts, and what is looked at next.
+                # The page is behind, or an answer was lost: what the camera service has is what is looked at next.
                 session.still = {**still, **await desk.camera.still(still["id"])}
                 raise PictureChanged from error
             session.still = {**still, **decided}
@@ -166,9 +164,8 @@ async def accept(request: Request, body: Accept) -> dict[str, Any]:
             try:
                 sealed = await desk.camera.accept(still["id"], draft.encounter(session.badge, wound))
             except CameraServiceRefused as error:
-                if error.error not in {LEDGER_UNUSABLE, "still_stored"}:
-                    raise
-                session.stored = still["id"]
+                if error.error in {LEDGER_UNUSABLE, "still_stored"}:
+                    session.stored = still["id"]
                 if error.error == LEDGER_UNUSABLE:
                     raise StoredUnsaid from error
                 raise

@@ -38,8 +38,9 @@ class SlowCamera(SimulatedCamera):
 
     async def decide(self, still, decisions, **more):
         await asyncio.sleep(self._seconds)
+        decided = await super().decide(still, decisions, **more)
         self.decided += decisions
-        return await super().decide(still, decisions, **more)
+        return decided
 
     async def take(self):
         taken = await super().take()
